@@ -1,0 +1,69 @@
+package manifest
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// ID names one Kubernetes object. The API version is not part of it: v1alpha3, v1beta1 and v1 of one object are one object.
+type ID struct {
+	Group     string // "networking.istio.io"; "" for the core group
+	Kind      string
+	Namespace string // "" when the manifest leaves it unstated
+	Name      string
+}
+
+// String is "Kind namespace/name", or "Kind (no namespace)/name" when the manifest leaves the namespace out.
+func (id ID) String() string { return id.Kind + " " + id.Ref() }
+
+// Ref is "namespace/name", or "(no namespace)/name".
+func (id ID) Ref() string {
+	if id.Namespace == "" {
+		return "(no namespace)/" + id.Name
+	}
+	return id.Namespace + "/" + id.Name
+}
+
+// Pos is a place in the input: 1-based, columns in Unicode code points, end exclusive.
+// The zero File and Line mean that the object has no file (it lives in a cluster).
+type Pos struct {
+	File      string
+	Line      int
+	Column    int
+	EndLine   int
+	EndColumn int
+	Path      string // "spec.http[2].route[0]"
+}
+
+// Object is one Kubernetes object of the input.
+type Object struct {
+	ID
+	APIVersion  string
+	UID         string
+	Labels      map[string]string
+	Annotations map[string]string
+	Created     time.Time // zero when the manifest has no creationTimestamp (null counts as absent)
+
+	// Spec is the typed message of an Istio kind (*networking.Gateway, *networking.VirtualService, …); nil for others.
+	Spec proto.Message
+	// Tree holds the whole object as plain values (map[string]any, []any, string, bool, int64, float64, nil)
+	// for every kind that is not an Istio networking kind; nil for those.
+	Tree map[string]any
+	// Opaque lists the field paths of placeholders in fields that are not strings: the message has no value there.
+	Opaque []string
+
+	Doc  *Document
+	Item int // index in the items of a List, -1 when the document is the object itself
+}
+
+// Document is one YAML or JSON document of a file.
+type Document struct {
+	File   string // as reported: the path given, cleaned, forward slashes
+	Source string // the template that a "# Source:" comment names (helm template), "" if none does
+	Line   int    // 1-based line of the file on which Text begins
+	Text   []byte // the document's own bytes; a slice of the file's
+	JSON   bool
+
+	shift int // columns before Text on its first line: JSON values can share a line
+}

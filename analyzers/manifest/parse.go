@@ -1,0 +1,272 @@
+package manifest
+
+import (
+	"bytes"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Parse reads the bytes of one file or stream. Nothing that stands in them makes it fail: what cannot be read is a
+// Fault, and the documents beside it are read all the same.
+func Parse(file string, data []byte, opt Options) *Set {
+	namespace := ""
+	if opt.Namespace != nil {
+		namespace = opt.Namespace(file)
+	}
+	return parseFile(file, data, opt.Vars, namespace, false)
+}
+
+func parseFile(file string, data []byte, vars map[string]string, namespace string, patch bool) *Set {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	r := &reader{
+		set:  &Set{Files: []File{{Name: file, Data: data}}},
+		file: file, vars: vars, namespace: namespace,
+		names: map[string]bool{}, seen: map[ID]int{},
+	}
+	chunks := split(data)
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		r.syntax(&Document{File: file, Line: 1}, &problem{line: 1, col: 1, message: "the file is UTF-16, which kubectl cannot read: save it as UTF-8"})
+		r.set.Documents, chunks = 1, nil
+	}
+	for _, c := range chunks {
+		if patch {
+			r.skip(c.line, SkipPatch)
+			continue
+		}
+		if line := r.chunk(c); line > 0 {
+			return &Set{
+				Files: r.set.Files, Documents: len(chunks),
+				Skipped: []Skip{{File: file, Line: line, Why: SkipTemplate}},
+			}
+		}
+	}
+	r.finish()
+	return r.set
+}
+
+// A reader reads the documents of one file, one after the other.
+type reader struct {
+	set       *Set
+	file      string
+	vars      map[string]string
+	namespace string // stated for objects without one
+	names     map[string]bool
+	seen      map[ID]int // index in set.Objects
+	dropped   bool       // some Objects are nil: a later document replaced them
+}
+
+func (r *reader) skip(line int, why SkipReason) {
+	r.set.Documents++
+	r.set.Skipped = append(r.set.Skipped, Skip{File: r.file, Line: line, Why: why})
+}
+
+func (r *reader) finish() {
+	if r.dropped {
+		r.set.Objects = slices.DeleteFunc(r.set.Objects, func(o *Object) bool { return o == nil })
+	}
+	sortFaults(r.set.Faults)
+	r.set.Placeholders = sortedKeys(r.names)
+}
+
+// big lets one large document through at a time: its tree takes many times its size.
+var big sync.Mutex
+
+// chunk reads one document, or the JSON values in its place. It returns the line of template syntax, 0 if there is none.
+func (r *reader) chunk(c chunk) (template int) {
+	if message := tooLarge(c.text); message != "" {
+		r.set.Documents++
+		r.syntax(&Document{File: r.file, Line: c.line, Text: c.text[:min(len(c.text), 4096)]}, &problem{line: 1, col: 1, message: message})
+		return 0
+	}
+	if len(c.text) > 4<<20 {
+		big.Lock()
+		defer big.Unlock()
+	}
+	text := bytes.TrimLeft(c.text, " \t\r\n")
+	var jsonErr *problem
+	if len(text) > 1 && (text[0] == '{' && text[1] != '{' || text[0] == '[') {
+		if jsonErr = r.jsonValues(c); jsonErr == nil {
+			return 0
+		}
+	}
+	doc := &Document{File: r.file, Line: c.line, Text: c.text, Source: renderedFrom(c.text)}
+	reading, err := readYAML(c.text, r.vars)
+	if err != nil {
+		if n := templateLine(c.text); n > 0 && bytes.Contains(c.text, []byte("{")) {
+			return c.line + n - 1
+		}
+		if jsonErr != nil && (path.Ext(r.file) == ".json" || looksJSON(text)) {
+			err = jsonErr
+		}
+		r.set.Documents++
+		r.syntax(doc, err)
+		return 0
+	}
+	if reading.template > 0 {
+		return c.line + int(reading.template) - 1
+	}
+	r.document(doc, reading)
+	return 0
+}
+
+// looksJSON tells text whose author meant JSON from a YAML flow map.
+func looksJSON(text []byte) bool {
+	rest := bytes.TrimLeft(text[1:], " \t\r\n")
+	return len(rest) > 0 && (rest[0] == '"' || rest[0] == '{' || rest[0] == '[')
+}
+
+// tooLarge refuses what would take more memory than any Kubernetes object is worth.
+func tooLarge(text []byte) string {
+	if len(text) > maxDocument {
+		return "the document is larger than 32 MiB: split it, with --- between the objects"
+	}
+	if len(text) < 4<<20 {
+		return ""
+	}
+	marks := 0
+	for i, c := range text {
+		switch c {
+		case ',', '[', '{':
+			marks++
+		case ':', '-', '?':
+			if i+1 == len(text) || text[i+1] <= ' ' {
+				marks++
+			}
+		}
+	}
+	if marks > maxMarks {
+		return "the document holds more than four million values: split it, with --- between the objects"
+	}
+	return ""
+}
+
+// jsonValues reads a chunk as JSON values, one after another. Nothing is kept if one of them fails.
+func (r *reader) jsonValues(c chunk) *problem {
+	type value struct {
+		doc *Document
+		*reading
+	}
+	var values []value
+	jr := newJSONReader(string(c.text))
+	jr.vars = r.vars
+	for jr.peek() != 0 || jr.pos < len(jr.text) {
+		line, col := jr.mark()
+		start := jr.pos
+		jr.dups = nil
+		root, err := jr.value(0)
+		if err != nil {
+			return err
+		}
+		rebase(root, jr.dups, line-1, col-1)
+		doc := &Document{File: r.file, Line: c.line + int(line) - 1, Text: c.text[start:jr.pos:jr.pos], JSON: true, shift: int(col) - 1}
+		values = append(values, value{doc, &reading{root: root, dups: jr.dups}})
+	}
+	for _, v := range values {
+		r.document(v.doc, v.reading)
+	}
+	return nil
+}
+
+// rebase makes places relative to the value's own text.
+func rebase(n *node, dups []duplicate, lines, cols int32) {
+	if lines == 0 && cols == 0 {
+		return
+	}
+	move := func(line, col *int32) {
+		*line -= lines
+		if *line == 1 {
+			*col -= cols
+		}
+	}
+	for i := range dups {
+		move(&dups[i].line, &dups[i].col)
+		move(&dups[i].firstLine, &dups[i].firstCol)
+	}
+	var walk func(*node)
+	walk = func(n *node) {
+		move(&n.line, &n.col)
+		for i := range n.fields {
+			move(&n.fields[i].line, &n.fields[i].col)
+			walk(n.fields[i].val)
+		}
+		for _, item := range n.items {
+			walk(item)
+		}
+	}
+	walk(n)
+}
+
+// document takes the objects out of a document that could be read.
+func (r *reader) document(doc *Document, in *reading) {
+	root := in.root
+	r.set.Documents++
+	if bytes.Contains(doc.Text, []byte("$patch")) && root != nil && hasPatch(root, 0) {
+		r.set.Skipped = append(r.set.Skipped, Skip{File: r.file, Line: doc.Line + leadingLines(root), Why: SkipPatch})
+		return
+	}
+	api, kind := root.str("apiVersion"), root.str("kind")
+	if api == "" || kind == "" || strings.HasPrefix(api, "kustomize.config.k8s.io/") {
+		r.set.Other++
+		return
+	}
+	d := &decoding{reader: r, doc: doc}
+	if items := root.get("items"); strings.HasSuffix(kind, "List") && items != nil && items.kind == kindSeq {
+		d.list(root, items)
+	} else {
+		d.object(root, -1, api, kind)
+	}
+	for _, p := range in.soft {
+		d.soft(root, p)
+	}
+	for _, dup := range in.dups {
+		d.duplicateKey(root, dup)
+	}
+}
+
+func leadingLines(root *node) int { return int(root.line) - 1 }
+
+// hasPatch finds the directive of a strategic merge patch, which no complete object has.
+func hasPatch(n *node, depth int) bool {
+	if depth > 20 {
+		return false
+	}
+	for i := range n.fields {
+		if n.fields[i].key == "$patch" || hasPatch(n.fields[i].val, depth+1) {
+			return true
+		}
+	}
+	for _, item := range n.items {
+		if hasPatch(item, depth+1) {
+			return true
+		}
+	}
+	return false
+}
+
+// syntax reports a document that could not be read.
+func (r *reader) syntax(doc *Document, p *problem) {
+	message := p.message
+	if secretText(doc.Text) {
+		message = unquote(message)
+	}
+	line := doc.Line + int(p.line) - 1
+	end := int(p.col) + 1
+	if p.col < 1 {
+		p.col = 1
+	}
+	src := newSource(doc.Text)
+	if text := strings.TrimRight(src.line(int(p.line)), " \t"); len(text) > 0 {
+		end = max(end, len([]rune(text))+1)
+	}
+	shift := 0
+	if p.line == 1 {
+		shift = doc.shift
+	}
+	r.set.Faults = append(r.set.Faults, Fault{
+		Rule:    "syntax",
+		Pos:     Pos{File: r.file, Line: line, Column: int(p.col) + shift, EndLine: line, EndColumn: end + shift},
+		Message: message,
+	})
+}

@@ -1,0 +1,99 @@
+package manifest
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// FieldPath prints a path of field names and list indexes: spec.http[2].route[0], metadata.annotations["a.b/c"].
+func FieldPath(path ...any) string {
+	var b strings.Builder
+	for _, e := range path {
+		switch e := e.(type) {
+		case int:
+			b.WriteByte('[')
+			b.WriteString(strconv.Itoa(e))
+			b.WriteByte(']')
+		case string:
+			if !plainName(e) {
+				b.WriteByte('[')
+				b.WriteString(strconv.Quote(e))
+				b.WriteByte(']')
+				continue
+			}
+			if b.Len() > 0 {
+				b.WriteByte('.')
+			}
+			b.WriteString(e)
+		default:
+			panic(fmt.Sprintf("manifest: a path holds strings and ints, not %T", e))
+		}
+	}
+	return b.String()
+}
+
+func plainName(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c == '$'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// Nearest is the candidate that is at most two edits away, and fewer than half of the name's length; "" if none is.
+// Letter case alone does not count: "credentialname" means "credentialName" however often they differ.
+func Nearest(name string, candidates []string) string {
+	best, distance := "", 3
+	if 2*distance > len(name) {
+		distance = (len(name) + 1) / 2
+	}
+	for _, c := range candidates {
+		if c == name {
+			continue
+		}
+		if strings.EqualFold(c, name) {
+			return c
+		}
+		// Of two equally near ones the smaller wins, whatever their order.
+		if d := edits(name, c, distance); d < distance || d == distance && best != "" && c < best {
+			best, distance = c, d
+		}
+	}
+	return best
+}
+
+// edits is the number of insertions, deletions, replacements and swaps of neighbours between two strings;
+// more than the limit, it is some number above the limit.
+func edits(a, b string, limit int) int {
+	if d := len(a) - len(b); d > limit || -d > limit {
+		return limit + 1
+	}
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		least := i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+			least = min(least, row[j])
+		}
+		if least > limit {
+			return limit + 1
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}
