@@ -1,0 +1,89 @@
+package mesh
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+)
+
+// nearIndex finds names within two edits of another without comparing all: of three consecutive parts of a name, two edits
+// leave one untouched, which then stands in the other name at most two places off.
+type nearIndex struct {
+	parts map[part][]string
+	names map[string]*manifest.Object
+}
+
+type part struct {
+	length, number int
+	text           string
+}
+
+const edits = 2
+
+// cut gives the bounds of the parts of a name of some length.
+func cut(length int) [edits + 2]int {
+	var at [edits + 2]int
+	for i := range at {
+		at[i] = length * i / (edits + 1)
+	}
+	return at
+}
+
+func newNearIndex(names map[string]*manifest.Object) *nearIndex {
+	x := &nearIndex{parts: map[part][]string{}, names: names}
+	for _, n := range sortedKeys(names) {
+		at := cut(len(n))
+		for i := 0; i <= edits; i++ {
+			key := part{len(n), i, n[at[i]:at[i+1]]}
+			x.parts[key] = append(x.parts[key], n)
+		}
+	}
+	return x
+}
+
+// nearest gives the closest name within two edits, "" if there is none; short names are too easily alike.
+func (x *nearIndex) nearest(name string) string {
+	if len(name) < 5 || strings.Contains(name, "$") {
+		return ""
+	}
+	seen := map[string]bool{}
+	var candidates []string
+	for length := len(name) - edits; length <= len(name)+edits; length++ {
+		at := cut(length)
+		for i := 0; i <= edits; i++ {
+			size := at[i+1] - at[i]
+			for shift := -edits; shift <= edits; shift++ {
+				from := at[i] + shift
+				if from < 0 || from+size > len(name) {
+					continue
+				}
+				for _, n := range x.parts[part{length, i, name[from : from+size]}] {
+					if !seen[n] && n != name && len(candidates) < 1000 {
+						seen[n] = true
+						candidates = append(candidates, n)
+					}
+				}
+			}
+		}
+	}
+	return manifest.Nearest(name, candidates)
+}
+
+// nearCache keeps the indexes of the kinds and namespaces that were asked for.
+type nearCache struct {
+	mu sync.Mutex
+	by map[string]*nearIndex
+}
+
+func (c *nearCache) of(key string, names func() map[string]*manifest.Object) *nearIndex {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.by == nil {
+		c.by = map[string]*nearIndex{}
+	}
+	if c.by[key] == nil {
+		c.by[key] = newNearIndex(names())
+	}
+	return c.by[key]
+}
