@@ -1,0 +1,66 @@
+// Package match is the algebra of request sets: what a match of a
+// VirtualService takes, whether earlier matches leave anything of it, where two
+// of them meet, and a request that shows it.
+//
+// # Boxes
+//
+// A match is a conjunction of conditions, each about one dimension of a
+// request: its path, method, scheme, authority, one header, one query
+// parameter, one JWT claim, the namespace or one label of its source. So it is
+// a [Box]: for every dimension the set of values it admits, everything where it
+// says nothing. A route is a union of boxes.
+//
+// The sets of one dimension live in a universe, the values that can really
+// arrive there: a path starts with a slash and has no query, no fragment, no
+// backslash and no dot segment, a method is a token, a header is absent or a
+// string without control characters. What lies outside takes no request, so a
+// prefix without a leading slash is the empty set and `/.*` is every path.
+//
+// # Sets of values
+//
+// A set of values is a union of pieces: the absence of a value, one string, or
+// a prefix less finitely many strings and prefixes. Intersection and
+// subtraction stay in that form. Regular expressions that are really strings
+// and prefixes are read as such. Of any other, and of a case-insensitive path,
+// the algebra knows the literal text each value begins with, and which single
+// strings match; beyond that the expression is a free boolean, a literal, that
+// a piece asks to be true or false. Literals of different expressions are
+// taken to be independent, so a difference may look larger than it is and never
+// smaller: [Empty] is always true. A remainder that hangs on literals counts as
+// [Alive] only if a request in it is found and stands the test of the plain
+// evaluator; otherwise the answer is [Undecided].
+//
+// # Subtraction
+//
+// [Subtract] asks whether a box is empty once earlier boxes have taken their
+// share. What a box B loses to E is cut off one dimension at a time, so that
+// the rests are boxes again and do not overlap. An example over path and one
+// header, B after E1 and E2:
+//
+//	B   path /shop*
+//	E1  path /shop*   header x = "1"
+//	E2  path /shop/*
+//
+// B and E1 differ in the header alone, so one box remains:
+//
+//	B-E1      path /shop*   header x absent or a string but "1"
+//
+// E2 has the shorter reach in the path and says nothing of the header:
+//
+//	B-E1-E2   path /shop* less /shop/*   header x absent or a string but "1"
+//
+// This is not empty. The shortest request in it is GET /shop without the header,
+// [Box.Matches] confirms that B takes it and neither E1 nor E2 does: B is alive.
+// With a third box of path /shop* and withoutHeaders x = "1" nothing would be
+// left, E1 and the third box being the ones that cover it.
+//
+// The number of rests can grow with every dimension, so a budget bounds the
+// work. When it runs out the answer is [Undecided], which is never a finding.
+//
+// # Two evaluators
+//
+// [Box.Matches] knows nothing of sets. It keeps the conditions as they were
+// written and asks each of them, with the real regular expression. Every
+// witness passes through it, so a mistake in the algebra can lose a finding but
+// not print a request that contradicts it.
+package match

@@ -1,0 +1,206 @@
+package match
+
+import (
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+	"unicode"
+)
+
+// pattern is a regular expression that must match a whole value.
+type pattern struct {
+	key  string // equal keys, equal languages
+	tree *syntax.Regexp
+	re   *regexp.Regexp
+}
+
+func newPattern(source string) (*pattern, error) {
+	// Parsed on its own first: only a whole expression may be wrapped in anchors.
+	tree, err := syntax.Parse(source, syntax.Perl)
+	if err != nil {
+		return nil, fmt.Errorf("reading regular expression: %w", err)
+	}
+	key := tree.String()
+	re, err := regexp.Compile(`\A(?:` + key + `)\z`)
+	if err != nil {
+		return nil, fmt.Errorf("compiling regular expression: %w", err)
+	}
+	return &pattern{key: key, tree: tree.Simplify(), re: re}, nil
+}
+
+func (p *pattern) matches(s string) bool { return p.re.MatchString(s) }
+
+// pieces reads the pattern as spans where it is nothing else, or as one literal
+// bounded by the text that every match begins with.
+func (p *pattern) pieces() []piece {
+	if fs, ok := p.forms(); ok {
+		var out []piece
+		for _, f := range fs {
+			out = append(out, f.piece())
+		}
+		return out
+	}
+	text, _ := leading(p.tree)
+	return []piece{{span: span{text: text, open: true}, signs: []sign{{p, true}}}}
+}
+
+// form is text followed by nothing, by anything (open), or by anything but
+// nothing (more).
+type form struct {
+	text       string
+	open, more bool
+}
+
+func (f form) piece() piece {
+	p := piece{span: span{text: f.text, open: f.open}}
+	if f.more {
+		p.less = []span{{text: f.text}}
+	}
+	return p
+}
+
+// maxForms bounds what an alternation may expand to before it counts as a literal.
+const maxForms = 64
+
+func (p *pattern) forms() ([]form, bool) {
+	tree := p.tree
+	if tree.Op == syntax.OpConcat {
+		subs := tree.Sub
+		for len(subs) > 0 && subs[0].Op == syntax.OpBeginText {
+			subs = subs[1:]
+		}
+		for len(subs) > 0 && subs[len(subs)-1].Op == syntax.OpEndText {
+			subs = subs[:len(subs)-1]
+		}
+		return concat(subs)
+	}
+	return forms(tree)
+}
+
+// forms lists what an expression matches, or fails if that is no short list.
+func forms(re *syntax.Regexp) ([]form, bool) {
+	switch re.Op {
+	case syntax.OpNoMatch:
+		return nil, true
+	case syntax.OpEmptyMatch:
+		return []form{{}}, true
+	case syntax.OpLiteral:
+		text := string(re.Rune)
+		return []form{{text: text}}, re.Flags&syntax.FoldCase == 0 || !cased(text)
+	case syntax.OpCharClass:
+		return classForms(re)
+	case syntax.OpCapture:
+		return forms(re.Sub[0])
+	case syntax.OpQuest:
+		fs, ok := forms(re.Sub[0])
+		return append([]form{{}}, fs...), ok
+	case syntax.OpStar:
+		return []form{{open: true}}, anyChar(re.Sub[0])
+	case syntax.OpPlus:
+		return []form{{open: true, more: true}}, anyChar(re.Sub[0])
+	case syntax.OpConcat:
+		return concat(re.Sub)
+	case syntax.OpAlternate:
+		var out []form
+		for _, sub := range re.Sub {
+			fs, ok := forms(sub)
+			if out = append(out, fs...); !ok || len(out) > maxForms {
+				return nil, false
+			}
+		}
+		return out, true
+	}
+	return nil, false
+}
+
+func concat(subs []*syntax.Regexp) ([]form, bool) {
+	out := []form{{}}
+	for _, sub := range subs {
+		tails, ok := forms(sub)
+		if !ok || len(out)*len(tails) > maxForms {
+			return nil, false
+		}
+		var next []form
+		for _, head := range out {
+			for _, tail := range tails {
+				switch {
+				case !head.open:
+					tail.text = head.text + tail.text
+				case tail.text != "" || tail.more:
+					return nil, false
+				default: // anything, then anything or nothing
+					tail = head
+				}
+				next = append(next, tail)
+			}
+		}
+		out = next
+	}
+	return out, true
+}
+
+func classForms(re *syntax.Regexp) ([]form, bool) {
+	var out []form
+	for i := 0; i+1 < len(re.Rune); i += 2 {
+		if int(re.Rune[i+1]-re.Rune[i]) >= maxForms-len(out) {
+			return nil, false
+		}
+		for r := re.Rune[i]; r <= re.Rune[i+1]; r++ {
+			out = append(out, form{text: string(r)})
+		}
+	}
+	return out, true
+}
+
+// anyChar takes `.` for every character: no universe has a newline.
+func anyChar(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		return true
+	case syntax.OpCapture:
+		return anyChar(re.Sub[0])
+	}
+	return false
+}
+
+// cased reports whether s looks different in another letter case.
+func cased(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return unicode.SimpleFold(r) != r })
+}
+
+// leading is the text every match begins with, and whether that is all of it.
+func leading(re *syntax.Regexp) (text string, whole bool) {
+	switch re.Op {
+	case syntax.OpEmptyMatch, syntax.OpBeginText, syntax.OpEndText:
+		return "", true
+	case syntax.OpLiteral:
+		if re.Flags&syntax.FoldCase == 0 {
+			return string(re.Rune), true
+		}
+		for i, r := range re.Rune {
+			if unicode.SimpleFold(r) != r {
+				return string(re.Rune[:i]), false
+			}
+		}
+		return string(re.Rune), true
+	case syntax.OpCharClass:
+		if len(re.Rune) == 2 && re.Rune[0] == re.Rune[1] {
+			return string(re.Rune[:1]), true
+		}
+	case syntax.OpCapture:
+		return leading(re.Sub[0])
+	case syntax.OpPlus:
+		text, _ = leading(re.Sub[0])
+		return text, false
+	case syntax.OpConcat:
+		for _, sub := range re.Sub {
+			t, all := leading(sub)
+			if text += t; !all {
+				return text, false
+			}
+		}
+		return text, true
+	}
+	return "", false
+}

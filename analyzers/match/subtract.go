@@ -1,0 +1,241 @@
+package match
+
+import "slices"
+
+// Verdict is what can be said of the requests in a set.
+type Verdict int
+
+const (
+	// Undecided claims nothing.
+	Undecided Verdict = iota
+	// Empty means there is certainly none.
+	Empty
+	// Alive means there is one, and a witness proves it.
+	Alive
+)
+
+func (v Verdict) String() string {
+	return [...]string{"undecided", "empty", "alive"}[v]
+}
+
+// DefaultBudget is what Subtract spends where it is given no budget: enough for
+// hundreds of ordinary routes, a fraction of a second at worst.
+const DefaultBudget = 20_000
+
+// Meet is the set of the requests in both, and whether there are any.
+func Meet(a, b Box) (Box, Verdict) {
+	both := a.And(b)
+	if both.Empty() {
+		return both, Empty
+	}
+	if _, ok := both.Witness(); ok {
+		return both, Alive
+	}
+	return both, Undecided
+}
+
+// Subtract takes the earlier boxes out of b. If all of b is taken the verdict
+// is Empty, and covering has the indexes of earlier boxes that take it
+// together, none of which can be spared as far as the budget allowed to try. If
+// something certainly remains it is Alive, and the remainder is a box of it that
+// has a witness; if that is not certain, the remainder is only a guess. Each
+// comparison of two boxes costs one of the budget.
+func Subtract(b Box, earlier []Box, budget *int) (verdict Verdict, remainder Box, covering []int) {
+	switch {
+	case b.Empty():
+		return Empty, Box{}, nil
+	case b.Undecidable():
+		return Undecided, b, nil
+	case budget == nil:
+		budget = new(int)
+		*budget = DefaultBudget
+	}
+	s := subtraction{from: b, earlier: earlier, budget: budget, used: make([]bool, len(earlier)), remainder: b}
+	*budget -= len(earlier)
+	var all []int
+	for i, e := range earlier {
+		if e.Undecidable() {
+			continue
+		}
+		if within(b, e) {
+			return Empty, Box{}, []int{i}
+		}
+		all = append(all, i)
+	}
+	verdict = s.run(b.sides, all)
+	if verdict == Empty {
+		return Empty, Box{}, s.spare()
+	}
+	return verdict, s.remainder, nil
+}
+
+type subtraction struct {
+	from      Box
+	earlier   []Box
+	budget    *int
+	used      []bool
+	remainder Box
+	guessed   bool // the remainder is a rest, not yet a certain one
+	emptiness bool // only that is asked, no remainder
+}
+
+// failedWitness is what a search among literals in vain costs: as much as
+// comparing this many boxes.
+const failedWitness = 100
+
+// run takes the listed boxes out of the sides. A witness leads the way: only a
+// box that takes it is worth cutting off, and if none does the work is done.
+func (s *subtraction) run(sides []side, list []int) Verdict {
+	for {
+		if *s.budget -= len(list) + 1; *s.budget < 0 {
+			return Undecided
+		}
+		r, takers, ok := s.takers(sides, list)
+		switch {
+		case len(takers) == 0 && (s.emptiness || !ok):
+			return s.guess(sides)
+		case len(takers) == 0:
+			return s.remains(sides, list, r)
+		}
+		best, rests := s.pick(sides, takers)
+		s.used[best] = true
+		list = slices.DeleteFunc(slices.Clone(list), func(i int) bool { return i == best })
+		switch len(rests) {
+		case 0:
+			return Empty
+		case 1:
+			sides = replace(sides, rests[0])
+		default:
+			return s.split(sides, rests, best, list)
+		}
+	}
+}
+
+// split looks into each rest that a box leaves; they do not overlap.
+func (s *subtraction) split(sides, rests []side, box int, list []int) Verdict {
+	verdict := Empty
+	for _, rest := range rests {
+		switch s.run(replace(sides, rest), list) {
+		case Alive:
+			return Alive
+		case Undecided:
+			if verdict = Undecided; s.emptiness || *s.budget < 0 {
+				return Undecided
+			}
+		}
+		sides = narrow(sides, rest.dimension, admits(s.earlier[box].sides, rest.dimension))
+	}
+	return verdict
+}
+
+// takers lists the boxes that take a witness of the sides, or all that meet
+// them if there is none to be found.
+func (s *subtraction) takers(sides []side, list []int) (r Request, takers []int, ok bool) {
+	r, ok = Box{sides: sides, rest: true}.Witness()
+	if !ok {
+		*s.budget -= failedWitness
+	}
+	for _, i := range list {
+		takes := ok && s.earlier[i].Matches(r)
+		if !ok {
+			_, takes = cuts(sides, s.earlier[i].sides)
+		}
+		if takes {
+			takers = append(takers, i)
+		}
+	}
+	return r, takers, ok
+}
+
+// pick chooses the box that leaves the fewest rests.
+func (s *subtraction) pick(sides []side, list []int) (best int, fewest []side) {
+	best = -1
+	for _, i := range list {
+		if rests, _ := cuts(sides, s.earlier[i].sides); best < 0 || len(rests) < len(fewest) {
+			best, fewest = i, rests
+		}
+	}
+	return best, fewest
+}
+
+// cuts lists, for each dimension in which a reaches beyond b, how far it does.
+func cuts(a, b []side) (out []side, meets bool) {
+	for _, s := range b {
+		v := admits(a, s.dimension)
+		if v.intersect(s.values).empty() {
+			return nil, false
+		}
+		if rest := v.subtract(s.values); !rest.empty() {
+			out = append(out, side{s.dimension, rest})
+		}
+	}
+	return out, true
+}
+
+func replace(sides []side, s side) []side {
+	i, found := find(sides, s.dimension)
+	if !found {
+		return slices.Insert(slices.Clip(sides), i, s)
+	}
+	sides = slices.Clone(sides)
+	sides[i] = s
+	return sides
+}
+
+// remains cuts the listed boxes off so that r, which none of them takes, stays
+// inside.
+func (s *subtraction) remains(sides []side, list []int, r Request) Verdict {
+	for _, i := range list {
+		rests, meets := cuts(sides, s.earlier[i].sides)
+		if !meets {
+			continue
+		}
+		home := slices.IndexFunc(rests, func(rest side) bool { return rest.values.has(r.value(rest.dimension)) })
+		if home < 0 {
+			return s.guess(sides) // the two evaluators disagree
+		}
+		sides = replace(sides, rests[home])
+	}
+	rest := s.rest(sides)
+	if !rest.Matches(r) {
+		return s.guess(sides) // a box that cannot be read may take it
+	}
+	s.remainder = rest
+	return Alive
+}
+
+// guess notes what may remain.
+func (s *subtraction) guess(sides []side) Verdict {
+	if !s.guessed && !s.emptiness {
+		s.remainder, s.guessed = s.rest(sides), true
+	}
+	return Undecided
+}
+
+func (s *subtraction) rest(sides []side) Box {
+	b := s.from
+	b.sides, b.rest = sides, true
+	b.less = slices.Concat(b.less, s.earlier)
+	return b
+}
+
+// spare drops boxes from those that were used as long as the others suffice,
+// many at a time at first.
+func (s *subtraction) spare() []int {
+	var keep []int
+	for i, used := range s.used {
+		if used {
+			keep = append(keep, i)
+		}
+	}
+	s.emptiness = true
+	for size := (len(keep) + 1) / 2; size > 0; size /= 2 {
+		for end := len(keep); end > 0; end -= size {
+			fewer := slices.Delete(slices.Clone(keep), max(0, end-size), end)
+			if s.run(s.from.sides, fewer) == Empty {
+				keep = fewer
+			}
+		}
+	}
+	return keep
+}
