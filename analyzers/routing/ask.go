@@ -1,0 +1,71 @@
+package routing
+
+// Client says who sends a request: a gateway workload that receives it, or a sidecar ("mesh") that sends it.
+type Client struct {
+	Namespace string            `json:"namespace"`
+	Labels    map[string]string `json:"labels,omitempty"`
+}
+
+// Request is one request as sent on the wire. Port is the Service port that a client dials.
+// Exactly one of Workload and Mesh is set; with neither, the only gateway workload that listens on the port is asked.
+type Request struct {
+	ID       string            `json:"id,omitempty"`
+	Port     uint32            `json:"port"`
+	TLS      bool              `json:"tls,omitempty"`
+	SNI      string            `json:"sni,omitempty"` // "" with TLS: the host without its port
+	Host     string            `json:"host,omitempty"`
+	Path     string            `json:"path,omitempty"`   // "" is "/"; may carry ?query
+	Method   string            `json:"method,omitempty"` // "" is GET
+	Headers  map[string]string `json:"headers,omitempty"`
+	Workload *Client           `json:"workload,omitempty"`
+	Mesh     *Client           `json:"mesh,omitempty"`
+}
+
+// Outcomes of a request, by what Envoy would do.
+const (
+	OutcomeNoListener     = "no-listener"
+	OutcomeNoTLSServer    = "no-tls-server"
+	OutcomeNoHost         = "no-host"
+	OutcomeNoRoute        = "no-route"
+	OutcomeHTTPSRedirect  = "https-redirect"
+	OutcomeRedirect       = "redirect"
+	OutcomeDirectResponse = "direct-response"
+	OutcomeNoCluster      = "no-cluster"
+	OutcomeTCP            = "tcp"
+	OutcomeBadRequest     = "bad-request"
+	OutcomeRejected       = "rejected"
+	OutcomeRouted         = "routed"
+	OutcomeUnknown        = "unknown"
+	OutcomeError          = "error"
+)
+
+// Answer says where a request goes.
+type Answer struct {
+	ID             string         `json:"id,omitempty"`
+	Outcome        string         `json:"outcome"`
+	Gateway        string         `json:"gateway,omitempty"`        // "namespace/name"
+	VirtualHost    string         `json:"virtualHost,omitempty"`    // the matched domain
+	VirtualService string         `json:"virtualService,omitempty"` // "namespace/name"; the root's for a merged delegate
+	Route          string         `json:"route,omitempty"`          // "spec.http[2]"
+	Match          string         `json:"match,omitempty"`          // "spec.http[2].match[0]"; "" when the rule has no match
+	Delegate       *DelegateRef   `json:"delegate,omitempty"`
+	Destinations   []AnswerTarget `json:"destinations,omitempty"`
+	Error          string         `json:"error,omitempty"`
+}
+
+// DelegateRef is where a merged route stands in the delegate VirtualService.
+type DelegateRef struct {
+	VirtualService string `json:"virtualService"`
+	Route          string `json:"route"`
+	Match          string `json:"match,omitempty"`
+}
+
+// AnswerTarget is one destination of the route that took a request.
+type AnswerTarget struct {
+	Host    string `json:"host"`
+	Port    uint32 `json:"port"`
+	Subset  string `json:"subset,omitempty"`
+	Weight  int32  `json:"weight"`
+	Cluster string `json:"cluster"` // Envoy's cluster name: outbound|port|subset|host
+	Exists  *bool  `json:"exists"`  // nil: not known
+}

@@ -1,0 +1,73 @@
+package routing
+
+import (
+	"strings"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/mesh"
+	networking "istio.io/api/networking/v1alpha3"
+)
+
+// Binding says where a VirtualService is bound.
+type Binding struct {
+	// Known is false when a gateway of it is not known, or has placeholders: then nothing can be said to be missing.
+	Known   bool
+	Tables  []*Table
+	Visible bool              // from the namespace of one of the workloads at least
+	Servers map[int][]*Server // by index in spec.hosts: the servers that accept it, also those that istiod drops
+	All     []*Server         // every server of its gateways, once
+}
+
+// Binding looks at every workload of every gateway of a VirtualService.
+func (t *Tables) Binding(v *mesh.VirtualService) Binding {
+	b := Binding{Known: len(v.Gateways) > 0, Servers: map[int][]*Server{}}
+	seen := map[string]bool{}
+	for _, ref := range v.Gateways {
+		if len(ref.Found) != 1 || ref.K8s || len(ref.Found[0].Opaque) > 0 {
+			b.Known = false
+			return b
+		}
+		for _, table := range t.Serving(ref.Found[0]) {
+			b.Tables = append(b.Tables, table)
+			if _, ok := tierOf(v, table.Workload.Namespace); ok {
+				b.Visible = true
+			}
+			for _, s := range table.Servers {
+				if s.Gateway != ref.Found[0] || seen[s.ID()] {
+					continue
+				}
+				seen[s.ID()] = true
+				b.add(v, s)
+			}
+		}
+	}
+	b.Known = b.Known && len(b.Tables) > 0
+	return b
+}
+
+func (b *Binding) add(v *mesh.VirtualService, s *Server) {
+	b.All = append(b.All, s)
+	for _, h := range s.Spec.Hosts {
+		if manifest.Placeholder(h) {
+			b.Known = b.Known && strings.HasPrefix(h, "*")
+		}
+	}
+	for k, h := range v.Hosts {
+		if s.Accepts(v.Namespace, h) {
+			b.Servers[k] = append(b.Servers[k], s)
+		}
+	}
+}
+
+// Section is the kind of rules that a server uses: http, tcp or tls; "" for AUTO_PASSTHROUGH, which uses none.
+func (s *Server) Section() string {
+	switch {
+	case s.UsesHTTP():
+		return "http"
+	case s.Spec.GetTls().GetMode() == networking.ServerTLSSettings_AUTO_PASSTHROUGH:
+		return ""
+	case s.IsPassthrough():
+		return "tls"
+	}
+	return "tcp"
+}

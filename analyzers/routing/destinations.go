@@ -1,0 +1,186 @@
+package routing
+
+import (
+	"sort"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/mesh"
+	networking "istio.io/api/networking/v1alpha3"
+)
+
+// destination is where and for whom a destination is resolved.
+type destination struct {
+	vs        *mesh.VirtualService // for positions: where it is written
+	namespace string               // expands short names
+	client    proxy                // its namespace is "" when it is not known
+	port      uint32               // what a destination without port falls back to
+	mesh      bool                 // a sidecar: a service is known only if it has the listener's port
+	path      []any
+}
+
+// Target is a destination with what is known of its cluster.
+type Target struct {
+	Spec   *networking.Destination
+	VS     *mesh.VirtualService // in which it is written
+	Path   []any                // of the destination
+	Host   string               // expanded
+	Port   uint32
+	Weight int32 // 100 for a single destination
+	// Services are the visible services of the host; Hidden those not exported to the client.
+	Services []*mesh.Service
+	Hidden   []*mesh.Service
+	// PortKnown is false when the port is a guess: no port is given, and the service is unknown.
+	Inferred bool // no port is given and the service has several: the gateway's own port number is taken
+	Rule     *EffectiveRule
+	Exists   mesh.Truth // the cluster exists
+}
+
+// Cluster is Envoy's cluster name.
+func (t *Target) Cluster() string {
+	return "outbound|" + itoa(t.Port) + "|" + t.Spec.GetSubset() + "|" + t.Host
+}
+
+// At is the place of a field of the destination.
+func (t *Target) At(path ...any) manifest.Pos {
+	return t.VS.At(append(append([]any(nil), t.Path...), path...)...)
+}
+
+// target resolves a destination (networking/core/route/route.go, GetDestinationCluster).
+func (t *Tables) target(d *networking.Destination, weight int32, siblings int, at destination) Target {
+	x := Target{Spec: d, VS: at.vs, Path: at.path, Host: t.World.FQDN(d.GetHost(), at.namespace), Weight: weight}
+	if siblings == 1 {
+		x.Weight = 100
+	}
+	maybe := false
+	for _, s := range t.World.ServicesFor(x.Host) {
+		switch s.ExportTo.Covers(at.client.namespace) {
+		case mesh.No:
+			x.Hidden = append(x.Hidden, s)
+		case mesh.Maybe:
+			maybe = true
+			fallthrough
+		default:
+			x.Services = append(x.Services, s)
+		}
+	}
+	sort.SliceStable(x.Services, func(i, j int) bool { return x.Services[i].Kube && !x.Services[j].Kube })
+	svc := preferred(x.Services, at.namespace)
+	if svc != nil && svc.ExternalName != "" {
+		x.Host = svc.ExternalName
+	}
+	x.Port = at.port
+	switch {
+	case d.GetPort() != nil:
+		x.Port = d.Port.Number
+	case svc != nil && len(svc.Ports) == 1 && (!at.mesh || svc.Ports[0].Number == at.port):
+		x.Port = svc.Ports[0].Number
+	case svc != nil && !at.mesh:
+		x.Inferred = true
+	}
+	x.Exists = t.exists(&x, at)
+	if x.Exists == mesh.Yes && maybe {
+		x.Exists = mesh.Maybe
+	}
+	return x
+}
+
+// preferred is the service that port inference reads: of the VirtualService's namespace if there is one.
+func preferred(services []*mesh.Service, namespace string) *mesh.Service {
+	for _, s := range services {
+		if s.Namespace == namespace {
+			return s
+		}
+	}
+	if len(services) > 0 {
+		return services[0]
+	}
+	return nil
+}
+
+func (t *Tables) exists(x *Target, at destination) mesh.Truth {
+	if x.Spec.GetSubset() != "" {
+		x.Rule = t.rules.choose(at.client, x.service(t.World))
+	}
+	if len(x.Services) == 0 {
+		if t.World.HostClosed(x.Host) || len(x.Hidden) > 0 {
+			return mesh.No
+		}
+		return mesh.Maybe
+	}
+	found := false
+	for _, s := range x.Services {
+		if s.ExternalName != "" || s.Opaque {
+			return mesh.Maybe
+		}
+		if _, ok := s.Port(x.Port); ok {
+			found = true
+		}
+	}
+	switch {
+	case !found:
+		return mesh.No
+	case x.Spec.GetSubset() == "":
+		return mesh.Yes
+	}
+	return t.subsetExists(x)
+}
+
+// service is what DestinationRules are looked up for: the first visible service, else what the host itself says of one.
+func (x *Target) service(w *mesh.World) *mesh.Service {
+	if len(x.Services) > 0 {
+		return x.Services[0]
+	}
+	return w.ServiceOf(x.Host)
+}
+
+func (t *Tables) subsetExists(x *Target) mesh.Truth {
+	r := x.Rule
+	switch {
+	case r != nil && !r.Certain:
+		return mesh.Maybe
+	case r != nil && r.Subsets[x.Spec.Subset] != nil:
+		return mesh.Yes
+	case t.World.Closed("DestinationRule", x.service(t.World).Namespace):
+		return mesh.No
+	}
+	return mesh.Maybe
+}
+
+// HiddenRule is the DestinationRule that a client would get if its own namespace had none.
+func (t *Tables) HiddenRule(x *Target) *EffectiveRule {
+	return t.rules.choose(proxy{}, x.service(t.World))
+}
+
+// targets gives the destinations of a rule for a client; weight 0 among several takes nothing.
+func (t *Tables) targets(r *Rule, c proxy, port uint32, onMesh bool) []Target {
+	vs, base := r.Source()
+	var out []Target
+	for i, d := range r.HTTP.Route {
+		out = append(out, t.target(d.GetDestination(), d.GetWeight(), len(r.HTTP.Route), destination{
+			vs: vs, namespace: r.Namespace, client: c, port: port, mesh: onMesh,
+			path: append(append([]any(nil), base...), "route", i, "destination"),
+		}))
+	}
+	return out
+}
+
+// mirrors gives the mirror destinations of a rule for a client.
+func (t *Tables) mirrors(r *Rule, c proxy, port uint32, onMesh bool) []Target {
+	vs, base := r.Source()
+	if r.Delegate != nil && r.MirrorSpace != r.Namespace {
+		vs, base = r.VS, []any{"spec", "http", r.Index}
+	}
+	at := destination{vs: vs, namespace: r.MirrorSpace, client: c, port: port, mesh: onMesh}
+	var out []Target
+	if r.HTTP.Mirror != nil {
+		at.path = append(append([]any(nil), base...), "mirror")
+		out = append(out, t.target(r.HTTP.Mirror, 100, 1, at))
+	}
+	for i, m := range r.HTTP.Mirrors {
+		if m.GetDestination() != nil {
+			at.path = append(append([]any(nil), base...), "mirrors", i, "destination")
+			out = append(out, t.target(m.Destination, 100, 1, at))
+		}
+	}
+	return out
+}

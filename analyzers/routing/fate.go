@@ -1,0 +1,194 @@
+package routing
+
+import (
+	"github.com/gatelint/gatelint/analyzers/match"
+	"github.com/gatelint/gatelint/analyzers/mesh"
+)
+
+// Place is where a match of a rule is written: spec.http[Rule].match[Match], the rule itself for Match -1.
+type Place struct {
+	VS    *mesh.VirtualService
+	Rule  int
+	Match int
+}
+
+// Path is the field path of the place.
+func (p Place) Path() []any {
+	if p.Match < 0 {
+		return []any{"spec", "http", p.Rule}
+	}
+	return []any{"spec", "http", p.Rule, "match", p.Match}
+}
+
+// Place is where the route is written: in the delegate for a merged one.
+func (r *Route) Place() Place {
+	rule := r.Rule
+	if rule.Delegate == nil {
+		return Place{rule.VS, rule.Index, r.Match}
+	}
+	p := Place{rule.Delegate, rule.DelegateIndex, -1}
+	if r.Match >= 0 {
+		p.Match = rule.Matches[r.Match].DelegateIndex
+	}
+	return p
+}
+
+// Fate is what becomes of a match over all tables in which it can land.
+type Fate struct {
+	Place
+	Alive     bool // some request certainly reaches it
+	Undecided bool // that cannot be told somewhere
+	Deaths    []Death
+}
+
+// Dead tells whether no request reaches it in any table.
+func (f *Fate) Dead() bool { return len(f.Deaths) > 0 && !f.Alive && !f.Undecided }
+
+// Death is one virtual host in which certainly earlier routes take all requests of a match.
+type Death struct {
+	Host  *VirtualHost
+	Entry Entry
+	By    []Entry // a minimal set
+}
+
+// Fates gives the fate of every match that istiod generates a route for, and of those behind a catch-all of their own
+// VirtualService, in the order of the VirtualServices.
+func (t *Tables) Fates() []*Fate {
+	f := &fates{t: t, by: map[Place]*Fate{}}
+	for _, table := range t.Gateways {
+		for _, rc := range table.order {
+			for _, d := range rc.domains {
+				f.host(rc.Hosts[d], len(table.Opaque) > 0)
+			}
+		}
+	}
+	for _, v := range t.World.VirtualServices {
+		if v.IsDelegate() {
+			continue
+		}
+		if v.OnMesh {
+			f.alone(v, mesh.Mesh)
+		}
+		for _, ref := range v.Gateways {
+			if len(ref.Found) != 1 || len(t.Serving(ref.Found[0])) == 0 {
+				f.alone(v, ref.Name.Namespace+"/"+ref.Name.Name)
+			}
+		}
+	}
+	return f.list
+}
+
+type fates struct {
+	t    *Tables
+	by   map[Place]*Fate
+	list []*Fate
+}
+
+func (f *fates) of(p Place) *Fate {
+	x := f.by[p]
+	if x == nil {
+		x = &Fate{Place: p}
+		f.by[p] = x
+		f.list = append(f.list, x)
+	}
+	return x
+}
+
+// alone judges a VirtualService in a table of its own: what a sidecar gets, of which the first VirtualService takes the host
+// whole, or what a gateway gets that is not known. Each port that a match names is a case, any other port is one.
+func (f *fates) alone(v *mesh.VirtualService, gateway string) {
+	ports := []uint32{0}
+	seen := map[uint32]bool{0: true}
+	for _, r := range f.t.expand(v).rules {
+		for _, m := range r.Matches {
+			if !seen[m.Spec.Port] {
+				seen[m.Spec.Port] = true
+				ports = append(ports, m.Spec.Port)
+			}
+		}
+	}
+	for _, port := range ports {
+		routes, rest := f.t.generate(v, client{gateway: gateway, port: port, anySource: true})
+		vh := &VirtualHost{Domain: v.Hosts[0], Port: port, Alone: v, OnMesh: gateway == mesh.Mesh}
+		for _, r := range append(routes, rest...) {
+			vh.Entries = append(vh.Entries, Entry{Route: r, Port: port})
+		}
+		f.host(vh, false)
+	}
+}
+
+// host judges every entry of a virtual host against those that are certainly before it.
+func (f *fates) host(vh *VirtualHost, opaque bool) {
+	entries := append(vh.Entries[:len(vh.Entries):len(vh.Entries)], vh.behind()...)
+	var index match.Index
+	boxes := make([]match.Box, len(entries))
+	for i, e := range entries {
+		boxes[i] = e.Box
+		if !e.Opaque {
+			index.Add(i, e.Box)
+		}
+	}
+	for i, e := range entries {
+		fate := f.of(e.Place())
+		if opaque || e.Opaque {
+			fate.Undecided = true
+			continue
+		}
+		if fate.Alive {
+			continue
+		}
+		f.judge(fate, vh, entries, boxes, i, index.Over(e.Box))
+	}
+}
+
+func (f *fates) judge(fate *Fate, vh *VirtualHost, entries []Entry, boxes []match.Box, i int, candidates []int) {
+	var earlier []match.Box
+	var who []int
+	for _, j := range candidates {
+		if j != i && vh.Precedes(entries[j], entries[i]) {
+			earlier = append(earlier, boxes[j])
+			who = append(who, j)
+		}
+	}
+	if len(earlier) == 0 {
+		fate.Alive = !boxes[i].Empty()
+		return
+	}
+	budget := match.DefaultBudget
+	verdict, _, covering := match.Subtract(boxes[i], earlier, &budget)
+	switch {
+	case verdict == match.Alive:
+		fate.Alive = true
+	case verdict == match.Undecided:
+		fate.Undecided = true
+	case len(covering) > 0:
+		d := Death{Host: vh, Entry: entries[i]}
+		for _, c := range covering {
+			d.By = append(d.By, entries[who[c]])
+		}
+		fate.Deaths = append(fate.Deaths, d)
+	}
+}
+
+// behind gives the routes that istiod leaves out of a gateway's virtual host because their VirtualService has a catch-all
+// before them.
+func (vh *VirtualHost) behind() []Entry {
+	if vh.Table == nil {
+		return nil
+	}
+	var out []Entry
+	done := map[[2]any]bool{}
+	for _, e := range vh.Entries {
+		key := [2]any{e.Rule.VS, e.Server.Gateway}
+		if !e.CatchAll || done[key] {
+			continue
+		}
+		done[key] = true
+		wl := vh.Table.Workload
+		_, rest := vh.Table.tables.generate(e.Rule.VS, client{gateway: gatewayKey(e.Server.Gateway), port: e.Port, labels: wl.Labels, namespace: wl.Namespace})
+		for _, r := range rest {
+			out = append(out, Entry{Route: r, Server: e.Server, Port: e.Port, tier: e.tier, late: true})
+		}
+	}
+	return out
+}

@@ -1,0 +1,119 @@
+package routing
+
+import (
+	"slices"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/mesh"
+	networking "istio.io/api/networking/v1alpha3"
+)
+
+// L4Place is a match of a tcp or tls rule; Match is -1 for a rule without.
+type L4Place struct{ Rule, Match int }
+
+// L4Death is a tcp or tls match that an earlier one of the same VirtualService takes all connections of.
+type L4Death struct {
+	Section        string
+	Earlier, Later L4Place
+	Words          string
+}
+
+// Path is the field path of a place.
+func (d L4Death) Path(p L4Place) []any {
+	if p.Match < 0 {
+		return []any{"spec", d.Section, p.Rule}
+	}
+	return []any{"spec", d.Section, p.Rule, "match", p.Match}
+}
+
+// Text is the field path as text.
+func (d L4Death) Text(p L4Place) string { return manifest.FieldPath(d.Path(p)...) }
+
+// l4Match is what tcp and tls matches have in common.
+type l4Match struct {
+	place   L4Place
+	spec    *networking.TLSMatchAttributes
+	subnet  string
+	gateway []string
+}
+
+// DeadL4 finds dead tcp and tls matches inside one VirtualService. Envoy takes the most specific server name whatever the
+// order, so a tls match is dead only if every one of its names stands in an earlier one.
+func DeadL4(v *mesh.VirtualService) []L4Death {
+	if len(v.Opaque) > 0 {
+		return nil
+	}
+	var tcp, tls []l4Match
+	for i, r := range v.Spec.Tcp {
+		if len(r.GetMatch()) == 0 {
+			tcp = append(tcp, l4Match{place: L4Place{i, -1}, spec: &networking.TLSMatchAttributes{}})
+		}
+		for j, m := range r.GetMatch() {
+			tcp = append(tcp, l4Match{L4Place{i, j}, &networking.TLSMatchAttributes{
+				DestinationSubnets: m.GetDestinationSubnets(), Port: m.GetPort(), SourceLabels: m.GetSourceLabels(), SourceNamespace: m.GetSourceNamespace(),
+			}, m.GetSourceSubnet(), m.GetGateways()})
+		}
+	}
+	for i, r := range v.Spec.Tls {
+		for j, m := range r.GetMatch() {
+			if m != nil {
+				tls = append(tls, l4Match{L4Place{i, j}, m, "", m.Gateways})
+			}
+		}
+	}
+	return append(deadL4("tcp", tcp), deadL4("tls", tls)...)
+}
+
+// deadL4 compares each match with the earlier ones that share its first server name, so that long lists stay linear.
+func deadL4(section string, list []l4Match) []L4Death {
+	var out []L4Death
+	byName := map[string][]l4Match{}
+	for _, m := range list {
+		names := m.spec.SniHosts
+		if len(names) == 0 {
+			names = []string{""}
+		}
+		i := slices.IndexFunc(byName[names[0]], func(e l4Match) bool { return e.covers(m) })
+		if i >= 0 {
+			out = append(out, L4Death{Section: section, Earlier: byName[names[0]][i].place, Later: m.place, Words: m.spec.String()})
+			continue
+		}
+		for _, n := range names {
+			byName[n] = append(byName[n], m)
+		}
+	}
+	return out
+}
+
+func (e l4Match) covers(m l4Match) bool {
+	for _, n := range m.spec.SniHosts {
+		if !slices.Contains(e.spec.SniHosts, n) {
+			return false
+		}
+	}
+	if e.spec.Port != 0 && e.spec.Port != m.spec.Port || !mesh.Subset(e.spec.SourceLabels, m.spec.SourceLabels) {
+		return false
+	}
+	if e.spec.SourceNamespace != "" && e.spec.SourceNamespace != m.spec.SourceNamespace || e.subnet != "" && e.subnet != m.subnet {
+		return false
+	}
+	if len(e.gateway) > 0 {
+		if len(m.gateway) == 0 {
+			return false
+		}
+		for _, g := range m.gateway {
+			if !slices.Contains(e.gateway, g) {
+				return false
+			}
+		}
+	}
+	if len(e.spec.DestinationSubnets) == 0 {
+		return true
+	}
+	for _, n := range m.spec.DestinationSubnets {
+		if !slices.Contains(e.spec.DestinationSubnets, n) {
+			return false
+		}
+	}
+	return len(m.spec.DestinationSubnets) > 0
+}

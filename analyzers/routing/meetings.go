@@ -1,0 +1,81 @@
+package routing
+
+import (
+	"github.com/gatelint/gatelint/analyzers/match"
+)
+
+// Meeting is a request that fits routes of two VirtualServices whose order is not known and whose outcomes differ. A is the
+// narrower of the two, by path.
+type Meeting struct {
+	A, B    Entry
+	Request Request
+	Answer  Answer
+}
+
+// meetingBudget bounds the comparisons of one virtual host; beyond it meetings go unreported.
+const meetingBudget = 200_000
+
+// Meetings finds for each route of a virtual host one route of another VirtualService that it meets. A meeting that certainly
+// earlier routes take before both is none.
+func (t *Tables) Meetings(vh *VirtualHost) []Meeting {
+	if !manyOwners(vh.Entries) {
+		return nil
+	}
+	var index match.Index
+	for i, e := range vh.Entries {
+		if !e.Opaque {
+			index.Add(i, e.Box)
+		}
+	}
+	var out []Meeting
+	budget := meetingBudget
+	reported := map[[2]int]bool{}
+	for i, e := range vh.Entries {
+		if e.Opaque {
+			continue
+		}
+		for _, j := range index.Meeting(e.Box) {
+			b := vh.Entries[j]
+			if budget--; budget < 0 {
+				return out
+			}
+			if b.Rule.VS == e.Rule.VS || reported[[2]int{j, i}] || vh.OrderKnown(e, b) {
+				continue
+			}
+			if m, ok := t.meeting(vh, e, b); ok {
+				reported[[2]int{i, j}] = true
+				out = append(out, m)
+				break
+			}
+		}
+	}
+	return out
+}
+
+func manyOwners(entries []Entry) bool {
+	for _, e := range entries {
+		if e.Rule.VS != entries[0].Rule.VS {
+			return true
+		}
+	}
+	return false
+}
+
+// meeting looks for the request, and has the router answer it twice: without the one VirtualService, and without the other.
+func (t *Tables) meeting(vh *VirtualHost, a, b Entry) (Meeting, bool) {
+	both, verdict := match.Meet(a.Box, b.Box)
+	if verdict != match.Alive || t.Outcome(a.Rule) == t.Outcome(b.Rule) {
+		return Meeting{}, false
+	}
+	r, ok := both.Witness(vh.Domain)
+	if !ok || len(r.Claims) > 0 {
+		return Meeting{}, false
+	}
+	x, known := vh.Take(r, func(e Entry) bool { return e.Rule.VS == b.Rule.VS })
+	y, known2 := vh.Take(r, func(e Entry) bool { return e.Rule.VS == a.Rule.VS })
+	if !known || !known2 || x == nil || y == nil || x.Route != a.Route || y.Route != b.Route {
+		return Meeting{}, false
+	}
+	req, answer, ok := t.Shown(vh, both, a, b)
+	return Meeting{A: a, B: b, Request: req, Answer: answer}, ok
+}

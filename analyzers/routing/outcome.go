@@ -1,0 +1,134 @@
+package routing
+
+import (
+	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	networking "istio.io/api/networking/v1alpha3"
+
+	"github.com/gatelint/gatelint/analyzers/match"
+)
+
+// Outcome is a text that two rules share exactly if a request fares the same under both.
+func (t *Tables) Outcome(r *Rule) string {
+	c := proto.Clone(r.HTTP).(*networking.HTTPRoute)
+	c.Match, c.Name, c.Delegate = nil, "", nil
+	for _, d := range c.Route {
+		if d.Destination != nil {
+			d.Destination.Host = t.World.FQDN(d.Destination.Host, r.Namespace)
+		}
+	}
+	if len(c.Route) == 1 {
+		c.Route[0].Weight = 0
+	}
+	if c.Mirror != nil {
+		c.Mirror.Host = t.World.FQDN(c.Mirror.Host, r.MirrorSpace)
+	}
+	for _, m := range c.Mirrors {
+		if m.Destination != nil {
+			m.Destination.Host = t.World.FQDN(m.Destination.Host, r.MirrorSpace)
+		}
+	}
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(c)
+	if err != nil {
+		return fmt.Sprintf("%p", r) // not text: equal to nothing else
+	}
+	return string(b)
+}
+
+// Goes says in words where a rule sends a request: its destinations, a redirect, a fixed response.
+func (r *Rule) Goes() string {
+	switch {
+	case r.HTTP.Redirect != nil:
+		return "a redirect"
+	case r.HTTP.DirectResponse != nil:
+		return fmt.Sprintf("a direct response %d", r.HTTP.DirectResponse.Status)
+	}
+	var out []string
+	for _, d := range r.HTTP.Route {
+		text := d.GetDestination().GetHost()
+		if s := d.GetDestination().GetSubset(); s != "" {
+			text += " subset " + s
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, ", ")
+}
+
+// Shown is a request in a virtual host as a client would send it, with where it goes; ok is false unless the router answers
+// it with one of the wanted entries.
+func (t *Tables) Shown(vh *VirtualHost, box match.Box, wanted ...Entry) (Request, Answer, bool) {
+	m, ok := box.Witness(vh.Domain)
+	if !ok || len(m.Claims) > 0 {
+		return Request{}, Answer{}, false
+	}
+	r := Request{Port: vh.Port, Host: m.Authority, Path: m.Path, Method: m.Method, Headers: m.Headers}
+	sep := "?"
+	for _, k := range sortedKeys(m.Query) {
+		r.Path += sep + k + "=" + m.Query[k]
+		sep = "&"
+	}
+	switch {
+	case vh.OnMesh:
+		r.Mesh = &Client{Namespace: m.SourceNamespace, Labels: m.SourceLabels}
+		if r.Mesh.Namespace == "" {
+			r.Mesh.Namespace = vh.Alone.Namespace
+		}
+		if r.Port == 0 {
+			r.Port = t.meshPort(vh.Domain)
+		}
+	case vh.Alone != nil:
+		return Request{}, Answer{}, false // a gateway that is not known cannot be asked
+	default:
+		s := wanted[0].Server
+		r.Port, r.TLS = s.Number(), s.IsTLS()
+		r.Workload = &Client{Namespace: vh.Table.Workload.Namespace, Labels: vh.Table.Workload.Labels}
+	}
+	a, err := t.Ask(r)
+	if err != nil {
+		return Request{}, Answer{}, false
+	}
+	for _, w := range wanted {
+		var want Answer
+		want.take(w.Route, nil)
+		if a.VirtualService == want.VirtualService && a.Route == want.Route && a.Match == want.Match {
+			return r, a, true
+		}
+	}
+	return Request{}, Answer{}, false
+}
+
+// meshPort is a port on which sidecars serve a host: the first that speaks HTTP, 80 for a host that no service has.
+func (t *Tables) meshPort(host string) uint32 {
+	for _, s := range t.World.ServicesFor(host) {
+		for _, p := range s.Ports {
+			if sniffedOrHTTP(p.Protocol) && !p.UDP {
+				return p.Number
+			}
+		}
+	}
+	return 80
+}
+
+// URL is the request for people.
+func (r Request) URL() string {
+	scheme := "http"
+	if r.TLS {
+		scheme = "https"
+	}
+	method := r.Method
+	if method == "" {
+		method = "GET"
+	}
+	host := r.Host
+	if !strings.Contains(host, ":") && (r.TLS && r.Port != 443 || !r.TLS && r.Port != 80) {
+		host += ":" + itoa(r.Port)
+	}
+	path := r.Path
+	if path == "" {
+		path = "/"
+	}
+	return method + " " + scheme + "://" + host + path
+}

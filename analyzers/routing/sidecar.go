@@ -1,0 +1,238 @@
+package routing
+
+import (
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/gatelint/gatelint/analyzers/match"
+	"github.com/gatelint/gatelint/analyzers/mesh"
+)
+
+// sidecar is what the sidecars of a namespace with certain labels get.
+type sidecar struct {
+	t      *Tables
+	client Client
+	mu     sync.Mutex
+	ports  map[uint32]*RouteConfig
+}
+
+func (t *Tables) sidecarOf(c *Client) *sidecar {
+	key := c.Namespace + "/" + mesh.LabelText(c.Labels)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.sidecars[key] == nil {
+		t.sidecars[key] = &sidecar{t: t, client: *c, ports: map[uint32]*RouteConfig{}}
+	}
+	return t.sidecars[key]
+}
+
+// OnMesh gives the VirtualServices that sidecars of a namespace see, in the order in which the first one for a host wins.
+func (t *Tables) OnMesh(namespace string) []*mesh.VirtualService {
+	var out []*mesh.VirtualService
+	for _, b := range t.visible(t.onMesh, namespace) {
+		out = append(out, b.vs)
+	}
+	return out
+}
+
+func (s *sidecar) ask(r Request) Answer {
+	a := Answer{ID: r.ID}
+	if strings.Contains(r.Path, "#") {
+		a.Outcome = OutcomeBadRequest
+		return a
+	}
+	rc := s.config(r.Port)
+	if rc.Rejected {
+		a.Outcome = OutcomeRejected
+		return a
+	}
+	vh := rc.Lookup(r.Host)
+	if vh == nil {
+		a.Outcome = OutcomeNoHost
+		return a
+	}
+	a.VirtualHost = vh.Domain
+	e, known := vh.Take(MatchRequest(r), nil)
+	switch {
+	case !known:
+		a.Outcome = OutcomeUnknown
+	case e == nil:
+		a.Outcome = OutcomeNoRoute
+	case e.Rule == nil:
+		yes := true
+		a.Outcome = OutcomeRouted
+		a.Destinations = []AnswerTarget{{Host: vh.service.Host, Port: r.Port, Weight: 100, Cluster: "outbound|" + itoa(r.Port) + "||" + vh.service.Host, Exists: &yes}}
+	default:
+		a.take(e.Route, s.t.targets(e.Rule, proxy{s.client.Namespace, s.client.Labels, true}, r.Port, true))
+	}
+	return a
+}
+
+// config gives the virtual hosts of one port (networking/core/httproute.go, BuildSidecarOutboundVirtualHosts): for each host
+// the first VirtualService that yields a route.
+func (s *sidecar) config(port uint32) *RouteConfig {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if rc := s.ports[port]; rc != nil {
+		return rc
+	}
+	rc := &RouteConfig{Name: itoa(port), Hosts: map[string]*VirtualHost{}}
+	s.ports[port] = rc
+	services := s.services(port)
+	served := map[string]bool{}
+	all := s.t.OnMesh(s.client.Namespace)
+	specific := s.mostSpecific(all, services)
+	for _, v := range all {
+		s.addVirtualService(rc, v, port, services, specific, served)
+	}
+	hosts := make([]string, 0, len(services))
+	for h := range services {
+		hosts = append(hosts, h)
+	}
+	sort.Strings(hosts)
+	for _, h := range hosts {
+		svc := services[h]
+		p, _ := svc.Port(port)
+		if served[h] || !sniffedOrHTTP(p.Protocol) {
+			continue
+		}
+		s.domain(rc, h, svc, []Entry{{Route: &Route{Match: -1, Box: match.FromHTTP(nil)}, Port: port}}, services)
+	}
+	rc.Rejected = rc.refused()
+	return rc
+}
+
+func sniffedOrHTTP(protocol string) bool { return protocol == "" || mesh.IsHTTP(protocol) }
+
+// services are those the client sees that have the port, by lower-case host.
+func (s *sidecar) services(port uint32) map[string]*mesh.Service {
+	out := map[string]*mesh.Service{}
+	for _, svc := range s.t.World.Services {
+		if svc.ExportTo.Covers(s.client.Namespace) == mesh.No {
+			continue
+		}
+		if _, ok := svc.Port(port); !ok {
+			continue
+		}
+		h := strings.ToLower(svc.Host)
+		if have := out[h]; have == nil || !have.Kube && svc.Kube {
+			out[h] = svc
+		}
+	}
+	return out
+}
+
+// mostSpecific gives for each service the VirtualService whose wildcard host is the longest that covers it; an exact one wins.
+func (s *sidecar) mostSpecific(all []*mesh.VirtualService, services map[string]*mesh.Service) map[string]*mesh.VirtualService {
+	longest := map[string]string{}
+	out := map[string]*mesh.VirtualService{}
+	for _, v := range all {
+		for _, h := range v.Hosts {
+			h = strings.ToLower(h)
+			if !strings.HasPrefix(h, "*") {
+				if services[h] != nil && longest[h] != h {
+					longest[h], out[h] = h, v
+				}
+				continue
+			}
+			for name := range services {
+				if Covers(h, name) && len(h) > len(longest[name]) && longest[name] != name {
+					longest[name], out[name] = h, v
+				}
+			}
+		}
+	}
+	return out
+}
+
+func (s *sidecar) addVirtualService(rc *RouteConfig, v *mesh.VirtualService, port uint32, services map[string]*mesh.Service,
+	specific map[string]*mesh.VirtualService, served map[string]bool,
+) {
+	routes, _ := s.t.generate(v, client{gateway: mesh.Mesh, port: port, labels: s.client.Labels, namespace: s.client.Namespace})
+	if len(routes) == 0 {
+		return
+	}
+	var entries []Entry
+	for _, r := range routes {
+		entries = append(entries, Entry{Route: r, Port: port})
+	}
+	var plain []string
+	var matched []*mesh.Service
+	usable := false
+	for _, h := range v.Hosts {
+		h = strings.ToLower(h)
+		if svc := services[h]; svc != nil {
+			matched = append(matched, svc)
+			continue
+		}
+		if !strings.HasPrefix(h, "*") {
+			plain = append(plain, h)
+			continue
+		}
+		covered := false
+		for _, name := range sortedHosts(services) {
+			if Covers(h, name) {
+				covered = true
+				if specific[name] == v {
+					matched = append(matched, services[name])
+				}
+			}
+		}
+		if !covered {
+			plain = append(plain, h)
+		}
+	}
+	for _, svc := range matched {
+		p, _ := svc.Port(port)
+		usable = usable || sniffedOrHTTP(p.Protocol)
+	}
+	if !usable && port != 80 {
+		return
+	}
+	for _, h := range plain {
+		s.domain(rc, h, nil, entries, services)
+	}
+	for _, svc := range matched {
+		if p, _ := svc.Port(port); sniffedOrHTTP(p.Protocol) {
+			served[strings.ToLower(svc.Host)] = true
+			s.domain(rc, strings.ToLower(svc.Host), svc, entries, services)
+		}
+	}
+}
+
+func sortedHosts(m map[string]*mesh.Service) []string {
+	out := make([]string, 0, len(m))
+	for h := range m {
+		out = append(out, h)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// domain enters a virtual host unless the domain is taken: the first one wins. A Kubernetes Service also gets its shorter
+// names, as far as they are no full name of another service (networking/core/httproute.go, generateVirtualHostDomains).
+func (s *sidecar) domain(rc *RouteConfig, name string, svc *mesh.Service, entries []Entry, full map[string]*mesh.Service) {
+	names := []string{name}
+	if svc != nil {
+		names = append(names, s.shortNames(name)...)
+	}
+	for i, n := range names {
+		if rc.Hosts[n] == nil && (i == 0 || full[n] == nil) {
+			rc.Hosts[n] = &VirtualHost{Domain: n, Config: rc, Entries: entries, service: svc}
+		}
+	}
+}
+
+func (s *sidecar) shortNames(host string) []string {
+	out := []string{host + "."}
+	base, ok := strings.CutSuffix(host, ".svc."+s.t.World.Domain)
+	if !ok {
+		return out
+	}
+	out = append(out, base, base+".svc")
+	if name, ns, ok := strings.Cut(base, "."); ok && ns == s.client.Namespace {
+		out = append(out, name)
+	}
+	return out
+}

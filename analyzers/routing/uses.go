@@ -1,0 +1,186 @@
+package routing
+
+import (
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/mesh"
+	networking "istio.io/api/networking/v1alpha3"
+)
+
+// Use is one destination as written, seen by every kind of client that can use it.
+type Use struct {
+	VS     *mesh.VirtualService // in which it is written: the delegate for a delegate's
+	Path   []any
+	Mirror bool
+	Views  []View
+}
+
+// View is a destination as one client sees it.
+type View struct {
+	Target
+	Client string // the client's namespace; "" when it is not known, or any that has no DestinationRules of its own
+	Table  *Table // nil on mesh, and on a gateway that is not known
+	OnMesh bool
+	// Sibling tells that another destination of the same route and namespace is there.
+	Sibling bool
+}
+
+// context is one kind of client of a VirtualService.
+type context struct {
+	client
+	table *Table
+	mesh  bool
+}
+
+func (c context) proxy() proxy {
+	if c.table != nil {
+		return c.table.proxy()
+	}
+	return proxy{namespace: c.namespace}
+}
+
+// contexts are the clients for which a VirtualService is generated: the workloads of its gateways, a sidecar of its own
+// namespace and of any other, and an unknown one for gateways that are not known.
+func (t *Tables) contexts(v *mesh.VirtualService) []context {
+	var out []context
+	unknown := context{client: client{anySource: true, anyPort: true}}
+	if v.IsDelegate() {
+		return []context{unknown}
+	}
+	for _, ref := range v.Gateways {
+		if len(ref.Found) != 1 || len(t.Serving(ref.Found[0])) == 0 {
+			c := unknown
+			c.gateway = ref.Name.Namespace + "/" + ref.Name.Name
+			out = append(out, c)
+			continue
+		}
+		for _, table := range t.Serving(ref.Found[0]) {
+			if _, visible := tierOf(v, table.Workload.Namespace); visible {
+				out = append(out, table.contexts(ref.Found[0], v)...)
+			}
+		}
+	}
+	if v.OnMesh {
+		sidecar := context{client: client{gateway: mesh.Mesh, anySource: true, anyPort: true}, mesh: true}
+		out = append(out, sidecar)
+		if v.Namespace != "" && v.Namespace != t.World.Root {
+			sidecar.namespace = v.Namespace
+			out = append(out, sidecar)
+		}
+	}
+	return out
+}
+
+func (table *Table) contexts(g *mesh.Gateway, v *mesh.VirtualService) []context {
+	var out []context
+	seen := map[uint32]bool{}
+	for _, s := range table.Servers {
+		if s.Gateway != g || seen[s.Number()] || s.Drop != nil && s.Drop.Certain || len(s.hosts.intersect(v.Namespace, v.Hosts)) == 0 {
+			continue
+		}
+		seen[s.Number()] = true
+		out = append(out, context{table: table, client: client{
+			gateway: gatewayKey(g), port: s.Number(), labels: table.Workload.Labels, namespace: table.Workload.Namespace,
+		}})
+	}
+	return out
+}
+
+// Uses gives the destinations of a VirtualService and of the delegates under it, in the order in which they are written.
+func (t *Tables) Uses(v *mesh.VirtualService) []*Use {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if list, ok := t.uses[v]; ok {
+		return list
+	}
+	u := &uses{t: t, by: map[string]*Use{}}
+	for _, c := range t.contexts(v) {
+		routes, rest := t.generate(v, c.client)
+		done := map[*Rule]bool{}
+		for _, r := range append(routes, rest...) {
+			if !done[r.Rule] {
+				done[r.Rule] = true
+				u.addHTTP(r.Rule, c)
+			}
+		}
+		u.addL4(v, c)
+	}
+	t.uses[v] = u.list
+	return u.list
+}
+
+type uses struct {
+	t    *Tables
+	by   map[string]*Use
+	list []*Use
+}
+
+func (u *uses) addHTTP(r *Rule, c context) {
+	u.add(u.t.targets(r, c.proxy(), c.port, c.mesh), c, false)
+	u.add(u.t.mirrors(r, c.proxy(), c.port, c.mesh), c, true)
+}
+
+func (u *uses) addL4(v *mesh.VirtualService, c context) {
+	section := func(name string, i int, route []*networking.RouteDestination) {
+		var out []Target
+		for j, d := range route {
+			out = append(out, u.t.target(d.GetDestination(), d.GetWeight(), len(route), destination{
+				vs: v, namespace: v.Namespace, client: c.proxy(), port: c.port, mesh: c.mesh, path: []any{"spec", name, i, "route", j, "destination"},
+			}))
+		}
+		u.add(out, c, false)
+	}
+	for i, r := range v.Spec.Tcp {
+		section("tcp", i, r.GetRoute())
+	}
+	for i, r := range v.Spec.Tls {
+		section("tls", i, r.GetRoute())
+	}
+}
+
+func (u *uses) add(targets []Target, c context, mirror bool) {
+	for i := range targets {
+		x := &targets[i]
+		if x.Spec == nil || x.Spec.Host == "" {
+			continue
+		}
+		key := x.VS.Namespace + "/" + x.VS.Name + "/" + manifest.FieldPath(x.Path...)
+		use := u.by[key]
+		if use == nil {
+			use = &Use{VS: x.VS, Path: x.Path, Mirror: mirror}
+			u.by[key] = use
+			u.list = append(u.list, use)
+		}
+		v := View{Target: *x, Client: c.namespace, Table: c.table, OnMesh: c.mesh}
+		for j := range targets {
+			v.Sibling = v.Sibling || j != i && len(targets[j].Services) > 0 && sameNamespace(targets[j].Host, x.Host)
+		}
+		use.Views = append(use.Views, v)
+		if c.mesh && c.namespace == "" && x.Spec.Subset != "" {
+			u.addHiding(use, x, c)
+		}
+	}
+}
+
+// addHiding adds the sidecars of namespaces whose own DestinationRules for the host come before the service's.
+func (u *uses) addHiding(use *Use, x *Target, c context) {
+	for _, ns := range u.t.rules.clientsOf(x.Host) {
+		if use.VS.ExportTo.Covers(ns) != mesh.Yes {
+			continue
+		}
+		v := View{Target: *x, Client: ns, OnMesh: true}
+		v.Rule = u.t.rules.choose(proxy{namespace: ns}, x.service(u.t.World))
+		v.Exists = u.t.subsetExists(&v.Target)
+		use.Views = append(use.Views, v)
+	}
+}
+
+func sameNamespace(a, b string) bool {
+	i, j := 0, 0
+	for i < len(a) && a[i] != '.' {
+		i++
+	}
+	for j < len(b) && b[j] != '.' {
+		j++
+	}
+	return i < len(a) && j < len(b) && a[i:] == b[j:]
+}
