@@ -1,0 +1,26 @@
+package rules
+
+// All lists the rules, the five faults first. A rule that is left out here does not exist.
+func All() []*Rule { return all }
+
+var all = []*Rule{
+	overlappingHosts,
+	unmergedPort,
+	shadowedMatch,
+	missingCredential,
+	danglingSubset,
+
+	ambiguousOrder,
+	unboundHost,
+	unexposedPort,
+	unknownDelegate,
+	unknownGateway,
+	unknownHost,
+	unknownPort,
+
+	duplicateObject,
+	syntax,
+	unknownField,
+	invalidValue,
+	unusedIgnore,
+}

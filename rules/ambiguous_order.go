@@ -1,0 +1,51 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/gatelint/gatelint/analyzers/routing"
+)
+
+var ambiguousOrder = &Rule{
+	Name: "ambiguous-order", Severity: Warning, Admission: Off, Elsewhere: Off, Since: "0.1.0",
+	Doc: `Two VirtualServices whose order decides where a request goes
+
+VirtualServices for one host on one gateway are merged: the routes of the older one come before those of the younger one. Files
+do not tell which is older, and creating one of them again changes it. Here a request fits a match of each, and they do
+different things with it; the finding shows such a request. Matches that no request has in common, or that do the same, are
+silent, and so is a plain catch-all, which istiod always moves to the end.
+
+Fix: make the matches disjoint, or put them into one VirtualService (or one root with delegates).`,
+	Run: func(p *Pass) {
+		seen := map[[2]routing.Place]bool{}
+		for _, table := range p.Tables.Gateways {
+			if len(table.Opaque) > 0 {
+				continue
+			}
+			for _, rc := range table.Configs() {
+				for _, d := range rc.Domains() {
+					for _, m := range p.Tables.Meetings(rc.Hosts[d]) {
+						key := [2]routing.Place{m.A.Place(), m.B.Place()}
+						if !seen[key] {
+							seen[key] = true
+							p.meeting(rc.Hosts[d], m)
+						}
+					}
+				}
+			}
+		}
+	},
+}
+
+func (p *Pass) meeting(vh *routing.VirtualHost, m routing.Meeting) {
+	vs, path := m.A.Rule.MatchPath(m.A.Match)
+	other, otherPath := m.B.Rule.MatchPath(m.B.Match)
+	f := Fault{
+		On: vs.Object, Path: path, Severity: Warning, Clash: true, Words: m.A.Box.String() + "|" + m.B.Box.String(),
+		Message: fmt.Sprintf("requests for %s that fit this match and %s of %s go to %s or to %s, whichever VirtualService is older",
+			vh.Domain, pathText(otherPath), other.ID(), m.A.Rule.Goes(), m.B.Rule.Goes()),
+		Ends: []End{{other.Object, otherPath, "fits the same requests, to " + m.B.Rule.Goes()}},
+	}
+	f.Witness = &Witness{URL: m.Request.URL(), Request: m.Request, Answer: m.Answer}
+	p.Report(f)
+}

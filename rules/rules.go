@@ -1,0 +1,215 @@
+// Package rules says what is wrong with what istiod would program. A rule is a value; a pass is its input, findings are its
+// output. Rules see the World and its tables, never files, flags or clusters.
+package rules
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/mesh"
+	"github.com/gatelint/gatelint/analyzers/routing"
+)
+
+// Severity of a finding, ordered: Info < Warning < Error.
+type Severity int
+
+const (
+	Info Severity = iota
+	Warning
+	Error
+)
+
+// String is "info", "warning" or "error".
+func (s Severity) String() string { return [...]string{"info", "warning", "error"}[s] }
+
+// Decision is what admission under the standard enforcement does with a fault.
+type Decision int
+
+const (
+	Off Decision = iota
+	Warn
+	Deny
+)
+
+// String is "off", "warn" or "deny".
+func (d Decision) String() string { return [...]string{"off", "warn", "deny"}[d] }
+
+// Rule is one check.
+type Rule struct {
+	Name        string   // kebab-case, a noun phrase for the fault; never reused
+	Doc         string   // first line: the title; then what happens in production and what to do
+	Severity    Severity // over files, for a proven fault
+	Admission   Decision // the fault's object is the submitted one, or lies in its namespace
+	Elsewhere   Decision // it lies in another namespace
+	AlsoKnownAs []string // codes of other tools for the same fault: IST0109, KIA1106
+	Since       string   // the release that brought it
+	Preview     bool     // reports as info and never denies
+	Unignorable bool
+	Run         func(*Pass) // nil for the rules that the loader and the settings report
+}
+
+// Title is the first line of Doc.
+func (r *Rule) Title() string {
+	title, _, _ := strings.Cut(r.Doc, "\n")
+	return title
+}
+
+// Related is another end of a fault.
+type Related struct {
+	Object  manifest.ID
+	API     string
+	Pos     manifest.Pos
+	Message string
+	Source  *manifest.Object // nil when the end is no single object
+}
+
+// Witness is a request that shows a fault, with what becomes of it: the router answered it before it was printed.
+type Witness struct {
+	URL     string
+	Request routing.Request
+	Answer  routing.Answer
+}
+
+// Finding is one fault with its place, its other ends and, where a request can show it, a witness.
+type Finding struct {
+	Rule      string
+	Severity  Severity
+	Suspect   bool // not proven: a positive sign in open files
+	Admission Decision
+	Object    manifest.ID
+	API       string // apiVersion of Object
+	Pos       manifest.Pos
+	Message   string
+	Related   []Related
+	Witness   *Witness
+	Worlds    []string
+	// Fingerprint identifies the fault over edits elsewhere: rule, object, the fault's own words, the other end of a clash.
+	Fingerprint string
+	Source      *manifest.Object // nil when the object could not be read
+}
+
+// Reference is a reference of which nothing is known: counted, never reported.
+type Reference struct {
+	Kind, Namespace, Name string
+	By                    *manifest.Object
+	Path                  []any
+}
+
+// Pass is what a rule sees.
+type Pass struct {
+	World  *mesh.World
+	Tables *routing.Tables
+
+	rule   *Rule
+	result *Result
+}
+
+// Result is what a run found, findings sorted by place.
+type Result struct {
+	Findings []Finding
+	Unknown  []Reference
+}
+
+// Fault is what a rule reports: the place is a path in an object, so that no finding can lack one.
+type Fault struct {
+	On       *manifest.Object
+	Path     []any
+	Message  string
+	Severity Severity // of a proven fault
+	Suspect  bool     // reported as a warning at most
+	Ends     []End
+	Witness  *Witness
+	// Words are the fault's own: this match's content, this host, this reference. They and the identities of the clashing
+	// ends make the fingerprint.
+	Words string
+	Clash bool // the ends are as much the fault as the object
+}
+
+// End is another end of a fault.
+type End struct {
+	On      *manifest.Object
+	Path    []any
+	Message string
+}
+
+// Report enters a fault.
+func (p *Pass) Report(f Fault) {
+	x := Finding{
+		Rule: p.rule.Name, Severity: f.Severity, Suspect: f.Suspect, Admission: p.rule.Admission,
+		Object: f.On.ID, API: f.On.APIVersion, Pos: f.On.At(f.Path...), Message: f.Message, Witness: f.Witness, Source: f.On,
+	}
+	if f.Suspect && x.Severity > Warning {
+		x.Severity = Warning
+	}
+	if p.rule.Preview {
+		x.Severity, x.Admission = Info, Off
+	}
+	words := []string{p.rule.Name, f.On.Group, f.On.ID.String(), f.Words}
+	for _, e := range f.Ends {
+		x.Related = append(x.Related, Related{Object: e.On.ID, API: e.On.APIVersion, Pos: e.On.At(e.Path...), Message: e.Message, Source: e.On})
+		if f.Clash {
+			words = append(words, e.On.ID.String())
+		}
+	}
+	x.Fingerprint = Fingerprint(words...)
+	p.result.Findings = append(p.result.Findings, x)
+}
+
+// Unknown counts a reference of which nothing is known.
+func (p *Pass) Unknown(r Reference) { p.result.Unknown = append(p.result.Unknown, r) }
+
+// Fingerprint hashes the words that identify a fault.
+func Fingerprint(words ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(words, "\x00")))
+	return hex.EncodeToString(sum[:8])
+}
+
+// Run runs rules over a World and its tables.
+func Run(t *routing.Tables, list []*Rule) Result {
+	var res Result
+	for _, r := range list {
+		if r.Run != nil {
+			r.Run(&Pass{World: t.World, Tables: t, rule: r, result: &res})
+		}
+	}
+	Sort(res.Findings)
+	return res
+}
+
+// FromFault makes a finding of what the loader found.
+func FromFault(f manifest.Fault) Finding {
+	r := Find(f.Rule)
+	x := Finding{Rule: f.Rule, Severity: r.Severity, Admission: r.Admission, Object: f.Object, API: f.API, Pos: f.Pos, Message: f.Message}
+	if f.Warning {
+		x.Severity = Warning
+	}
+	for _, e := range f.Related {
+		x.Related = append(x.Related, Related{Object: e.Object, Pos: e.Pos, Message: e.Message})
+	}
+	x.Fingerprint = Fingerprint(f.Rule, f.Object.String(), f.Pos.Path, f.Message)
+	return x
+}
+
+// Sort orders findings by file, line, column, rule, path and message.
+func Sort(list []Finding) {
+	slices.SortStableFunc(list, func(a, b Finding) int {
+		return cmp.Or(
+			cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column),
+			cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Pos.Path, b.Pos.Path), cmp.Compare(a.Message, b.Message),
+		)
+	})
+}
+
+// Find gives the rule of a name, nil if there is none.
+func Find(name string) *Rule {
+	for _, r := range All() {
+		if r.Name == name {
+			return r
+		}
+	}
+	return nil
+}
