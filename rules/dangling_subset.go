@@ -67,6 +67,11 @@ func (p *Pass) subset(u *routing.Use, v *routing.View) bool {
 		return false
 	}
 	rule := r.From[0]
+	if rule.Namespace == "" && (r.Wildcard || u.VS.Namespace != "") {
+		// Where one namespace is left out, only the very host of the same unstated namespace contradicts itself.
+		p.Unknown(Reference{Kind: "DestinationRule", Name: v.Host, By: u.VS.Object, Path: u.Path})
+		return true
+	}
 	closed := p.World.Closed("DestinationRule", v.Client) && p.World.Closed("DestinationRule", rule.Namespace)
 	f := Fault{
 		On: u.VS.Object, Path: append(u.Path[:len(u.Path):len(u.Path)], "subset"), Severity: Error, Words: v.Host + "|" + name,

@@ -92,6 +92,7 @@ func (p *Pass) credentialKeys(f Fault, s *routing.Server, c routing.Credential, 
 		}
 	}
 	x := found[0]
+	f.Words = x.Kind + " " + x.ID.Ref()
 	f.Ends = []End{{x.Object, []any{"metadata", "name"}, "the Secret"}}
 	if c.Keys && !x.HasKeyPair() {
 		f.Message = fmt.Sprintf("Secret %s has no key pair (tls.crt and tls.key): istiod does not send it, and TLS connections to %s are reset", x.ID.Ref(), hostsText(s))
@@ -121,9 +122,9 @@ func (p *Pass) certificate(f Fault, s *routing.Server, c routing.Credential, x *
 		}
 	}
 	f.Severity = Warning
+	f.Words = x.ID.Ref() + " names"
 	f.Message = fmt.Sprintf("the certificate of %s is for %s, none of which is a host of this server (%s): clients will refuse it",
 		x.ID.Ref(), strings.Join(x.Certificate.Names, ", "), hostsText(s))
-	f.Words += " names"
 	f.Ends = []End{{x.Object, []any{"metadata", "name"}, "holds the certificate"}}
 	p.Report(f)
 }

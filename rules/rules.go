@@ -177,6 +177,10 @@ func Run(t *routing.Tables, list []*Rule) Result {
 		}
 	}
 	Sort(res.Findings)
+	// Several workloads can have one fault of one server.
+	res.Findings = slices.CompactFunc(res.Findings, func(a, b Finding) bool {
+		return a.Pos == b.Pos && a.Object == b.Object && a.Message == b.Message && a.Fingerprint == b.Fingerprint
+	})
 	return res
 }
 

@@ -128,10 +128,13 @@ func (p *Pass) shadowed(v *mesh.VirtualService, f *routing.Fate, path []any, sev
 	if len(d.By) > 1 {
 		fault.Message = fmt.Sprintf("%s: %d earlier routes take them together, %s of %s first", message, len(d.By), pathText(where), by.ID())
 	}
-	if severity == Info {
+	switch from, to := taker.Goes(), d.Entry.Rule.Goes(); {
+	case severity == Info:
 		fault.Message += ", with the same outcome"
-	} else {
-		fault.Message += fmt.Sprintf(" to %s instead of %s", taker.Goes(), d.Entry.Rule.Goes())
+	case from == to:
+		fault.Message += fmt.Sprintf(", to %s too, but with other settings", to)
+	default:
+		fault.Message += fmt.Sprintf(" to %s instead of %s", from, to)
 	}
 	if r, a, ok := p.Tables.Shown(d.Host, d.Entry.Box, d.By...); ok {
 		fault.Witness = &Witness{URL: r.URL(), Request: r, Answer: a}

@@ -69,7 +69,7 @@ func (p *Pass) unboundHost(v *mesh.VirtualService, k, served int, b routing.Bind
 		f.Severity = Error
 		rest = "nothing of it is served there"
 		if len(v.Hosts) > 1 {
-			rest = "nor any other of its hosts; nothing of it is served"
+			rest = "no other of its hosts is accepted either, so nothing of it is served"
 		}
 	}
 	host := v.Spec.Hosts[k]
@@ -79,7 +79,16 @@ func (p *Pass) unboundHost(v *mesh.VirtualService, k, served int, b routing.Bind
 	}
 	var listed []string
 	for _, s := range b.All {
-		listed = append(listed, s.Spec.Hosts...)
+		for _, h := range s.Spec.Hosts {
+			ns, name, ok := strings.Cut(h, "/")
+			if !ok {
+				name = h
+			}
+			if routing.Covers(name, v.Hosts[k]) {
+				f.Message += fmt.Sprintf("; server %s is for namespace %q only", h, ns)
+			}
+			listed = append(listed, name)
+		}
 		if len(f.Ends) < 4 {
 			f.Ends = append(f.Ends, End{s.Gateway.Object, []any{"spec", "servers", s.Index, "hosts"}, "accepts only " + strings.Join(s.Spec.Hosts, ", ")})
 		}

@@ -53,7 +53,10 @@ func (p *Pass) gateway(v *mesh.VirtualService, n mesh.Name, text string, path []
 	}
 	f := Fault{
 		On: v.Object, Path: path, Severity: Error, Suspect: r.State == mesh.Suspect, Words: n.String(),
-		Message: fmt.Sprintf("there is no Gateway %q (that is %s): the routes are not served there", text, n),
+		Message: fmt.Sprintf("there is no Gateway %q: the routes are not served there", text),
+	}
+	if text != n.String() {
+		f.Message = fmt.Sprintf("there is no Gateway %q (that is %s): the routes are not served there", text, n)
 	}
 	p.explain(&f, r)
 	p.Report(f)

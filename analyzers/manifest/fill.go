@@ -88,25 +88,12 @@ func (f *filler) list(m protoreflect.Message, fd protoreflect.FieldDescriptor, n
 	for i, item := range n.items {
 		f.push(i)
 		v, ok := f.single(element, fd, item)
-		if !ok && fd.Message() != nil {
-			// An empty entry keeps the indexes of those after it.
-			v, ok = list.NewElement(), true
+		if !ok {
+			v = list.NewElement() // an empty entry keeps the indexes of those after it
 		}
-		if ok {
-			list.Append(v)
-		} else {
-			list.Append(zero(fd))
-		}
+		list.Append(v)
 		f.pop()
 	}
-}
-
-// zero fills the place of a list entry that could not be read.
-func zero(fd protoreflect.FieldDescriptor) protoreflect.Value {
-	if fd.Kind() == protoreflect.EnumKind {
-		return protoreflect.ValueOfEnum(0)
-	}
-	return fd.Default()
 }
 
 func (f *filler) mapping(m protoreflect.Message, fd protoreflect.FieldDescriptor, n *node) {

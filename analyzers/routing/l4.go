@@ -45,6 +45,9 @@ func DeadL4(v *mesh.VirtualService) []L4Death {
 	}
 	var tcp, tls []l4Match
 	for i, r := range v.Spec.Tcp {
+		if len(r.GetRoute()) == 0 {
+			continue // programmed nowhere
+		}
 		if len(r.GetMatch()) == 0 {
 			tcp = append(tcp, l4Match{place: L4Place{i, -1}, spec: &networking.TLSMatchAttributes{}})
 		}
@@ -55,6 +58,9 @@ func DeadL4(v *mesh.VirtualService) []L4Death {
 		}
 	}
 	for i, r := range v.Spec.Tls {
+		if len(r.GetRoute()) == 0 {
+			continue
+		}
 		for j, m := range r.GetMatch() {
 			if m != nil {
 				tls = append(tls, l4Match{L4Place{i, j}, m, "", m.Gateways})

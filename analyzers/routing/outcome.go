@@ -61,7 +61,7 @@ func (r *Rule) Goes() string {
 // it with one of the wanted entries.
 func (t *Tables) Shown(vh *VirtualHost, box match.Box, wanted ...Entry) (Request, Answer, bool) {
 	m, ok := box.Witness(vh.Domain)
-	if !ok || len(m.Claims) > 0 {
+	if !ok || len(m.Claims) > 0 || strings.Contains(m.Authority, "..") { // a host in an unstated namespace is not a name yet
 		return Request{}, Answer{}, false
 	}
 	r := Request{Port: vh.Port, Host: m.Authority, Path: m.Path, Method: m.Method, Headers: m.Headers}
