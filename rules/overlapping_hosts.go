@@ -35,12 +35,16 @@ Fix: let one Gateway own the host, give the servers disjoint hosts, or merge the
 }
 
 // droppedServers visits servers that fall for a reason, each loser once; losers whose order is open come as one group with the
-// server they clash with.
+// server they clash with over one thing.
 func (p *Pass) droppedServers(reason string, report func(by *routing.Server, losers []*routing.Server)) {
+	type cause struct {
+		by   *routing.Server
+		over string
+	}
 	seen := map[string]bool{}
 	for _, table := range p.Tables.Gateways {
-		groups := map[*routing.Server][]*routing.Server{}
-		var order []*routing.Server
+		groups := map[cause][]*routing.Server{}
+		var order []cause
 		for _, s := range table.Servers {
 			if s.Drop == nil || s.Drop.Reason != reason || seen[s.ID()+"<"+s.Drop.By.ID()] {
 				continue
@@ -50,13 +54,17 @@ func (p *Pass) droppedServers(reason string, report func(by *routing.Server, los
 				report(s.Drop.By, []*routing.Server{s})
 				continue
 			}
-			if groups[s.Drop.By] == nil {
-				order = append(order, s.Drop.By)
+			c := cause{by: s.Drop.By}
+			if len(s.Drop.Hosts) > 0 {
+				c.over = pathText(s.Drop.By.HostPath(s, s.Drop.Hosts[0]))
 			}
-			groups[s.Drop.By] = append(groups[s.Drop.By], s)
+			if groups[c] == nil {
+				order = append(order, c)
+			}
+			groups[c] = append(groups[c], s)
 		}
-		for _, by := range order {
-			report(by, groups[by])
+		for _, c := range order {
+			report(c.by, groups[c])
 		}
 	}
 }

@@ -139,11 +139,34 @@ func (t *Tables) subsetExists(x *Target) mesh.Truth {
 	case r != nil && !r.Certain:
 		return mesh.Maybe
 	case r != nil && r.Subsets[x.Spec.Subset] != nil:
-		return mesh.Yes
+		return endpointsFor(x.service(t.World).Entry, r.Subsets[x.Spec.Subset])
 	case t.World.Closed("DestinationRule", x.service(t.World).Namespace):
 		return mesh.No
 	}
 	return mesh.Maybe
+}
+
+// endpointsFor tells whether a subset of a service gets a cluster: for a ServiceEntry that is resolved by DNS istiod leaves it
+// out if no endpoint has its labels (networking/core/cluster_builder.go).
+func endpointsFor(e *networking.ServiceEntry, s *Subset) mesh.Truth {
+	labels := s.Rule.Spec.Subsets[s.Index].Labels
+	switch e.GetResolution() {
+	case networking.ServiceEntry_DNS, networking.ServiceEntry_DNS_ROUND_ROBIN:
+	default:
+		return mesh.Yes
+	}
+	if e.WorkloadSelector != nil {
+		return mesh.Maybe
+	}
+	if len(labels) == 0 {
+		return mesh.Yes
+	}
+	for _, p := range e.Endpoints {
+		if mesh.Subset(labels, p.GetLabels()) {
+			return mesh.Yes
+		}
+	}
+	return mesh.No
 }
 
 // HiddenRule is the DestinationRule that a client would get if its own namespace had none.

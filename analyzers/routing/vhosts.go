@@ -118,7 +118,7 @@ func tierOf(v *mesh.VirtualService, namespace string) (tier int, ok bool) {
 	switch {
 	case v.ExportTo.Public:
 		return 2, true
-	case len(v.ExportTo.To) == 1 && v.ExportTo.To[namespace] && v.Namespace == namespace:
+	case v.Namespace == namespace:
 		return 0, true
 	}
 	return 1, true
