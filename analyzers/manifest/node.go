@@ -10,6 +10,7 @@ import (
 type node struct {
 	kind  kind
 	style style
+	whole bool  // an integer that was written as a float: 1e3
 	line  int32 // 1-based, within the document
 	col   int32 // 1-based, in code points
 	size  int32 // number of nodes with aliases expanded; stops at MaxInt32

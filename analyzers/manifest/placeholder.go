@@ -1,6 +1,9 @@
 package manifest
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // Placeholder tells a string that another program fills in later: ${NAME}, $(NAME), {{ … }} or SOPS's ENC[…] in it.
 // Such a value is opaque: equal only to the same text, never a fault.
@@ -82,4 +85,32 @@ func expand(s string, vars map[string]string) string {
 	}
 	b.WriteString(s[last:])
 	return b.String()
+}
+
+// Stand-ins for the braces of ${NAME}: one private character for one, so that columns stay.
+const openMask, closeMask = "\uF6C1", "\uF6C2"
+
+var unmask = strings.NewReplacer(openMask, "{", closeMask, "}")
+
+// mask hides the braces of ${NAME} from the YAML reader; nil if the text has none.
+func mask(text []byte) []byte {
+	if !bytes.Contains(text, []byte("${")) {
+		return nil
+	}
+	s := string(text)
+	var b bytes.Buffer
+	last := 0
+	for from := 0; ; {
+		start, end, _, ok := nextPlaceholder(s, from)
+		if !ok {
+			break
+		}
+		from = end
+		if inner := s[start:end]; strings.HasPrefix(inner, "${") && !strings.ContainsAny(inner, "\n\"'") {
+			b.WriteString(s[last:start+1] + openMask + s[start+2:end-1] + closeMask)
+			last = end
+		}
+	}
+	b.WriteString(s[last:])
+	return b.Bytes()
 }

@@ -84,6 +84,7 @@ func (n *node) setInt(i int64) { n.kind, n.bits = kindInt, uint64(i) }
 func (n *node) setFloat(f float64) {
 	if f == math.Trunc(f) && f >= math.MinInt64 && f < math.MaxInt64 {
 		n.setInt(int64(f))
+		n.whole = true
 		return
 	}
 	n.kind, n.bits = kindFloat, math.Float64bits(f)
@@ -183,6 +184,12 @@ func (n *node) keyText() (text string, ok bool) {
 	case kindBool:
 		return strconv.FormatBool(n.bool()), true
 	case kindInt:
+		if n.whole && n.int() == 0 && n.text[0] == '-' {
+			return "-0", true
+		}
+		if n.whole {
+			return floatKey(float64(n.int())), true
+		}
 		return strconv.FormatInt(n.int(), 10), true
 	case kindFloat:
 		return floatKey(n.float()), true
@@ -192,14 +199,16 @@ func (n *node) keyText() (text string, ok bool) {
 	return "", false
 }
 
+// floatKey prints as kubectl's reader does, which takes 32 bits for enough.
 func floatKey(f float64) string {
-	switch {
-	case math.IsNaN(f):
+	switch s := strconv.FormatFloat(f, 'g', -1, 32); s {
+	case "NaN":
 		return ".nan"
-	case math.IsInf(f, 1):
+	case "+Inf":
 		return ".inf"
-	case math.IsInf(f, -1):
+	case "-Inf":
 		return "-.inf"
+	default:
+		return s
 	}
-	return strconv.FormatFloat(f, 'g', -1, 32)
 }

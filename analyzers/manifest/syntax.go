@@ -12,6 +12,7 @@ import (
 
 // explanations translate what the YAML library says into what to do. The first fragment that fits wins.
 var explanations = []struct{ fragment, message string }{
+	{"a second value follows", "a second value follows the end of the document: separate documents with ---"},
 	{"exceeded max depth", "nested deeper than 1000 levels: no Kubernetes object is, split or flatten it"},
 	{"mapping values are not allowed", "a \":\" stands where no key can: quote the value that holds it, or mend the indentation"},
 	{"found character that cannot start any token", "this character cannot start a value: quote the value"},
@@ -112,9 +113,9 @@ func failure(text []byte) (message string) {
 	err := dec.Decode(&n)
 	if err == nil {
 		err = dec.Decode(&n)
-	}
-	if err == nil {
-		return ""
+		if err == nil {
+			err = errSecondValue
+		}
 	}
 	return yamlLine.ReplaceAllString(err.Error(), "")
 }

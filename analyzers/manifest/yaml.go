@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -27,22 +28,24 @@ func readYAML(text []byte, vars map[string]string) (_ *reading, err *problem) {
 			err = &problem{line: 1, col: 1, message: fmt.Sprintf("the YAML reader gave up (%v): simplify the document", r)}
 		}
 	}()
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	var doc yaml.Node
-	if e := dec.Decode(&doc); e == io.EOF {
+	top, e := decodeYAML(text)
+	r := &yamlReader{vars: vars}
+	if e != nil {
+		// {number: ${PORT}} is no YAML before PORT is put in, but it is clear what it means.
+		if masked := mask(text); masked != nil {
+			if again, e2 := decodeYAML(masked); e2 == nil {
+				top, e, r.masked = again, nil, true
+			}
+		}
+	}
+	if e != nil {
+		return nil, explainYAML(e, text)
+	}
+	if top == nil {
 		return &reading{}, nil
-	} else if e != nil {
-		return nil, explainYAML(e, text)
 	}
-	var more yaml.Node
-	if e := dec.Decode(&more); e == nil {
-		line, col := position(text, more.Line, more.Column)
-		return nil, &problem{line: line, col: col, message: "a second value follows the end of the document: separate documents with ---"}
-	} else if e != io.EOF {
-		return nil, explainYAML(e, text)
-	}
-	r := &yamlReader{vars: vars, places: unusualBreaks(text)}
-	root, err := r.node(doc.Content[0], 0)
+	r.places = unusualBreaks(text)
+	root, err := r.node(top, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -53,9 +56,29 @@ func readYAML(text []byte, vars map[string]string) (_ *reading, err *problem) {
 	return &r.out, nil
 }
 
+var errSecondValue = errors.New("yaml: a second value follows the end of the document")
+
+// decodeYAML is the root of the only document in a text, nil if there is none.
+func decodeYAML(text []byte) (*yaml.Node, error) {
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	var doc, more yaml.Node
+	if err := dec.Decode(&doc); err == io.EOF {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	if err := dec.Decode(&more); err == nil {
+		return nil, errSecondValue
+	} else if err != io.EOF {
+		return nil, err
+	}
+	return doc.Content[0], nil
+}
+
 // A yamlReader turns the library's nodes into ours: scalars resolved, aliases and merge keys followed.
 type yamlReader struct {
 	vars    map[string]string
+	masked  bool // the braces of placeholders are masked
 	places  []place
 	arena   arena
 	anchors map[*yaml.Node]*node // nil value: the anchor is being read
@@ -141,7 +164,11 @@ func (r *yamlReader) scalar(n *node, y *yaml.Node) {
 	case y.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
 		n.style = styleBlock
 	}
-	text := expand(y.Value, r.vars)
+	text := y.Value
+	if r.masked {
+		text = unmask.Replace(text)
+	}
+	text = expand(text, r.vars)
 	switch {
 	case y.Style&yaml.TaggedStyle != 0:
 		if message := n.tagged(y.Tag, text); message != "" {
@@ -206,6 +233,9 @@ func (r *yamlReader) key(key, parent *yaml.Node, depth int) (f field, ok bool, e
 	if key.Kind == yaml.ScalarNode && key.Style&(yaml.TaggedStyle|yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) == 0 && key.Anchor == "" {
 		var n node
 		n.plain(key.Value)
+		if r.masked {
+			n.text = unmask.Replace(n.text)
+		}
 		if f.key, ok = n.keyText(); !ok {
 			r.complain(key, "a key that reads as null cannot stand in a Kubernetes object: quote it")
 		}
@@ -278,9 +308,4 @@ func unusualBreaks(text []byte) []place {
 		places = append(places, place{line, col})
 	}
 	return places
-}
-
-func position(text []byte, line, col int) (int32, int32) {
-	r := yamlReader{places: unusualBreaks(text)}
-	return r.at(&yaml.Node{Line: line, Column: col})
 }

@@ -25,7 +25,11 @@ type side struct {
 	values values
 }
 
-const claimPrefix = "@request.auth.claims"
+const (
+	claimPrefix = "@request.auth.claims"
+	// A claim may be a list, and then one value does not exclude another.
+	manyClaims = "a claim may have several values"
+)
 
 // FromHTTP reads the match block as Envoy will evaluate it; nil is every
 // request. What istiod decides while it generates routes (port, gateways,
@@ -85,6 +89,9 @@ func (b Box) And(c Box) Box {
 		less:       slices.Concat(b.less, c.less),
 	}
 	for _, s := range c.sides {
+		if v := admits(b.sides, s.dimension); s.kind == claim && !v.within(s.values) && !s.values.within(v) {
+			out.unknown = append(out.unknown, s.String()+" ("+manyClaims+")")
+		}
 		out.sides = narrow(out.sides, s.dimension, s.values)
 	}
 	return out
@@ -129,8 +136,7 @@ func (b Box) header(name string, m *networking.StringMatch, not bool) Box {
 	case on.kind == header && strings.HasPrefix(on.name, ":"):
 		return b.unread(c, "a pseudo-header")
 	case on.kind == claim && not && c.op != present:
-		// A claim may be a list, and then two values do not exclude each other.
-		return b.unread(c, "a claim may have several values")
+		return b.unread(c, manyClaims)
 	}
 	return b.with(c)
 }

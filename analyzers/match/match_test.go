@@ -66,6 +66,8 @@ func TestEqualSpellings(t *testing.T) {
 		{uri(is("/foo")), uri(like("/foo"))},
 		{uri(is("/foo")), uri(like("^/foo$"))},
 		{uri(is("/foo")), uri(like(`/f\x6fo`))},
+		{uri(like("/[ab]")), uri(like("^/a$|^/b$"))},
+		{uri(like("/a|/b.*")), uri(like("^(/a$|^/b.*)$"))},
 		{uri(is("/1")), anyCase(is("/1"))},
 		{uri(begins("/foo")), uri(like("/foo.*"))},
 		{uri(begins("/foo")), uri(like("/foo|/foo.+"))},
@@ -151,9 +153,16 @@ func TestUndecidable(t *testing.T) {
 		require.NotEqual(t, Empty, verdict)
 		require.False(t, b.Empty())
 	}
+	// A claim that is a list can be both.
+	a, b := with("@request.auth.claims.g", is("a")), with("@request.auth.claims.g", is("b"))
+	_, verdict := Meet(a, b)
+	require.Equal(t, Undecided, verdict)
+	_, verdict = Meet(a, with("@request.auth.claims.g", begins("a")))
+	require.Equal(t, Alive, verdict)
+
 	// Whether the unreadable one takes all of /foo cannot be known, but /bar is left.
 	unread := uri(begins("/foo")).And(with(":path", is("/foo")))
-	verdict, _, _ := Subtract(uri(begins("/foo")), []Box{unread}, nil)
+	verdict, _, _ = Subtract(uri(begins("/foo")), []Box{unread}, nil)
 	require.Equal(t, Undecided, verdict)
 	verdict, _, _ = Subtract(uri(begins("/bar")), []Box{unread}, nil)
 	require.Equal(t, Alive, verdict)

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
-	"strings"
+	"slices"
 	"unicode"
 )
 
@@ -34,7 +34,7 @@ func (p *pattern) matches(s string) bool { return p.re.MatchString(s) }
 // pieces reads the pattern as spans where it is nothing else, or as one literal
 // bounded by the text that every match begins with.
 func (p *pattern) pieces() []piece {
-	if fs, ok := p.forms(); ok {
+	if fs, ok := forms(trim(p.tree, true, true)); ok {
 		var out []piece
 		for _, f := range fs {
 			out = append(out, f.piece())
@@ -63,19 +63,31 @@ func (f form) piece() piece {
 // maxForms bounds what an alternation may expand to before it counts as a literal.
 const maxForms = 64
 
-func (p *pattern) forms() ([]form, bool) {
-	tree := p.tree
-	if tree.Op == syntax.OpConcat {
-		subs := tree.Sub
-		for len(subs) > 0 && subs[0].Op == syntax.OpBeginText {
-			subs = subs[1:]
+// trim drops anchors where a full match has them anyway: at the left and right
+// edge. The tree is shared, so it is copied.
+func trim(re *syntax.Regexp, left, right bool) *syntax.Regexp {
+	out := *re
+	out.Sub = slices.Clone(re.Sub)
+	switch re.Op {
+	case syntax.OpBeginText, syntax.OpEndText:
+		if left && re.Op == syntax.OpBeginText || right && re.Op == syntax.OpEndText {
+			return &syntax.Regexp{Op: syntax.OpEmptyMatch}
 		}
-		for len(subs) > 0 && subs[len(subs)-1].Op == syntax.OpEndText {
-			subs = subs[:len(subs)-1]
+	case syntax.OpCapture, syntax.OpAlternate:
+		for i, sub := range out.Sub {
+			out.Sub[i] = trim(sub, left, right)
 		}
-		return concat(subs)
+	case syntax.OpConcat:
+		for i := range out.Sub {
+			out.Sub[i] = trim(out.Sub[i], left, false)
+			left = left && out.Sub[i].Op == syntax.OpEmptyMatch
+		}
+		for i := len(out.Sub) - 1; i >= 0 && right; i-- {
+			out.Sub[i] = trim(out.Sub[i], false, true)
+			right = out.Sub[i].Op == syntax.OpEmptyMatch
+		}
 	}
-	return forms(tree)
+	return &out
 }
 
 // forms lists what an expression matches, or fails if that is no short list.

@@ -166,6 +166,9 @@ func TestSetsAgainstEveryRequest(t *testing.T) {
 		pick := random(seed)
 		a, b := pick.box(false), pick.box(false)
 		both, verdict := Meet(a, b)
+		if both.Undecidable() {
+			continue
+		}
 		for _, r := range world {
 			require.Equal(t, a.Matches(r) && b.Matches(r), both.Matches(r))
 			if verdict == Empty {

@@ -39,7 +39,7 @@ func Meet(a, b Box) (Box, Verdict) {
 // together, none of which can be spared as far as the budget allowed to try. If
 // something certainly remains it is Alive, and the remainder is a box of it that
 // has a witness; if that is not certain, the remainder is only a guess. Each
-// comparison of two boxes costs one of the budget.
+// comparison of two boxes costs one of the budget, nil is DefaultBudget.
 func Subtract(b Box, earlier []Box, budget *int) (verdict Verdict, remainder Box, covering []int) {
 	switch {
 	case b.Empty():

@@ -53,7 +53,11 @@ func (t *Tables) target(d *networking.Destination, weight int32, siblings int, a
 	}
 	maybe := false
 	for _, s := range t.World.ServicesFor(x.Host) {
-		switch s.ExportTo.Covers(at.client.namespace) {
+		visible := s.ExportTo.Covers(at.client.namespace)
+		if at.mesh && at.client.namespace != "" && s.Namespace == at.client.namespace {
+			visible = mesh.Yes // sidecars get what a destination names in their own namespace (pilot/pkg/model/sidecar.go)
+		}
+		switch visible {
 		case mesh.No:
 			x.Hidden = append(x.Hidden, s)
 		case mesh.Maybe:

@@ -192,8 +192,15 @@ func (r *Rule) refused() bool {
 		}
 		return true
 	}
-	d := r.HTTP.DirectResponse
-	return d != nil && (d.Status < 200 || d.Status >= 600)
+	if d := r.HTTP.DirectResponse; d != nil {
+		return d.Status < 200 || d.Status >= 600
+	}
+	for _, d := range r.HTTP.Route {
+		if d.GetWeight() != 0 {
+			return false
+		}
+	}
+	return len(r.HTTP.Route) > 1 // weights that add up to nothing
 }
 
 // Lookup finds the virtual host of a Host header: exact, then the longest wildcard, then "*"; the port is ignored.

@@ -202,7 +202,7 @@ func (t *Tables) newTable(wl *mesh.Workload, gateways []*mesh.Gateway) *Table {
 // listen builds listeners and their chains from the merged servers (networking/core/gateway.go, buildGatewayListeners).
 func (table *Table) listen(m *merger) {
 	byAddress := map[string]*Listener{}
-	snis := map[string]*Chain{}
+	snis := map[string]sniOwner{}
 	for _, key := range m.order {
 		servers := m.kept[key]
 		l := byAddress[servers[0].Bind()+"/"+itoa(key.number)]
@@ -230,7 +230,7 @@ func (table *Table) listen(m *merger) {
 	sort.SliceStable(table.order, func(i, j int) bool { return table.order[i].Name < table.order[j].Name })
 }
 
-func (table *Table) chains(s *Server, m *merger, snis map[string]*Chain) []*Chain {
+func (table *Table) chains(s *Server, m *merger, snis map[string]sniOwner) []*Chain {
 	switch {
 	case s.UsesHTTP():
 		return []*Chain{{SNI: sniOf(s), Server: s, TLS: true, HTTP: table.config(s.routeName, m.routes[s.routeName])}}

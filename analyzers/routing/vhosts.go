@@ -224,7 +224,7 @@ func (table *Table) l4Targets(v *mesh.VirtualService, route []*networking.RouteD
 
 // passthrough gives a chain for each tls match; a match whose server names are taken on the port and bind is left out whole
 // (buildGatewayNetworkFiltersFromTLSRoutes).
-func (table *Table) passthrough(s *Server, snis map[string]*Chain) []*Chain {
+func (table *Table) passthrough(s *Server, snis map[string]sniOwner) []*Chain {
 	if s.Spec.Tls.Mode == networking.ServerTLSSettings_AUTO_PASSTHROUGH {
 		return []*Chain{{Server: s, Internal: true, SNI: sniOf(s)}}
 	}
@@ -248,18 +248,24 @@ func (table *Table) passthrough(s *Server, snis map[string]*Chain) []*Chain {
 	return out
 }
 
-func (table *Table) claimSNI(s *Server, c *Chain, snis map[string]*Chain) bool {
-	key := func(sni string) string { return itoa(s.Listen) + "/" + s.Spec.Bind + "/" + sni }
+// sniOwner has a server name on a port. istiod remembers only the bind that took it last.
+type sniOwner struct {
+	bind  string
+	chain *Chain
+}
+
+func (table *Table) claimSNI(s *Server, c *Chain, snis map[string]sniOwner) bool {
+	key := func(sni string) string { return itoa(s.Listen) + "/" + sni }
 	for _, n := range c.SNI {
-		if by := snis[key(n)]; by != nil {
-			if by.TCP.VS != c.TCP.VS {
-				table.lostSNI = append(table.lostSNI, LostL4{c.TCP.VS, table.meets(s, c.TCP.VS), "tls", by.TCP, s})
+		if by, ok := snis[key(n)]; ok && by.bind == s.Spec.Bind {
+			if by.chain.TCP.VS != c.TCP.VS {
+				table.lostSNI = append(table.lostSNI, LostL4{c.TCP.VS, table.meets(s, c.TCP.VS), "tls", by.chain.TCP, s})
 			}
 			return false
 		}
 	}
 	for _, n := range c.SNI {
-		snis[key(n)] = c
+		snis[key(n)] = sniOwner{s.Spec.Bind, c}
 		if n == "*" {
 			c.SNI = nil
 		}
