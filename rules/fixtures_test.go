@@ -3,6 +3,7 @@ package rules_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -51,7 +52,19 @@ func readFixture(t *testing.T, file string) (comment string, cases []*fixtureCas
 	return strings.TrimSpace(string(archive.Comment)), cases
 }
 
-// lintCase lints the files of a case as one tree. list are the rules that run; the loader's always report.
+// unpack writes the files of a case to a folder of the test and goes there.
+func (c *fixtureCase) unpack(t *testing.T) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, f := range c.files {
+		name := filepath.Join(dir, filepath.FromSlash(f.Name))
+		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
+		require.NoError(t, os.WriteFile(name, f.Data, 0o644))
+	}
+	t.Chdir(dir)
+}
+
+// lintCase lints the files of an unpacked case as one tree. list are the rules that run; the loader's always report.
 func lintCase(c *fixtureCase, list []*rules.Rule) ([]rules.Finding, error) {
 	var load manifest.Options
 	var world mesh.Options
@@ -71,9 +84,9 @@ func lintCase(c *fixtureCase, list []*rules.Rule) ([]rules.Finding, error) {
 			return nil, fmt.Errorf("flags: no such rule: %q", arg)
 		}
 	}
-	set := &manifest.Set{}
-	for _, f := range c.files {
-		set.Add(manifest.Parse(f.Name, f.Data, load))
+	set, err := manifest.Load([]string{c.name}, load)
+	if err != nil {
+		return nil, err
 	}
 	var out []rules.Finding
 	for _, f := range set.Faults {
@@ -170,6 +183,7 @@ func runCase(t *testing.T, c *fixtureCase, list []*rules.Rule) []rules.Finding {
 	reversed := slices.Clone(list)
 	slices.Reverse(reversed)
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	c.unpack(t)
 	first, err := lintCase(c, list)
 	require.NoError(t, err)
 	for _, procs := range []int{1, 8} {

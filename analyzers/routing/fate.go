@@ -119,7 +119,7 @@ func (f *fates) alone(v *mesh.VirtualService, gateway string) {
 
 // host judges every entry of a virtual host against those that are certainly before it.
 func (f *fates) host(vh *VirtualHost, opaque bool) {
-	entries := append(vh.Entries[:len(vh.Entries):len(vh.Entries)], vh.behind()...)
+	entries := append(vh.Entries[:len(vh.Entries):len(vh.Entries)], vh.behind...)
 	var index match.Index
 	boxes := make([]match.Box, len(entries))
 	for i, e := range entries {
@@ -168,27 +168,4 @@ func (f *fates) judge(fate *Fate, vh *VirtualHost, entries []Entry, boxes []matc
 		}
 		fate.Deaths = append(fate.Deaths, d)
 	}
-}
-
-// behind gives the routes that istiod leaves out of a gateway's virtual host because their VirtualService has a catch-all
-// before them.
-func (vh *VirtualHost) behind() []Entry {
-	if vh.Table == nil {
-		return nil
-	}
-	var out []Entry
-	done := map[[2]any]bool{}
-	for _, e := range vh.Entries {
-		key := [2]any{e.Rule.VS, e.Server.Gateway}
-		if !e.CatchAll || done[key] {
-			continue
-		}
-		done[key] = true
-		wl := vh.Table.Workload
-		_, rest := vh.Table.tables.generate(e.Rule.VS, client{gateway: gatewayKey(e.Server.Gateway), port: e.Port, labels: wl.Labels, namespace: wl.Namespace})
-		for _, r := range rest {
-			out = append(out, Entry{Route: r, Server: e.Server, Port: e.Port, tier: e.tier, late: true})
-		}
-	}
-	return out
 }

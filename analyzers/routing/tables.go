@@ -88,6 +88,7 @@ type VirtualHost struct {
 
 	Port    uint32               // of a virtual host that is judged alone
 	Alone   *mesh.VirtualService // set when it is judged alone: on mesh, or on a gateway that is not known
+	behind  []Entry              // not generated: their VirtualService has a catch-all before them
 	OnMesh  bool                 // judged alone, for sidecars
 	service *mesh.Service        // on mesh: the service whose host it is
 }

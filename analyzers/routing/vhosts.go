@@ -16,7 +16,7 @@ func (table *Table) config(name string, servers []*Server) *RouteConfig {
 	rc := &RouteConfig{Name: name, Servers: servers, Hosts: map[string]*VirtualHost{}}
 	table.configs[name] = rc
 	table.order = append(table.order, rc)
-	generated := map[[2]string][]Entry{} // istiod generates once for a Gateway and VirtualService: the first server's port counts
+	generated := map[[2]string][2][]Entry{} // routes, and what stands behind them; istiod generates once for a Gateway and VirtualService: the first server's port counts
 	for _, s := range servers {
 		for _, bound := range table.bound(s.Gateway) {
 			hosts := s.hosts.intersect(bound.vs.Namespace, bound.vs.Hosts)
@@ -27,15 +27,20 @@ func (table *Table) config(name string, servers []*Server) *RouteConfig {
 			entries, ok := generated[key]
 			if !ok {
 				c := client{gatewayKey(s.Gateway), s.Number(), table.Workload.Labels, table.Workload.Namespace, false, false}
-				routes, _ := table.tables.generate(bound.vs, c)
+				routes, rest := table.tables.generate(bound.vs, c)
 				for _, r := range routes {
-					entries = append(entries, Entry{Route: r, Server: s, Port: s.Number(), tier: bound.tier})
+					entries[0] = append(entries[0], Entry{Route: r, Server: s, Port: s.Number(), tier: bound.tier})
+				}
+				for _, r := range rest {
+					entries[1] = append(entries[1], Entry{Route: r, Server: s, Port: s.Number(), tier: bound.tier, late: true})
 				}
 				generated[key] = entries
 			}
 			for _, h := range hosts {
-				if len(entries) > 0 {
-					rc.host(table, h, s).Entries = append(rc.host(table, h, s).Entries, entries...)
+				if len(entries[0]) > 0 {
+					vh := rc.host(table, h, s)
+					vh.Entries = append(vh.Entries, entries[0]...)
+					vh.behind = append(vh.behind, entries[1]...)
 				}
 			}
 		}

@@ -1,0 +1,136 @@
+package rules_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/mesh"
+	"github.com/gatelint/gatelint/analyzers/routing"
+	"github.com/gatelint/gatelint/rules"
+)
+
+var update = flag.Bool("update", false, "rewrite rules/README.md")
+
+const docsHead = `# Rules
+
+Generated from the rules and their fixtures by ` + "`go test ./rules -run Docs -update`" + `; do not edit. Each rule shows the first case of its
+fixture and what gatelint really says of it.
+
+`
+
+// TestDocs keeps README.md fresh, so that the documentation cannot lie.
+func TestDocs(t *testing.T) {
+	readme, err := filepath.Abs("README.md")
+	require.NoError(t, err)
+	text := docs(t)
+	if *update {
+		require.NoError(t, os.WriteFile(readme, []byte(text), 0o644))
+	}
+	have, err := os.ReadFile(readme)
+	require.NoError(t, err, "run go test ./rules -run Docs -update")
+	require.Equal(t, strings.Split(text, "\n"), strings.Split(string(have), "\n"), "README.md is stale: run go test ./rules -run Docs -update")
+}
+
+func docs(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString(docsHead)
+	b.WriteString("| rule | severity | admission | |\n|---|---|---|---|\n")
+	for _, r := range rules.All() {
+		fmt.Fprintf(&b, "| [`%s`](#%s) | %s | %s | %s |\n", r.Name, r.Name, r.Severity, admission(r), r.Title())
+	}
+	fixtures, err := filepath.Abs(filepath.Join("..", "fixtures"))
+	require.NoError(t, err)
+	for _, r := range rules.All() {
+		ruleDoc(t, &b, r, filepath.Join(fixtures, r.Name+".txtar"))
+	}
+	return b.String()
+}
+
+func admission(r *rules.Rule) string {
+	switch {
+	case r.Run == nil:
+		return "–"
+	case r.Admission == r.Elsewhere:
+		return r.Admission.String()
+	}
+	return r.Admission.String() + ", " + r.Elsewhere.String() + " in another namespace"
+}
+
+func ruleDoc(t *testing.T, b *strings.Builder, r *rules.Rule, fixture string) {
+	t.Helper()
+	title, rest, _ := strings.Cut(r.Doc, "\n")
+	fmt.Fprintf(b, "\n## %s\n\n**%s.**\n\n%s\n\n", r.Name, title, strings.TrimSpace(rest))
+	b.WriteString("| severity | admission | also known as | since |\n|---|---|---|---|\n")
+	known := strings.Join(r.AlsoKnownAs, ", ")
+	if known == "" {
+		known = "–"
+	}
+	fmt.Fprintf(b, "| %s | %s | %s | %s |\n", r.Severity, admission(r), known, r.Since)
+	if r.Name == "unused-ignore" {
+		return // the command reports it; its fixtures are the command's
+	}
+	_, cases := readFixture(t, fixture)
+	c := cases[0]
+	c.unpack(t)
+	findings, err := lintCase(c, []*rules.Rule{r})
+	require.NoError(t, err)
+	require.NotEmpty(t, findings, "the first case of %s shows no finding", r.Name)
+	for _, f := range c.files {
+		fmt.Fprintf(b, "\n`%s`:\n\n```%s\n%s\n```\n", f.Name, strings.TrimPrefix(filepath.Ext(f.Name), "."), withoutWants(string(f.Data)))
+	}
+	b.WriteString("\n```text\n")
+	for _, f := range findings {
+		fmt.Fprintf(b, "%s:%d:%d: %s\n", f.Pos.File, f.Pos.Line, f.Pos.Column, line(f))
+	}
+	b.WriteString("```\n")
+}
+
+var anyWant = regexp.MustCompile(`(?m)[ \t]*# want ".*$`)
+
+func withoutWants(text string) string {
+	return strings.TrimRight(anyWant.ReplaceAllString(text, ""), "\n")
+}
+
+// TestDocTexts holds the words of the rules to the house style.
+func TestDocTexts(t *testing.T) {
+	for _, r := range rules.All() {
+		t.Run(r.Name, func(t *testing.T) {
+			require.Regexp(t, `^[a-z0-9]+(-[a-z0-9]+)*$`, r.Name)
+			require.Regexp(t, `^[A-Z].*[^.]$`, r.Title())
+			require.Contains(t, r.Doc, "\n\nFix: ", "Doc must say what to do")
+			require.NotEmpty(t, r.Since)
+			for i, text := range strings.Split(r.Doc, "\n") {
+				require.LessOrEqual(t, len([]rune(text)), 128, "line %d of Doc", i+1)
+			}
+		})
+	}
+}
+
+// TestShop holds the demo to its promise: each of the five faults, proven or suspected without a flag, and nothing beside them.
+func TestShop(t *testing.T) {
+	t.Chdir(filepath.Join("..", "fixtures"))
+	set, err := manifest.Load([]string{"shop"}, manifest.Options{})
+	require.NoError(t, err)
+	require.Empty(t, set.Faults)
+	inputs := mesh.Split(set.Objects)
+	require.Len(t, inputs, 1, "the demo has no variants")
+	res := rules.Run(routing.Build(mesh.New(inputs[0].Objects, mesh.Options{Variants: inputs[0].Variants})), rules.All())
+	count := map[string]int{}
+	for _, f := range res.Findings {
+		require.NotEqual(t, rules.Info, f.Severity, line(f))
+		count[f.Rule]++
+	}
+	require.Equal(t, map[string]int{
+		"overlapping-hosts": 1, "unmerged-port": 1, "shadowed-match": 1, "missing-credential": 1, "dangling-subset": 1,
+	}, count)
+	checkSanity(t, res.Findings)
+}

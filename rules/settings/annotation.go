@@ -1,0 +1,140 @@
+package settings
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"sigs.k8s.io/yaml"
+)
+
+// Annotation is the key of the annotation that accepts findings on its object:
+//
+//	gatelint.io/ignore: "rule: reason; rule2 until 2027-03-01: reason"
+const Annotation = "gatelint.io/ignore"
+
+// Annotations reads the ignores in the annotations of objects, and those that stand where they are not read.
+func Annotations(objs []*manifest.Object) []*Ignore {
+	var out []*Ignore
+	for _, o := range objs {
+		if text, ok := o.Annotations[Annotation]; ok {
+			pos := o.At("metadata", "annotations", Annotation)
+			for _, g := range parseAnnotation(text) {
+				g.Object, g.Pos = o, pos
+				out = append(out, g)
+			}
+		}
+		for _, path := range misplaced(o) {
+			out = append(out, &Ignore{
+				Object: o, Pos: o.At(path...),
+				problem: fmt.Sprintf("%s is read under metadata.annotations of %s only, not at %s", Annotation, o.ID, manifest.FieldPath(path...)),
+			})
+		}
+	}
+	return out
+}
+
+// entryHead is how an entry of the annotation begins. What does not look so continues the reason before it.
+var entryHead = regexp.MustCompile(`^\s*([A-Za-z0-9_-]+(?:\s*,\s*[A-Za-z0-9_-]+)*)(?:\s+until\s+(\S+?))?\s*(?::|$)`)
+
+func parseAnnotation(text string) []*Ignore {
+	var out, last []*Ignore
+	for _, entry := range strings.Split(text, ";") {
+		m := entryHead.FindStringSubmatch(entry)
+		switch {
+		case m == nil && len(last) > 0:
+			for _, g := range last {
+				g.Reason += ";" + entry
+			}
+		case m == nil && strings.TrimSpace(entry) != "":
+			return append(out, &Ignore{problem: fmt.Sprintf("%q is no ignore: write \"rule: reason\"", strings.TrimSpace(entry))})
+		case m != nil:
+			last = entries(m[1], m[2], strings.TrimSpace(entry[len(m[0]):]))
+			out = append(out, last...)
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, &Ignore{problem: Annotation + ` is empty: write "rule: reason"`})
+	}
+	return out
+}
+
+// entries makes an ignore of each rule in a list separated by commas.
+func entries(names, until, reason string) []*Ignore {
+	var out []*Ignore
+	for _, name := range strings.Split(names, ",") {
+		g := &Ignore{Rule: strings.TrimSpace(name), Reason: reason}
+		if until != "" {
+			day, err := time.Parse(time.DateOnly, until)
+			if err != nil {
+				g.problem = fmt.Sprintf("%q is no date: write YEAR-MONTH-DAY", until)
+			}
+			g.Until = day
+		}
+		out = append(out, g)
+	}
+	return out
+}
+
+// misplaced gives the paths at which an object has the annotation's key elsewhere than among its annotations.
+func misplaced(o *manifest.Object) [][]any {
+	if o.Doc != nil && !bytes.Contains(o.Doc.Text, []byte(Annotation)) {
+		return nil
+	}
+	var out [][]any
+	walk(content(o), nil, func(path []any) {
+		if manifest.FieldPath(path[:len(path)-1]...) != "metadata.annotations" {
+			out = append(out, path)
+		}
+	})
+	if _, label := o.Labels[Annotation]; label && len(out) == 0 {
+		out = append(out, []any{"metadata", "labels", Annotation})
+	}
+	return out
+}
+
+// content is the object as plain values. Istio objects keep only their typed spec, so their text is read again: few carry the key.
+func content(o *manifest.Object) any {
+	if o.Tree != nil || o.Doc == nil {
+		return o.Tree
+	}
+	var v any
+	if yaml.Unmarshal(o.Doc.Text, &v) != nil {
+		return nil
+	}
+	if o.Item >= 0 {
+		m, _ := v.(map[string]any)
+		items, _ := m["items"].([]any)
+		if o.Item >= len(items) {
+			return nil
+		}
+		v = items[o.Item]
+	}
+	return v
+}
+
+func walk(v any, path []any, found func([]any)) {
+	at := func(e any) []any { return append(path[:len(path):len(path)], e) }
+	switch v := v.(type) {
+	case map[string]any:
+		names := make([]string, 0, len(v))
+		for k := range v {
+			names = append(names, k)
+		}
+		sort.Strings(names)
+		for _, k := range names {
+			if k == Annotation {
+				found(at(k))
+			}
+			walk(v[k], at(k), found)
+		}
+	case []any:
+		for i, e := range v {
+			walk(e, at(i), found)
+		}
+	}
+}

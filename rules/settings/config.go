@@ -1,0 +1,140 @@
+// Package settings says which rules run and how loud: the config file .gatelint.yaml and the two channels through which a
+// finding is accepted, the annotation on the object and the comment in the file.
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/gatelint/gatelint/rules"
+)
+
+// FileName is the name of the config file, looked for from the working directory upwards.
+const FileName = ".gatelint.yaml"
+
+// Config is what a config file says. Paths and globs are relative to Dir.
+type Config struct {
+	File      string // "" when there is no config file
+	Dir       string
+	Paths     []string
+	Exclude   []string
+	Rules     map[string]Setting
+	Complete  string // as --complete takes it; "" says nothing
+	Worlds    []World
+	Namespace Namespaces
+	Istio     Istio
+}
+
+// Setting is how loud a rule is. A nil field leaves the rule's own value.
+type Setting struct {
+	Off       bool
+	Severity  *rules.Severity
+	Admission *rules.Decision
+}
+
+// World is one explicit set of manifests that live in one cluster together.
+type World struct {
+	Name      string
+	Paths     []string
+	With      []string
+	Namespace Namespaces
+	Vars      map[string]string
+	Complete  string
+}
+
+// Istio is what the manifests do not say about the control plane.
+type Istio struct {
+	Version                 string
+	ClusterDomain           string
+	RootNamespace           string
+	MeshConfig              string // a file
+	ScopeGatewayToNamespace bool
+	Revision                string
+}
+
+// Error is a mistake in a config file, with its place.
+type Error struct {
+	File         string
+	Line, Column int
+	Message      string
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
+}
+
+// Find gives the config file that counts in a folder: the one there or in the nearest folder above; "" if there is none.
+func Find(dir string) (string, error) {
+	for {
+		file := filepath.Join(dir, FileName)
+		info, err := os.Stat(file)
+		switch {
+		case err == nil && !info.IsDir():
+			return file, nil
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return "", fmt.Errorf("looking for %s: %w", FileName, err)
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", nil
+		}
+		dir = parent
+	}
+}
+
+// Load reads a config file. shown is how messages name it.
+func Load(file, shown string, list []*rules.Rule) (*Config, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading the config: %w", err)
+	}
+	c, err := Parse(data, shown, list)
+	if err != nil {
+		return nil, err
+	}
+	c.Dir = filepath.Dir(file)
+	return c, nil
+}
+
+// Select gives the rules that run: all but those that the config turns off, or only those named; less those disabled.
+func (c *Config) Select(list []*rules.Rule, only, disable []string) []*rules.Rule {
+	named := func(names []string, name string) bool {
+		for _, n := range names {
+			if n == name {
+				return true
+			}
+		}
+		return false
+	}
+	var out []*rules.Rule
+	for _, r := range list {
+		wanted := !c.Rules[r.Name].Off
+		if len(only) > 0 {
+			wanted = named(only, r.Name)
+		}
+		if wanted && !named(disable, r.Name) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Severity gives the severity of a finding under the config. The configured severity stands for the one that the rule gives
+// a proven fault: what the rule itself rates lower is never raised, and a suspect fault is a warning at most.
+func (c *Config) Severity(f rules.Finding, own rules.Severity) rules.Severity {
+	want := c.Rules[f.Rule].Severity
+	if want == nil {
+		return f.Severity
+	}
+	got := f.Severity
+	if got >= own || got > *want {
+		got = *want
+	}
+	if f.Suspect {
+		got = min(got, rules.Warning)
+	}
+	return got
+}

@@ -1,0 +1,54 @@
+package settings
+
+import (
+	"github.com/bmatcuk/doublestar/v4"
+	"go.yaml.in/yaml/v3"
+)
+
+// Namespaces states the namespace of manifests that leave it out, per path. The first glob that matches decides.
+type Namespaces []PathNamespace
+
+// PathNamespace is the namespace of the files that a glob matches.
+type PathNamespace struct{ Glob, Namespace string }
+
+// For gives the namespace of a file, named as the globs name it; "" when none is stated.
+func (x Namespaces) For(file string) string {
+	for _, e := range x {
+		if Match(e.Glob, file) {
+			return e.Namespace
+		}
+	}
+	return ""
+}
+
+// Match tells whether a glob matches a file or a folder it lies in. "**" stands for any number of folders.
+func Match(glob, file string) bool {
+	return doublestar.MatchUnvalidated(glob, file) || doublestar.MatchUnvalidated(glob+"/**", file)
+}
+
+// namespaces reads one namespace for all files, or a mapping of globs to namespaces.
+func (p *parser) namespaces(n *yaml.Node) Namespaces {
+	if target(n).Kind != yaml.MappingNode {
+		return Namespaces{{Glob: "**", Namespace: p.scalar(n, "namespace")}}
+	}
+	out := Namespaces{}
+	p.each(n, "namespace", func(key, value *yaml.Node) {
+		p.glob(key, key.Value)
+		out = append(out, PathNamespace{Glob: key.Value, Namespace: p.scalar(value, "namespace."+key.Value)})
+	})
+	return out
+}
+
+func (p *parser) globs(n *yaml.Node, in string) []string {
+	list := p.strings(n, in)
+	for _, g := range list {
+		p.glob(n, g)
+	}
+	return list
+}
+
+func (p *parser) glob(n *yaml.Node, text string) {
+	if !doublestar.ValidatePattern(text) {
+		p.fail(n, "%q is no glob", text)
+	}
+}

@@ -1,0 +1,317 @@
+package settings
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/rules"
+	"go.yaml.in/yaml/v3"
+)
+
+// Release is the Istio release that the verdicts hold for.
+const Release = "1.31"
+
+// parser walks the YAML tree of a config and stops at the first mistake: a key that is not known is never skipped.
+type parser struct {
+	file string
+	list []*rules.Rule
+	err  *Error
+}
+
+// keys are the readers of a mapping's values.
+type keys map[string]func(*yaml.Node)
+
+// Parse reads the text of a config file. Every key must be known.
+func Parse(data []byte, file string, list []*rules.Rule) (*Config, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(data, &doc); err != nil {
+		return nil, yamlError(file, err)
+	}
+	c := &Config{File: file, Dir: ".", Rules: map[string]Setting{}}
+	p := &parser{file: file, list: list}
+	root := &yaml.Node{Kind: yaml.MappingNode, Line: 1, Column: 1}
+	if len(doc.Content) > 0 && !isNull(doc.Content[0]) {
+		root = doc.Content[0]
+	}
+	version := false
+	p.mapping(root, "", keys{
+		"version":   func(n *yaml.Node) { version = true; p.version(n) },
+		"paths":     func(n *yaml.Node) { c.Paths = p.strings(n, "paths") },
+		"exclude":   func(n *yaml.Node) { c.Exclude = p.globs(n, "exclude") },
+		"rules":     func(n *yaml.Node) { p.rules(n, c.Rules) },
+		"complete":  func(n *yaml.Node) { c.Complete = p.complete(n) },
+		"worlds":    func(n *yaml.Node) { c.Worlds = p.worlds(n) },
+		"namespace": func(n *yaml.Node) { c.Namespace = p.namespaces(n) },
+		"istio":     func(n *yaml.Node) { c.Istio = p.istio(n) },
+	})
+	if p.err == nil && !version {
+		p.fail(root, `the config lacks "version: 1"`)
+	}
+	if p.err != nil {
+		return nil, p.err
+	}
+	return c, nil
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+
+func yamlError(file string, err error) *Error {
+	text, line := err.Error(), 1
+	if m := yamlLine.FindStringSubmatch(text); m != nil {
+		text = strings.TrimPrefix(text, m[0])
+		line, _ = strconv.Atoi(m[1])
+	}
+	return &Error{File: file, Line: max(line, 1), Column: 1, Message: "the config does not parse: " + text}
+}
+
+func (p *parser) fail(n *yaml.Node, format string, args ...any) {
+	if p.err == nil {
+		p.err = &Error{File: p.file, Line: n.Line, Column: n.Column, Message: fmt.Sprintf(format, args...)}
+	}
+}
+
+// mapping reads a mapping with known keys; in is the key it stands under, "" for the whole file.
+func (p *parser) mapping(n *yaml.Node, in string, known keys) {
+	names := make([]string, 0, len(known))
+	for name := range known {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	p.each(n, in, func(key, value *yaml.Node) {
+		read := known[key.Value]
+		if read == nil {
+			p.fail(key, "unknown key %q%s%s", key.Value, under(in), meant(key.Value, names))
+			return
+		}
+		read(value)
+	})
+}
+
+// each visits the entries of a mapping, whose keys are strings and stand once.
+func (p *parser) each(n *yaml.Node, in string, visit func(key, value *yaml.Node)) {
+	n = target(n)
+	if n.Kind != yaml.MappingNode {
+		p.fail(n, "%s is %s, not a mapping", subject(in), kindOf(n))
+		return
+	}
+	seen := map[string]int{}
+	for i := 0; i+1 < len(n.Content) && p.err == nil; i += 2 {
+		key := target(n.Content[i])
+		if key.Kind != yaml.ScalarNode {
+			p.fail(n.Content[i], "a key%s is %s, not a string", under(in), kindOf(key))
+			return
+		}
+		if first := seen[key.Value]; first > 0 {
+			p.fail(n.Content[i], "key %q%s stands on line %d already", key.Value, under(in), first)
+			return
+		}
+		seen[key.Value] = n.Content[i].Line
+		visit(n.Content[i], n.Content[i+1])
+	}
+}
+
+func (p *parser) version(n *yaml.Node) {
+	if n = target(n); n.Tag != "!!int" || n.Value != "1" {
+		p.fail(n, "version %s is not known to this gatelint: it reads version 1", textOf(n))
+	}
+}
+
+func (p *parser) str(n *yaml.Node, in string) string {
+	if n = target(n); n.Kind != yaml.ScalarNode || n.Tag != "!!str" {
+		p.fail(n, "%s is %s, not a string", subject(in), kindOf(n))
+		return ""
+	}
+	return n.Value
+}
+
+// scalar is str for values that may look like a number or a boolean.
+func (p *parser) scalar(n *yaml.Node, in string) string {
+	if n = target(n); n.Kind != yaml.ScalarNode || isNull(n) {
+		p.fail(n, "%s is %s, not a string", subject(in), kindOf(n))
+		return ""
+	}
+	return n.Value
+}
+
+func (p *parser) boolean(n *yaml.Node, in string) bool {
+	if n = target(n); n.Tag != "!!bool" {
+		p.fail(n, "%s is %s, not true or false", subject(in), kindOf(n))
+	}
+	return n.Value == "true"
+}
+
+// strings reads a list of strings, or one string.
+func (p *parser) strings(n *yaml.Node, in string) []string {
+	if n = target(n); n.Kind != yaml.SequenceNode {
+		return []string{p.str(n, in)}
+	}
+	out := []string{}
+	for _, item := range n.Content {
+		out = append(out, p.str(item, in))
+	}
+	return out
+}
+
+func (p *parser) rules(n *yaml.Node, into map[string]Setting) {
+	p.each(n, "rules", func(key, value *yaml.Node) {
+		if _, err := Lookup(key.Value, p.list); err != nil {
+			p.fail(key, "%v", err)
+			return
+		}
+		into[key.Value] = p.setting(value, key.Value)
+	})
+}
+
+func (p *parser) setting(n *yaml.Node, rule string) Setting {
+	var s Setting
+	if n = target(n); n.Kind == yaml.ScalarNode {
+		s.Off, s.Severity = p.severity(n, "rules."+rule)
+		return s
+	}
+	in := "rules." + rule
+	p.mapping(n, in, keys{
+		"severity": func(n *yaml.Node) { s.Off, s.Severity = p.severity(n, in+".severity") },
+		"admission": func(n *yaml.Node) {
+			d, err := ParseDecision(offText(n))
+			if err != nil {
+				p.fail(n, "%s.admission: %v", in, err)
+			}
+			s.Admission = &d
+		},
+	})
+	return s
+}
+
+func (p *parser) severity(n *yaml.Node, in string) (off bool, s *rules.Severity) {
+	text := offText(n)
+	if text == "off" {
+		return true, nil
+	}
+	got, err := ParseSeverity(text)
+	if err != nil {
+		p.fail(n, "%s: %v, or off", in, err)
+	}
+	return false, &got
+}
+
+// offText is the text of a scalar; "off" also where YAML 1.1 habits made it false.
+func offText(n *yaml.Node) string {
+	if n = target(n); n.Tag == "!!bool" && n.Value == "false" {
+		return "off"
+	}
+	return n.Value
+}
+
+// ParseSeverity reads "error", "warning" or "info".
+func ParseSeverity(text string) (rules.Severity, error) {
+	for _, s := range []rules.Severity{rules.Info, rules.Warning, rules.Error} {
+		if s.String() == text {
+			return s, nil
+		}
+	}
+	return 0, fmt.Errorf("%q is no severity: use error, warning or info", text)
+}
+
+// ParseDecision reads "deny", "warn" or "off".
+func ParseDecision(text string) (rules.Decision, error) {
+	for _, d := range []rules.Decision{rules.Off, rules.Warn, rules.Deny} {
+		if d.String() == text {
+			return d, nil
+		}
+	}
+	return 0, fmt.Errorf("%q is no admission: use deny, warn or off", text)
+}
+
+func (p *parser) istio(n *yaml.Node) Istio {
+	var x Istio
+	p.mapping(n, "istio", keys{
+		"version": func(n *yaml.Node) {
+			if x.Version = p.scalar(n, "istio.version"); p.err == nil && x.Version != Release && !strings.HasPrefix(x.Version, Release+".") {
+				p.fail(n, "istio.version is %q: the verdicts of this gatelint hold for Istio %s only", x.Version, Release)
+			}
+		},
+		"clusterDomain":           func(n *yaml.Node) { x.ClusterDomain = p.str(n, "istio.clusterDomain") },
+		"rootNamespace":           func(n *yaml.Node) { x.RootNamespace = p.str(n, "istio.rootNamespace") },
+		"meshConfig":              func(n *yaml.Node) { x.MeshConfig = p.str(n, "istio.meshConfig") },
+		"scopeGatewayToNamespace": func(n *yaml.Node) { x.ScopeGatewayToNamespace = p.boolean(n, "istio.scopeGatewayToNamespace") },
+		"revision":                func(n *yaml.Node) { x.Revision = p.scalar(n, "istio.revision") },
+	})
+	return x
+}
+
+func (p *parser) worlds(n *yaml.Node) []World {
+	var out []World
+	p.each(n, "worlds", func(key, value *yaml.Node) {
+		in := "worlds." + key.Value
+		w := World{Name: key.Value}
+		p.mapping(value, in, keys{
+			"paths":     func(n *yaml.Node) { w.Paths = p.strings(n, in+".paths") },
+			"with":      func(n *yaml.Node) { w.With = p.strings(n, in+".with") },
+			"namespace": func(n *yaml.Node) { w.Namespace = p.namespaces(n) },
+			"complete":  func(n *yaml.Node) { w.Complete = p.complete(n) },
+			"vars": func(n *yaml.Node) {
+				w.Vars = map[string]string{}
+				p.each(n, in+".vars", func(k, v *yaml.Node) { w.Vars[k.Value] = p.scalar(v, in+".vars."+k.Value) })
+			},
+		})
+		if len(w.Paths) == 0 {
+			p.fail(key, "world %q has no paths", key.Value)
+		}
+		out = append(out, w)
+	})
+	return out
+}
+
+func target(n *yaml.Node) *yaml.Node {
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return n
+}
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
+
+func textOf(n *yaml.Node) string {
+	if n.Kind == yaml.ScalarNode {
+		return strconv.Quote(n.Value)
+	}
+	return kindOf(n)
+}
+
+func kindOf(n *yaml.Node) string {
+	switch {
+	case n.Kind == yaml.MappingNode:
+		return "a mapping"
+	case n.Kind == yaml.SequenceNode:
+		return "a list"
+	case isNull(n):
+		return "empty"
+	}
+	return strconv.Quote(n.Value)
+}
+
+func subject(in string) string {
+	if in == "" {
+		return "the config"
+	}
+	return in
+}
+
+func under(in string) string {
+	if in == "" {
+		return ""
+	}
+	return " under " + in
+}
+
+// meant is "; did you mean …" when one of the names is close.
+func meant(name string, names []string) string {
+	if near := manifest.Nearest(name, names); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
+	}
+	return ""
+}
