@@ -1,0 +1,46 @@
+# What users and CI run. Everything is fetched by Go itself; nothing else has to be installed.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
+
+# The number of generated worlds that istiod's own code and gatelint answer, and the first seed.
+WORLDS ?= 100
+SEED   ?= 1
+FUZZTIME ?= 5m
+
+.PHONY: build test unit lint conformance e2e bench fuzz generate fmt clean
+
+build: ## the binaries, in bin/
+	go build -trimpath -o bin/gatelint ./cmd/lint
+
+test: lint unit conformance ## everything that proves the product
+
+unit:
+	go test -race ./...
+
+lint: ## vet, staticcheck and formatting
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	@test -z "$$(go run $(GOFUMPT) -l . | tee /dev/stderr)" || { echo "run make fmt"; exit 1; }
+
+conformance: ## agreement with istiod's own code
+	cd fixtures/istiod && go vet ./... && WORLDS=$(WORLDS) SEED=$(SEED) go test ./...
+
+e2e: ## the webhook against a real API server
+	@echo "the webhook and its end-to-end tests do not exist yet" >&2; exit 1
+
+bench: ## growth and cost, see rules/bench_test.go
+	go test -run '^$$' -bench . -benchtime 3x ./analyzers/... ./rules
+
+fuzz: ## every fuzz target for FUZZTIME
+	@for p in $$(go list ./...); do for t in $$(go test -list '^Fuzz' $$p | grep ^Fuzz); do \
+		echo "$$p $$t"; go test -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$p || exit 1; done; done
+
+generate: ## the embedded schemas, and the rule catalogue
+	go generate ./...
+	go test ./rules -run Docs -update
+
+fmt:
+	go run $(GOFUMPT) -w .
+
+clean:
+	rm -rf bin
