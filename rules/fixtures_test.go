@@ -261,6 +261,14 @@ func TestClean(t *testing.T) {
 				}
 			}
 			runFixture(t, file, rules.All())
+			for _, c := range cases {
+				if c.name == "everything" {
+					t.Run("complete", func(t *testing.T) {
+						c.flags = append(c.flags, "complete") // nothing is missing either
+						compare(t, c, runCase(t, c, rules.All()))
+					})
+				}
+			}
 		})
 	}
 }

@@ -136,8 +136,11 @@ func (p *Pass) shadowed(v *mesh.VirtualService, f *routing.Fate, path []any, sev
 	default:
 		fault.Message += fmt.Sprintf(" to %s instead of %s", from, to)
 	}
-	if r, a, ok := p.Tables.Shown(d.Host, d.Entry.Box, d.By...); ok {
-		fault.Witness = &Witness{URL: r.URL(), Request: r, Answer: a}
+	for _, d := range f.Deaths {
+		if r, a, ok := p.Tables.Shown(d.Host, d.Entry.Box, d.By...); ok {
+			fault.Witness = &Witness{URL: r.URL(), Request: r, Answer: a}
+			break
+		}
 	}
 	p.Report(fault)
 }

@@ -58,7 +58,9 @@ func (t *Tables) Fates() []*Fate {
 	for _, table := range t.Gateways {
 		for _, rc := range table.order {
 			for _, d := range rc.domains {
-				f.host(rc.Hosts[d], len(table.Opaque) > 0)
+				if vh := rc.Hosts[d]; !vh.RequireTLS || rc.Servers[0].IsTLS() { // else the redirect comes before any route
+					f.host(vh, len(table.Opaque) > 0)
+				}
 			}
 		}
 	}

@@ -87,6 +87,9 @@ func (t *Tables) Shown(vh *VirtualHost, box match.Box, wanted ...Entry) (Request
 		r.Workload = &Client{Namespace: vh.Table.Workload.Namespace, Labels: vh.Table.Workload.Labels}
 	}
 	a, err := t.Ask(r)
+	if vh.Table != nil && vh.Config.Servers[0].Drop != nil {
+		a, err = vh.Table.askHTTP(vh.Config, r, Answer{}), nil // as it is where the server is the one that is kept
+	}
 	if err != nil {
 		return Request{}, Answer{}, false
 	}

@@ -228,6 +228,11 @@ func (table *Table) listen(m *merger) {
 		}
 	}
 	table.Listeners = kept
+	for _, s := range table.Servers {
+		if s.Drop != nil && !s.Drop.Certain && s.IsTLS() && s.UsesHTTP() {
+			table.config(s.routeName, []*Server{s}) // it may be the other that falls: its hosts are judged too
+		}
+	}
 	sort.SliceStable(table.order, func(i, j int) bool { return table.order[i].Name < table.order[j].Name })
 }
 

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/routing"
+	"github.com/gatelint/gatelint/rules"
+)
+
+// The report of -o json. Other programs rely on it: every key is always there, an empty list is [].
+type (
+	reportJSON struct {
+		Schema   int           `json:"schema"`
+		Version  string        `json:"version"`
+		Findings []findingJSON `json:"findings"`
+		Unknown  []unknownJSON `json:"unknown"`
+		Summary  summary       `json:"summary"`
+	}
+	findingJSON struct {
+		Rule        string        `json:"rule"`
+		Severity    string        `json:"severity"`
+		Evidence    string        `json:"evidence"`
+		Admission   string        `json:"admission"`
+		Message     string        `json:"message"`
+		Object      objectJSON    `json:"object"`
+		Position    positionJSON  `json:"position"`
+		Related     []relatedJSON `json:"related"`
+		Witness     *witnessJSON  `json:"witness"`
+		Worlds      []string      `json:"worlds"`
+		Fingerprint string        `json:"fingerprint"`
+	}
+	objectJSON struct {
+		APIVersion string `json:"apiVersion"`
+		Kind       string `json:"kind"`
+		Namespace  string `json:"namespace"`
+		Name       string `json:"name"`
+	}
+	positionJSON struct {
+		File      string `json:"file"`
+		Line      int    `json:"line"`
+		Column    int    `json:"column"`
+		EndLine   int    `json:"endLine"`
+		EndColumn int    `json:"endColumn"`
+		Path      string `json:"path"`
+	}
+	relatedJSON struct {
+		Object   objectJSON   `json:"object"`
+		Position positionJSON `json:"position"`
+		Message  string       `json:"message"`
+	}
+	witnessJSON struct {
+		URL     string          `json:"url"`
+		Request routing.Request `json:"request"`
+		Answer  routing.Answer  `json:"answer"`
+	}
+	unknownJSON struct {
+		Kind         string          `json:"kind"`
+		Namespace    string          `json:"namespace"`
+		Name         string          `json:"name"`
+		ReferencedBy []referenceJSON `json:"referencedBy"`
+	}
+	referenceJSON struct {
+		Object   objectJSON   `json:"object"`
+		Position positionJSON `json:"position"`
+	}
+)
+
+func (a *app) reportJSON(res *result) reportJSON {
+	out := reportJSON{Schema: 1, Version: a.version, Findings: []findingJSON{}, Unknown: []unknownJSON{}, Summary: res.summary}
+	for _, f := range res.findings {
+		out.Findings = append(out.Findings, findingAsJSON(f))
+	}
+	for _, u := range res.unknown {
+		x := unknownJSON{Kind: u.kind, Namespace: u.namespace, Name: u.name, ReferencedBy: []referenceJSON{}}
+		seen := map[manifest.Pos]bool{}
+		for _, ref := range u.by {
+			if pos := ref.By.At(ref.Path...); !seen[pos] {
+				seen[pos] = true
+				x.ReferencedBy = append(x.ReferencedBy, referenceJSON{identity(ref.By.ID, ref.By.APIVersion), positionJSON(pos)})
+			}
+		}
+		out.Unknown = append(out.Unknown, x)
+	}
+	return out
+}
+
+func findingAsJSON(f rules.Finding) findingJSON {
+	x := findingJSON{
+		Rule: f.Rule, Severity: f.Severity.String(), Evidence: "proven", Admission: f.Admission.String(), Message: f.Message,
+		Object: identity(f.Object, f.API), Position: positionJSON(f.Pos), Related: []relatedJSON{},
+		Worlds: append([]string{}, f.Worlds...), Fingerprint: f.Fingerprint,
+	}
+	if f.Suspect {
+		x.Evidence = "suspect"
+	}
+	for _, r := range f.Related {
+		x.Related = append(x.Related, relatedJSON{identity(r.Object, r.API), positionJSON(r.Pos), r.Message})
+	}
+	if f.Witness != nil {
+		x.Witness = &witnessJSON{f.Witness.URL, f.Witness.Request, f.Witness.Answer}
+	}
+	return x
+}
+
+func identity(id manifest.ID, api string) objectJSON {
+	return objectJSON{APIVersion: api, Kind: id.Kind, Namespace: id.Namespace, Name: id.Name}
+}

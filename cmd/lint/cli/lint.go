@@ -1,0 +1,272 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"github.com/gatelint/gatelint/analyzers/mesh"
+	"github.com/gatelint/gatelint/rules"
+	"github.com/gatelint/gatelint/rules/settings"
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+)
+
+// flags are the flags of lint as given.
+type flags struct {
+	outputs, complete, with, exclude, only, disable []string
+
+	namespace, meshConfig, clusterDomain, rootNamespace, revision, stdinName string
+
+	config                             string
+	noConfig, quiet                    bool
+	failOn, minSeverity, now, colorise string
+}
+
+// request is what a run of lint is asked to do: flags and config, checked and joined.
+type request struct {
+	config  *settings.Config
+	list    []*rules.Rule // the rules that run
+	outputs []output
+	paths   []string // of the command line
+	worlds  []worldJob
+	mesh    mesh.Options
+	base    string // the folder that the config's globs are relative to
+	exclude []string
+
+	stdinName string
+	now       time.Time
+	failOn    rules.Severity
+	neverFail bool
+	least     rules.Severity
+	color     string
+	quiet     bool
+}
+
+func (a *app) lintCommand(use, short string) *cobra.Command {
+	f := &flags{}
+	cmd := &cobra.Command{
+		Use: use, Short: short, Args: cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			r, err := a.request(f, args)
+			if err != nil {
+				return err
+			}
+			return a.lint(r)
+		},
+	}
+	s := cmd.Flags()
+	s.SortFlags = false
+	s.StringArrayVarP(&f.outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`: text or json, to standard output or a file; repeatable")
+	s.StringVar(&f.failOn, "fail-on", "error", "exit 1 if there are findings of this `SEVERITY` or above: error, warning, info, never")
+	s.StringVar(&f.minSeverity, "min-severity", "info", "report findings of this `SEVERITY` and above only")
+	s.StringSliceVar(&f.only, "only", nil, "run these `RULE`s only; repeatable")
+	s.StringSliceVar(&f.disable, "disable", nil, "do not run these `RULE`s; repeatable")
+	s.BoolVarP(&f.quiet, "quiet", "q", false, "findings only, no summary")
+	s.StringVar(&f.colorise, "color", "auto", "auto, always or never; NO_COLOR is heeded")
+	s.StringArrayVar(&f.complete, "complete", nil, "the input is all there is: of everything, or of `KIND[/NAMESPACE],…`")
+	s.Lookup("complete").NoOptDefVal = "true"
+	s.StringArrayVar(&f.with, "with", nil, "load this `PATH` as well, as context: faults within it are not reported; repeatable")
+	s.StringVarP(&f.namespace, "namespace", "n", "", "`NAMESPACE` of manifests that state none")
+	s.StringVar(&f.meshConfig, "mesh-config", "", "`FILE` with the MeshConfig")
+	s.StringVar(&f.clusterDomain, "cluster-domain", "", "`DOMAIN` of the cluster (default cluster.local)")
+	s.StringVar(&f.rootNamespace, "root-namespace", "", "`NAMESPACE` of mesh-wide config (default: the MeshConfig's, else istio-system)")
+	s.StringVar(&f.revision, "revision", "", "leave out objects labelled with another istio.io/rev than this `REVISION`")
+	s.StringArrayVar(&f.exclude, "exclude", nil, "leave out files that match this `GLOB` (** crosses folders); repeatable")
+	s.StringVar(&f.stdinName, "stdin-filename", "", "`NAME` of standard input in positions (default <stdin>)")
+	s.StringVarP(&f.config, "config", "c", "", "config `FILE` (default: "+settings.FileName+" here or in the nearest folder above)")
+	s.BoolVar(&f.noConfig, "no-config", false, "read no config file")
+	s.StringVar(&f.now, "now", "", "the `TIME` by which ignores expire, RFC 3339 or a date (default: the clock)")
+	cmd.MarkFlagsMutuallyExclusive("config", "no-config")
+	_ = cmd.RegisterFlagCompletionFunc("only", a.completeRule)
+	_ = cmd.RegisterFlagCompletionFunc("disable", a.completeRule)
+	return cmd
+}
+
+func (a *app) request(f *flags, args []string) (*request, error) {
+	r := &request{paths: args, quiet: f.quiet, color: f.colorise, stdinName: f.stdinName}
+	for _, step := range []func(*flags) error{r.setOutputs, r.setSeverities, r.setNow} {
+		if err := step(f); err != nil {
+			return nil, err
+		}
+	}
+	config, err := a.findConfig(f)
+	if err != nil {
+		return nil, err
+	}
+	r.config, r.base = config, config.Dir
+	for _, names := range [][]string{f.only, f.disable} {
+		for _, name := range names {
+			if _, err := settings.Lookup(name, a.rules); err != nil {
+				return nil, err
+			}
+		}
+	}
+	r.list = config.Select(a.rules, f.only, f.disable)
+	if err := r.setExclude(f); err != nil {
+		return nil, err
+	}
+	if err := r.setMesh(f); err != nil {
+		return nil, err
+	}
+	return r, r.setWorlds(f)
+}
+
+func (r *request) setSeverities(f *flags) (err error) {
+	if f.failOn == "never" {
+		r.neverFail = true
+	} else if r.failOn, err = settings.ParseSeverity(f.failOn); err != nil {
+		return fmt.Errorf("--fail-on: %w, or never", err)
+	}
+	if r.least, err = settings.ParseSeverity(f.minSeverity); err != nil {
+		return fmt.Errorf("--min-severity: %w", err)
+	}
+	switch f.colorise {
+	case "auto", "always", "never":
+		return nil
+	}
+	return fmt.Errorf("--color: %q is not auto, always or never", f.colorise)
+}
+
+func (r *request) setNow(f *flags) (err error) {
+	if f.now == "" {
+		r.now = time.Now()
+		return nil
+	}
+	if r.now, err = time.Parse(time.RFC3339, f.now); err == nil {
+		return nil
+	}
+	if r.now, err = time.Parse(time.DateOnly, f.now); err != nil {
+		return fmt.Errorf("--now: %q is no time: write 2026-01-31 or 2026-01-31T12:00:00Z", f.now)
+	}
+	return nil
+}
+
+// findConfig gives the config that counts; an empty one if there is none.
+func (a *app) findConfig(f *flags) (*settings.Config, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, failure{fmt.Errorf("finding the working directory: %w", err)}
+	}
+	file := f.config
+	switch {
+	case f.noConfig:
+	case file == "":
+		if file, err = settings.Find(dir); err != nil {
+			return nil, failure{err}
+		}
+	}
+	if file == "" {
+		return &settings.Config{Dir: dir}, nil
+	}
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(dir, file)
+	}
+	return settings.Load(file, shown(dir, file), a.rules)
+}
+
+// shown is how a file is named: from the working directory, with forward slashes.
+func shown(dir, file string) string {
+	if rel, err := filepath.Rel(dir, file); err == nil {
+		file = rel
+	}
+	return filepath.ToSlash(file)
+}
+
+func (r *request) setExclude(f *flags) error {
+	for _, glob := range f.exclude {
+		if !doublestar.ValidatePattern(glob) {
+			return fmt.Errorf("--exclude: %q is no glob", glob)
+		}
+	}
+	r.exclude = append(r.exclude, f.exclude...)
+	for _, glob := range r.config.Exclude {
+		rebased, err := r.fromHere(glob)
+		if err != nil {
+			return err
+		}
+		r.exclude = append(r.exclude, rebased)
+	}
+	return nil
+}
+
+func (r *request) setMesh(f *flags) error {
+	istio := r.config.Istio
+	either := func(flag, config string) string {
+		if flag != "" {
+			return flag
+		}
+		return config
+	}
+	complete := strings.Join(f.complete, ",")
+	if complete == "" {
+		complete = r.config.Complete
+	} else if err := settings.CheckComplete(complete); err != nil {
+		return fmt.Errorf("--complete: %w", err)
+	}
+	r.mesh = mesh.Options{
+		Complete: completeness(complete), ClusterDomain: either(f.clusterDomain, istio.ClusterDomain),
+		RootNamespace: either(f.rootNamespace, istio.RootNamespace), Revision: either(f.revision, istio.Revision),
+		ScopeToGateways: istio.ScopeGatewayToNamespace,
+	}
+	file := f.meshConfig
+	if file == "" && istio.MeshConfig != "" {
+		file = filepath.Join(r.base, istio.MeshConfig)
+	}
+	if file == "" {
+		return nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("reading the MeshConfig: %w", err)
+	}
+	var m map[string]any
+	if err := yaml.Unmarshal(data, &m); err != nil {
+		return fmt.Errorf("reading the MeshConfig %s: %w", filepath.ToSlash(file), err)
+	}
+	if len(m) == 0 {
+		return errors.New("the MeshConfig " + filepath.ToSlash(file) + " is empty")
+	}
+	r.mesh.MeshConfig = data
+	return nil
+}
+
+// completeness reads what --complete takes; "" closes nothing.
+func completeness(text string) mesh.Complete {
+	for _, part := range strings.Split(text, ",") {
+		if strings.TrimSpace(part) == "true" {
+			return mesh.Everything()
+		}
+	}
+	if text == "" {
+		return mesh.Complete{}
+	}
+	return mesh.ParseComplete(text)
+}
+
+// lint runs a request: load, run, apply the settings, report.
+func (a *app) lint(r *request) error {
+	done := a.progress()
+	res, err := a.analyse(r)
+	done()
+	if err != nil {
+		return err
+	}
+	for _, err := range res.unreadable {
+		a.say("%v", err)
+	}
+	if res.summary.Objects == 0 && r.hasText() {
+		a.say("NOTHING WAS CHECKED: there is no Kubernetes object in the input")
+	}
+	if !r.neverFail && res.atLeast(r.failOn) {
+		a.code = exitFindings
+	}
+	if len(res.unreadable) > 0 {
+		a.code = exitFailed
+	}
+	return a.report(r, res)
+}

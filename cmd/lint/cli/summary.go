@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+)
+
+// notes says what was not judged, one line each, with the way to have it judged.
+func (t *textReport) notes(res *result) {
+	t.unknown(res.unknown)
+	t.skipped(res.skipped, manifest.SkipTemplate, "Helm template", "render first: helm template CHART | gatelint lint -")
+	t.skipped(res.skipped, manifest.SkipPatch, "kustomize patch", "build first: kubectl kustomize DIR | gatelint lint -")
+	if n := len(res.placeholders); n > 0 {
+		fmt.Fprintf(t.w, "not judged: what rests on the values of %s: %s; render the manifests first, or give a world of the config vars:\n",
+			count(n, "placeholder"), plainText(few(res.placeholders)))
+	}
+	if len(res.opaque) > 0 {
+		fmt.Fprintf(t.w, "not judged: what these change in the routes of gateway workloads: %s\n", plainText(few(res.opaque)))
+	}
+}
+
+func (t *textReport) unknown(all []unknown) {
+	for len(all) > 0 {
+		kind := all[0].kind
+		var names []string
+		for _, u := range all {
+			if u.kind == kind {
+				names = append(names, u.ref())
+			}
+		}
+		all = all[len(names):]
+		fmt.Fprintf(t.w, "unknown: %s that the input does not have: %s; load them with --with PATH, or say --complete=%s if there are no others\n",
+			count(len(names), kind), plainText(few(names)), plainText(kind))
+	}
+}
+
+// ref is how an unknown thing is named: a host is a name in itself.
+func (u unknown) ref() string {
+	if u.namespace == "" || strings.Contains(u.name, ".") {
+		return u.name
+	}
+	return u.namespace + "/" + u.name
+}
+
+func (t *textReport) skipped(all []manifest.Skip, why manifest.SkipReason, what, cure string) {
+	n := 0
+	var files []string
+	for _, s := range all {
+		if s.Why == why {
+			n++
+			if !slices.Contains(files, s.File) && len(files) <= fewNames {
+				files = append(files, s.File)
+			}
+		}
+	}
+	if n > 0 {
+		fmt.Fprintf(t.w, "skipped: %s (%s); %s\n", count(n, what), plainText(few(files)), cure)
+	}
+}
+
+// total is the last line.
+func total(res *result) string {
+	s := res.summary
+	var found []string
+	for _, c := range []struct {
+		n    int
+		noun string
+	}{{s.Errors, "error"}, {s.Warnings, "warning"}, {s.Infos, "info"}} {
+		if c.n > 0 {
+			found = append(found, count(c.n, c.noun))
+		}
+	}
+	if len(found) == 0 {
+		found = []string{"no findings"}
+	}
+	line := fmt.Sprintf("gatelint: %s in %s (%s)", strings.Join(found, ", "), count(s.Documents, "document"), count(s.Objects, "object"))
+	if s.Unknown > 0 {
+		line += fmt.Sprintf("; %s unknown", count(s.Unknown, "reference"))
+	}
+	if s.Suppressed > 0 {
+		line += fmt.Sprintf("; %s suppressed", count(s.Suppressed, "finding"))
+	}
+	return line
+}
+
+func count(n int, noun string) string {
+	switch {
+	case n == 1:
+	case strings.HasSuffix(noun, "patch"):
+		noun += "es"
+	case strings.HasSuffix(noun, "y"):
+		noun = strings.TrimSuffix(noun, "y") + "ies"
+	default:
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
+
+const fewNames = 5
+
+// few joins names, the first five of many.
+func few(names []string) string {
+	if len(names) <= fewNames {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:fewNames], ", "), len(names)-fewNames)
+}

@@ -1,0 +1,208 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/mesh"
+	"github.com/gatelint/gatelint/rules/settings"
+)
+
+// worldJob is what is read together: the whole input, or one of the config's worlds.
+type worldJob struct {
+	name      string // of a world of the config
+	paths     []string
+	with      []string
+	namespace func(file string) string
+	vars      map[string]string
+	complete  mesh.Complete
+	leftovers bool // only what no world of the config has read
+}
+
+// loaded is a job with what was read.
+type loaded struct {
+	worldJob
+	set    *manifest.Set // reported
+	with   *manifest.Set // context
+	inputs []mesh.Input
+}
+
+// setWorlds says what is read: the config's worlds, or the paths as one job. Paths on the command line choose what is
+// reported of the worlds; what lies in none of them is read as without worlds.
+func (r *request) setWorlds(f *flags) error {
+	c := r.config
+	for _, w := range c.Worlds {
+		job := worldJob{name: w.Name, vars: w.Vars, complete: r.mesh.Complete, with: append(slices.Clone(f.with), r.under(w.With)...)}
+		job.paths = r.under(w.Paths)
+		namespaces := w.Namespace
+		if len(namespaces) == 0 {
+			namespaces = c.Namespace
+		}
+		job.namespace = r.namespaces(f.namespace, namespaces)
+		if len(f.complete) == 0 && w.Complete != "" {
+			job.complete = completeness(w.Complete)
+		}
+		r.worlds = append(r.worlds, job)
+	}
+	paths := r.paths
+	if len(paths) == 0 {
+		if len(c.Worlds) > 0 {
+			return nil
+		}
+		if paths = r.under(c.Paths); len(paths) == 0 {
+			paths = []string{"."}
+		}
+	}
+	r.worlds = append(r.worlds, worldJob{
+		paths: paths, with: f.with, complete: r.mesh.Complete, namespace: r.namespaces(f.namespace, c.Namespace), leftovers: len(c.Worlds) > 0,
+	})
+	return nil
+}
+
+// under gives paths of the config from the working directory.
+func (r *request) under(paths []string) []string {
+	var out []string
+	for _, p := range paths {
+		if !filepath.IsAbs(p) {
+			p = filepath.Join(r.fromBase(), p)
+		}
+		out = append(out, filepath.ToSlash(p))
+	}
+	return out
+}
+
+// fromBase is the config's folder from the working directory.
+func (r *request) fromBase() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return r.base
+	}
+	if rel, err := filepath.Rel(dir, r.base); err == nil {
+		return rel
+	}
+	return r.base
+}
+
+// namespaces says the namespace of a file: the flag's, else by the config's globs.
+func (r *request) namespaces(flag string, x settings.Namespaces) func(string) string {
+	if flag != "" {
+		return func(string) string { return flag }
+	}
+	if len(x) == 0 {
+		return nil
+	}
+	return func(file string) string {
+		if abs, err := filepath.Abs(file); err == nil {
+			if rel, err := filepath.Rel(r.base, abs); err == nil {
+				file = rel
+			}
+		}
+		return x.For(filepath.ToSlash(file))
+	}
+}
+
+// fromHere turns a glob relative to the config's folder into one relative to the working directory.
+func (r *request) fromHere(glob string) (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", failure{fmt.Errorf("finding the working directory: %w", err)}
+	}
+	down, err := filepath.Rel(r.base, dir)
+	if err != nil || strings.HasPrefix(down, "..") {
+		return filepath.ToSlash(filepath.Join(r.fromBase(), filepath.FromSlash(glob))), nil
+	}
+	rest := strings.Split(strings.TrimPrefix(glob, "./"), "/")
+	for i, folder := range strings.Split(filepath.ToSlash(down), "/") {
+		switch {
+		case folder == ".":
+		case len(rest) == 0:
+			return "**", nil // a folder above the working directory is left out
+		case rest[0] == "**":
+			return strings.Join(rest, "/"), nil
+		case doublestar.MatchUnvalidated(rest[0], folder):
+			rest = rest[1:]
+		default:
+			up := strings.Count(filepath.ToSlash(down), "/") + 1 - i
+			return strings.Repeat("../", up) + strings.Join(rest, "/"), nil
+		}
+	}
+	if len(rest) == 0 {
+		return "**", nil
+	}
+	return strings.Join(rest, "/"), nil
+}
+
+// load reads a job and parts it into inputs that live in one cluster together.
+func (a *app) load(r *request, job worldJob) (*loaded, error) {
+	opt := manifest.Options{Namespace: job.namespace, Exclude: r.exclude, Stdin: a.stdin, StdinName: r.stdinName, Vars: job.vars}
+	set, err := manifest.Load(job.paths, opt)
+	if err != nil {
+		return nil, err // wrong usage: a path that does not exist
+	}
+	l := &loaded{worldJob: job, set: set, with: &manifest.Set{}}
+	if len(job.with) > 0 {
+		if l.with, err = manifest.Load(job.with, opt); err != nil {
+			return nil, fmt.Errorf("--with: %w", err)
+		}
+	}
+	return l, nil
+}
+
+// loadAll reads all jobs. Paths of the command line that lie in a world of the config are not read a second time.
+func (a *app) loadAll(r *request) ([]*loaded, error) {
+	var out []*loaded
+	for _, job := range r.worlds {
+		if job.leftovers {
+			job.paths = slices.DeleteFunc(slices.Clone(job.paths), func(p string) bool { return coveredBy(out, p) })
+			if len(job.paths) == 0 {
+				continue
+			}
+		}
+		l, err := a.load(r, job)
+		if err != nil {
+			return nil, err
+		}
+		l.split()
+		out = append(out, l)
+	}
+	return out, nil
+}
+
+func (l *loaded) split() {
+	// What is reported comes first: of identical documents the first one stands for all.
+	l.inputs = mesh.Split(append(slices.Clone(l.set.Objects), l.with.Objects...))
+	for i := range l.inputs {
+		switch {
+		case l.name != "" && l.inputs[i].Name != "":
+			l.inputs[i].Name = l.name + ": " + l.inputs[i].Name
+		case l.name != "":
+			l.inputs[i].Name = l.name
+		}
+	}
+}
+
+func coveredBy(worlds []*loaded, path string) bool {
+	for _, l := range worlds {
+		for _, f := range l.set.Files {
+			if within(f.Name, path) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// within tells whether a file is, or lies under, a path.
+func within(file, path string) bool {
+	a, errA := filepath.Abs(file)
+	b, errB := filepath.Abs(path)
+	if path == "-" || errA != nil || errB != nil {
+		return false
+	}
+	return a == b || strings.HasPrefix(a, strings.TrimSuffix(b, string(filepath.Separator))+string(filepath.Separator))
+}
