@@ -121,10 +121,6 @@ func (r Request) URL() string {
 	if r.TLS {
 		scheme = "https"
 	}
-	method := r.Method
-	if method == "" {
-		method = "GET"
-	}
 	host := r.Host
 	if !strings.Contains(host, ":") && (r.TLS && r.Port != 443 || !r.TLS && r.Port != 80) {
 		host += ":" + itoa(r.Port)
@@ -133,5 +129,5 @@ func (r Request) URL() string {
 	if path == "" {
 		path = "/"
 	}
-	return method + " " + scheme + "://" + host + path
+	return scheme + "://" + host + path
 }
