@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
@@ -16,14 +18,13 @@ import (
 	"github.com/gatelint/gatelint/rules"
 )
 
-func lint(text []byte) ([]manifest.Fault, []rules.Finding) {
-	set := manifest.Parse("fleet.yaml", text, manifest.Options{})
+func lint(set *manifest.Set) []rules.Finding {
 	var out []rules.Finding
 	for _, in := range mesh.Split(set.Objects) {
 		w := mesh.New(in.Objects, mesh.Options{Variants: in.Variants})
 		out = append(out, rules.Run(routing.Build(w), rules.All()).Findings...)
 	}
-	return set.Faults, out
+	return out
 }
 
 func decode(text []byte) {
@@ -37,24 +38,54 @@ func decode(text []byte) {
 	}
 }
 
-// BenchmarkFleet measures the growth of a whole run, and its ratio to only decoding the same bytes.
+// fleetOf writes a fleet and gives its folder and its bytes in one stream.
+func fleetOf(b *testing.B, n int) (string, []byte) {
+	dir := b.TempDir()
+	require.NoError(b, fleet.Write(dir, n))
+	set, err := manifest.Load([]string{dir}, manifest.Options{})
+	require.NoError(b, err)
+	require.Empty(b, set.Faults)
+	require.Empty(b, lint(set))
+	return dir, fleet.YAML(n)
+}
+
+// BenchmarkFleet measures a whole run over a folder, and in each round its ratio to only decoding the same bytes.
 func BenchmarkFleet(b *testing.B) {
 	for _, n := range []int{1000, 10_000} {
-		text := fleet.YAML(n)
-		faults, findings := lint(text)
-		require.Empty(b, faults)
-		require.Empty(b, findings)
-		b.Run(fmt.Sprintf("decode/%d", n), func(b *testing.B) {
-			b.SetBytes(int64(len(text)))
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			dir, text := fleetOf(b, n)
+			var decoding, linting time.Duration
 			for b.Loop() {
-				decode(text)
+				decoding += timed(func() { decode(text) })
+				linting += timed(func() { run(b, dir) })
 			}
-		})
-		b.Run(fmt.Sprintf("lint/%d", n), func(b *testing.B) {
-			b.SetBytes(int64(len(text)))
-			for b.Loop() {
-				lint(text)
-			}
+			b.ReportMetric(linting.Seconds()/float64(b.N)*1000, "ms/lint")
+			b.ReportMetric(linting.Seconds()/decoding.Seconds(), "lint/decode")
 		})
 	}
+}
+
+// BenchmarkGrowth measures ten times the objects in one run: the metric is the factor in time.
+func BenchmarkGrowth(b *testing.B) {
+	small, _ := fleetOf(b, 1000)
+	large, _ := fleetOf(b, 10_000)
+	var one, ten time.Duration
+	for b.Loop() {
+		one += timed(func() { run(b, small) })
+		ten += timed(func() { run(b, large) })
+	}
+	b.ReportMetric(ten.Seconds()/one.Seconds(), "x/10x-objects")
+}
+
+func run(b *testing.B, dir string) {
+	set, err := manifest.Load([]string{dir}, manifest.Options{})
+	require.NoError(b, err)
+	require.Empty(b, lint(set))
+}
+
+func timed(f func()) time.Duration {
+	runtime.GC()
+	start := time.Now()
+	f()
+	return time.Since(start)
 }

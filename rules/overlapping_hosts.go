@@ -73,7 +73,7 @@ func (p *Pass) hostClash(by *routing.Server, losers []*routing.Server) {
 	s := losers[0]
 	host := s.Spec.Hosts[s.Drop.Hosts[0]]
 	f := Fault{
-		On: s.Gateway.Object, Path: []any{"spec", "servers", s.Index}, Severity: Error, Clash: true,
+		On: s.Gateway.Object, Path: s.Path(), Severity: Error, Clash: true,
 		Words: fmt.Sprintf("%s port %d", strings.Join(clashing(s), " "), s.Number()),
 	}
 	claim := fmt.Sprintf("host %q on port %d is claimed by server %s too", host, s.Number(), p.serverText(by))
@@ -86,10 +86,10 @@ func (p *Pass) hostClash(by *routing.Server, losers []*routing.Server) {
 	default:
 		f.Message = fmt.Sprintf("%s and by %d more: istiod keeps the server of the oldest Gateway and drops the others whole", claim, len(losers)-1)
 	}
-	f.Ends = append(f.Ends, End{s.Gateway.Object, []any{"spec", "servers", s.Index, "hosts", s.Drop.Hosts[0]}, "claimed here"})
+	f.Ends = append(f.Ends, End{s.Gateway.Object, s.Path("hosts", s.Drop.Hosts[0]), "claimed here"})
 	f.Ends = append(f.Ends, End{by.Gateway.Object, by.HostPath(s, s.Drop.Hosts[0]), "and here"})
 	for _, l := range losers[1:] {
-		f.Ends = append(f.Ends, End{l.Gateway.Object, []any{"spec", "servers", l.Index, "hosts", l.Drop.Hosts[0]}, "and here"})
+		f.Ends = append(f.Ends, End{l.Gateway.Object, l.Path("hosts", l.Drop.Hosts[0]), "and here"})
 	}
 	p.Report(f)
 }

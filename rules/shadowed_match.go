@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
@@ -64,6 +65,10 @@ func (p *Pass) shadowedHTTP(v *mesh.VirtualService, fates []*routing.Fate) {
 	if dead == 0 {
 		return
 	}
+	if root := fates[0].Root(); dead == len(fates) && dead > 1 && v.IsDelegate() && coveredByOthers(v, fates) && !slices.ContainsFunc(fates, func(f *routing.Fate) bool { return f.Root() != root }) {
+		p.shadowed(root.VS, fates[0], root.Path(), p.loss(fates), fmt.Sprintf("no request reaches this rule of %s, which delegates to %s", root.VS.ID(), v.ID()))
+		return
+	}
 	if dead == len(fates) && len(fates) > 1 && !v.IsDelegate() && coveredByOthers(v, fates) {
 		p.shadowed(v, fates[0], nil, max(Warning, p.loss(fates)), fmt.Sprintf("no request reaches %s: its %d matches are all taken by other routes", v.ID(), dead))
 		return
@@ -89,7 +94,7 @@ func (p *Pass) shadowedHTTP(v *mesh.VirtualService, fates []*routing.Fate) {
 func coveredByOthers(v *mesh.VirtualService, fates []*routing.Fate) bool {
 	for _, f := range fates {
 		for _, e := range f.Deaths[0].By {
-			if e.Rule.VS == v {
+			if src, _ := e.Rule.Source(); src == v {
 				return false
 			}
 		}
@@ -118,6 +123,14 @@ func (p *Pass) shadowed(v *mesh.VirtualService, f *routing.Fate, path []any, sev
 	if path == nil {
 		fault.Path, fault.Words = []any{"metadata", "name"}, "whole"
 	}
+	for _, death := range f.Deaths {
+		if r, a, by, ok := p.Tables.Shown(death.Host, death.Entry.Box, death.By...); ok {
+			fault.Witness = &Witness{URL: r.URL(), Request: r, Answer: a}
+			d = death
+			d.By = append([]routing.Entry{death.By[by]}, append(death.By[:by:by], death.By[by+1:]...)...)
+			break
+		}
+	}
 	taker := d.By[0].Rule
 	by, where := taker.MatchPath(d.By[0].Match)
 	for _, e := range d.By {
@@ -135,12 +148,6 @@ func (p *Pass) shadowed(v *mesh.VirtualService, f *routing.Fate, path []any, sev
 		fault.Message += fmt.Sprintf(", to %s too, but with other settings", to)
 	default:
 		fault.Message += fmt.Sprintf(" to %s instead of %s", from, to)
-	}
-	for _, d := range f.Deaths {
-		if r, a, ok := p.Tables.Shown(d.Host, d.Entry.Box, d.By...); ok {
-			fault.Witness = &Witness{URL: r.URL(), Request: r, Answer: a}
-			break
-		}
 	}
 	p.Report(fault)
 }

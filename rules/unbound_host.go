@@ -25,7 +25,11 @@ It is an error if nothing of the VirtualService is served, else a warning.
 Fix: add the host to a server of the Gateway, or bind the VirtualService to the Gateway that has it.`,
 	Run: func(p *Pass) {
 		for _, v := range p.World.VirtualServices {
-			if !v.OnMesh && !v.IsDelegate() {
+			switch {
+			case v.IsDelegate():
+			case v.OnMesh:
+				p.misspelt(v)
+			default:
 				p.unbound(v)
 			}
 		}
@@ -90,13 +94,37 @@ func (p *Pass) unboundHost(v *mesh.VirtualService, k, served int, b routing.Bind
 			listed = append(listed, name)
 		}
 		if len(f.Ends) < 4 {
-			f.Ends = append(f.Ends, End{s.Gateway.Object, []any{"spec", "servers", s.Index, "hosts"}, "accepts only " + strings.Join(s.Spec.Hosts, ", ")})
+			f.Ends = append(f.Ends, End{s.Gateway.Object, s.Path("hosts"), "accepts only " + strings.Join(s.Spec.Hosts, ", ")})
 		}
 	}
 	if near := manifest.Nearest(host, listed); near != "" {
 		f.Message += fmt.Sprintf("; did you mean %q?", near)
 	}
 	p.Report(f)
+}
+
+// misspelt looks at a VirtualService that is on the sidecars too: there any host may be meant, so only one that no service has
+// and that is nearly a server's is a sign.
+func (p *Pass) misspelt(v *mesh.VirtualService) {
+	b := p.Tables.Binding(v)
+	if !b.Known {
+		return
+	}
+	for k, h := range v.Spec.Hosts {
+		if len(b.Servers[k]) > 0 || len(p.World.ServicesFor(v.Hosts[k])) > 0 || len(h) < 5 || !strings.Contains(h, ".") || p.World.HostNamespace(h) != "" {
+			continue
+		}
+		for _, s := range b.All {
+			if near := manifest.Nearest(h, s.Spec.Hosts); near != "" {
+				p.Report(Fault{
+					On: v.Object, Path: []any{"spec", "hosts", k}, Severity: Warning, Suspect: true, Words: h,
+					Message: fmt.Sprintf("no server of %s accepts host %q of VirtualService %s; did you mean %q?", gatewaysText(v), h, v.ID(), near),
+					Ends:    []End{{s.Gateway.Object, s.Path("hosts"), "accepts only " + strings.Join(s.Spec.Hosts, ", ")}},
+				})
+				break
+			}
+		}
+	}
 }
 
 func gatewaysText(v *mesh.VirtualService) string {
@@ -135,7 +163,7 @@ func (p *Pass) unusedRules(v *mesh.VirtualService, b routing.Binding) {
 		for _, servers := range b.Servers {
 			if len(servers) > 0 {
 				s := servers[0]
-				f.Ends = append(f.Ends, End{s.Gateway.Object, []any{"spec", "servers", s.Index}, "uses " + s.Section() + " rules"})
+				f.Ends = append(f.Ends, End{s.Gateway.Object, s.Path(), "uses " + s.Section() + " rules"})
 				break
 			}
 		}

@@ -18,6 +18,9 @@ there. Or the Gateway's selector matches none of the gateway workloads, so its s
 Fix: add the port to the workload's Service, or correct the selector.`,
 	Run: func(p *Pass) {
 		for _, g := range p.World.Gateways {
+			if g.Ingress {
+				continue // its ports are istiod's choice
+			}
 			tables := p.Tables.Serving(g)
 			if len(tables) == 1 && tables[0].Workload.Assumed {
 				p.selector(g)

@@ -72,17 +72,25 @@ func (p *Pass) reportHost(f Fault, host string, sibling bool, text, consequence 
 	r := p.World.JudgeHost(host, sibling)
 	switch {
 	case r.State == mesh.Unknown:
-		p.Unknown(Reference{Kind: "Service", Namespace: p.World.HostNamespace(host), Name: host, By: f.On, Path: f.Path})
+		p.Unknown(Reference{Kind: "Service", Namespace: p.World.HostNamespace(host), Name: shown(host, text), By: f.On, Path: f.Path})
 		return
 	case r.State == mesh.Suspect:
 		f.Suspect = true
 	}
 	f.Message = fmt.Sprintf("no service has the host %q: %s", text, consequence)
-	if text != host && host != "" {
+	if text != shown(host, text) {
 		f.Message = fmt.Sprintf("no service has the host %q (that is %s): %s", text, host, consequence)
 	}
 	p.explain(&f, r)
 	p.Report(f)
+}
+
+// shown is the host as written where its namespace is left open.
+func shown(host, text string) string {
+	if strings.Contains(host, "..") {
+		return text
+	}
+	return host
 }
 
 // explain adds what was found in the stead of a reference.

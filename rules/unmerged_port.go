@@ -59,12 +59,12 @@ func describe(s *routing.Server) string {
 func (p *Pass) portClash(by *routing.Server, losers []*routing.Server) {
 	s := losers[0]
 	f := Fault{
-		On: s.Gateway.Object, Path: []any{"spec", "servers", s.Index}, Severity: Error, Clash: true,
+		On: s.Gateway.Object, Path: s.Path(), Severity: Error, Clash: true,
 		Words: fmt.Sprintf("%s port %d %s", s.Spec.Port.Protocol, s.Number(), s.Drop.Reason),
-		Ends:  []End{{by.Gateway.Object, []any{"spec", "servers", by.Index}, "has the port"}},
+		Ends:  []End{{by.Gateway.Object, by.Path(), "has the port"}},
 	}
 	for _, l := range losers[1:] {
-		f.Ends = append(f.Ends, End{l.Gateway.Object, []any{"spec", "servers", l.Index}, "falls too"})
+		f.Ends = append(f.Ends, End{l.Gateway.Object, l.Path(), "falls too"})
 	}
 	switch {
 	case s.Drop.Reason == routing.DropPortName:
@@ -83,18 +83,18 @@ func (p *Pass) portClash(by *routing.Server, losers []*routing.Server) {
 
 func (p *Pass) contested(s, t *routing.Server) {
 	p.Report(Fault{
-		On: t.Gateway.Object, Path: []any{"spec", "servers", t.Index}, Severity: Error, Suspect: true, Clash: true,
+		On: t.Gateway.Object, Path: t.Path(), Severity: Error, Suspect: true, Clash: true,
 		Words:   fmt.Sprintf("%s port %d %s", t.Spec.Port.Protocol, t.Number(), routing.DropProtocol),
 		Message: fmt.Sprintf("%s is dropped whole if its Gateway is younger than that of %s, and works if it is older", describe(t), describe(s)),
-		Ends:    []End{{s.Gateway.Object, []any{"spec", "servers", s.Index}, "shares the port without TLS"}},
+		Ends:    []End{{s.Gateway.Object, s.Path(), "shares the port without TLS"}},
 	})
 }
 
 func (p *Pass) refused(o *routing.Overlap) {
 	a, b := o.A.Server, o.B.Server
 	p.Report(Fault{
-		On: b.Gateway.Object, Path: []any{"spec", "servers", b.Index}, Severity: Error, Clash: true, Words: fmt.Sprintf("refused port %d", b.Number()),
+		On: b.Gateway.Object, Path: b.Path(), Severity: Error, Clash: true, Words: fmt.Sprintf("refused port %d", b.Number()),
 		Message: fmt.Sprintf("%s and %s both take every connection, which Envoy refuses: the port keeps its old configuration, or never opens", describe(b), describe(a)),
-		Ends:    []End{{a.Gateway.Object, []any{"spec", "servers", a.Index}, "takes every connection too"}},
+		Ends:    []End{{a.Gateway.Object, a.Path(), "takes every connection too"}},
 	})
 }

@@ -85,7 +85,7 @@ func (w *World) judge(c candidates) Resolution {
 		r.State, r.Why = Suspect, "a name close to it is there"
 	case c.elsewhere != nil && c.elsewhere.Namespace != "":
 		r.State, r.Why = Suspect, "that name is in namespace "+c.elsewhere.Namespace
-	case len(near.names) > 0 && !w.variants[c.where.Namespace]:
+	case len(near.names) > 0 && !w.variants[c.where.Namespace] && !w.rendered[c.where.Namespace]:
 		r.State, r.Why = Suspect, "others of its kind are in namespace "+c.where.Namespace
 	}
 	if r.Instead == nil {

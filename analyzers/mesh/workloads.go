@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -65,6 +66,12 @@ func (w *World) addWorkloads(o *manifest.Object) {
 		w.addOperator(o)
 	case "HelmRelease", "Application":
 		w.addChart(o)
+		w.rendered[o.Namespace] = true
+		for _, ns := range []string{str(obj(o.Tree, "spec")["targetNamespace"]), str(obj(o.Tree, "spec", "destination")["namespace"])} {
+			if ns != "" {
+				w.rendered[ns] = true
+			}
+		}
 	}
 	meta, spec := template(o)
 	if spec == nil && meta == nil {
@@ -75,7 +82,7 @@ func (w *World) addWorkloads(o *manifest.Object) {
 	wl.HostPorts, _ = spec["hostNetwork"].(bool)
 	for _, c := range list(spec["containers"]) {
 		m, _ := c.(map[string]any)
-		if str(m["name"]) == "istio-proxy" {
+		if str(m["name"]) == "istio-proxy" && !slices.Contains(list(m["args"]), any("sidecar")) {
 			wl.gateway = true
 		}
 		for _, p := range list(m["ports"]) {

@@ -67,6 +67,7 @@ type World struct {
 	sidecars   map[string][]*manifest.Object
 	selecting  map[string]*Selectors[*Service] // by namespace
 	near       nearCache
+	rendered   map[string]bool // namespaces into which charts put what the input does not have
 }
 
 // nameIndex finds objects by namespaced name; an unstated namespace on either side is compatible with any.
@@ -109,6 +110,7 @@ func New(objs []*manifest.Object, opt Options) *World {
 		hosts: map[string][]*Service{}, wildcards: map[string][]*Service{}, kube: map[string][]*Service{},
 		rules: map[string][]*DestinationRule{}, namespaces: map[string]bool{}, kinds: map[string]map[string]int{},
 		sidecars: map[string][]*manifest.Object{}, selecting: map[string]*Selectors[*Service]{},
+		rendered: map[string]bool{},
 	}
 	if w.Domain == "" {
 		w.Domain = "cluster.local"
@@ -150,6 +152,9 @@ func OrderKnown(a, b *manifest.Object) bool {
 }
 
 func (w *World) add(o *manifest.Object) {
+	if o.Name == "" {
+		return // the API server refuses it, or names it (generateName): nothing can refer to it
+	}
 	if o.Namespace != "" {
 		w.namespaces[o.Namespace] = true
 	}

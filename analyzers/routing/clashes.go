@@ -16,18 +16,19 @@ func (s *Server) HostPath(other *Server, i int) []any {
 		}
 		for _, h := range s.entries() {
 			if h.String() == o.String() {
-				return []any{"spec", "servers", s.Index, "hosts", h.Index}
+				return s.Path("hosts", h.Index)
 			}
 		}
 	}
-	return []any{"spec", "servers", s.Index}
+	return s.Path()
 }
 
-// Bound counts the VirtualServices whose hosts a server accepts.
+// Bound counts the VirtualServices whose hosts a server accepts and that have rules of its kind.
 func (t *Tables) Bound(s *Server) int {
 	n := 0
 	for _, v := range t.byGateway[gatewayKey(s.Gateway)] {
-		if len(s.hosts.intersect(v.Namespace, v.Hosts)) > 0 {
+		rules := map[string]int{"http": len(v.Spec.Http), "tls": len(v.Spec.Tls), "tcp": len(v.Spec.Tcp)}
+		if rules[s.Section()] > 0 && len(s.hosts.intersect(v.Namespace, v.Hosts)) > 0 {
 			n++
 		}
 	}
@@ -47,7 +48,7 @@ func (c *Chain) Source(sni string) (*manifest.Object, []any) {
 	if c.TCP != nil && c.TCP.Section == "tls" {
 		return c.TCP.VS.Object, []any{"spec", "tls", c.TCP.Index, "match", c.TCP.Match, "sniHosts"}
 	}
-	return c.Server.Gateway.Object, []any{"spec", "servers", c.Server.Index}
+	return c.Server.Gateway.Object, c.Server.Path()
 }
 
 // LostL4 is a VirtualService whose tcp or tls rules for a server another one takes the place of.

@@ -44,7 +44,11 @@ func (table *Table) Credentials(s *Server) []Credential {
 	}
 	if tls.CredentialName != "" && len(names) == 0 {
 		names = []string{tls.CredentialName}
-		out = table.credential(out, Credential{Path: append(base[:len(base):len(base)], "credentialName"), Text: tls.CredentialName, Keys: true})
+		path := append(base[:len(base):len(base)], "credentialName")
+		if s.Gateway.Ingress {
+			path = append(s.Path(), "secretName")
+		}
+		out = table.credential(out, Credential{Path: path, Text: tls.CredentialName, Keys: true})
 	}
 	if !needCA || len(names) == 0 {
 		return out

@@ -33,6 +33,15 @@ func (r *Route) Place() Place {
 	return p
 }
 
+// Root is the rule of the VirtualService through which the match is programmed: of its root for a delegate's.
+func (f *Fate) Root() Place {
+	if len(f.Deaths) == 0 {
+		return f.Place
+	}
+	r := f.Deaths[0].Entry.Rule
+	return Place{r.VS, r.Index, -1}
+}
+
 // Fate is what becomes of a match over all tables in which it can land.
 type Fate struct {
 	Place

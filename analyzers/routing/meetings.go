@@ -76,6 +76,6 @@ func (t *Tables) meeting(vh *VirtualHost, a, b Entry) (Meeting, bool) {
 	if !known || !known2 || x == nil || y == nil || x.Route != a.Route || y.Route != b.Route {
 		return Meeting{}, false
 	}
-	req, answer, ok := t.Shown(vh, both, a, b)
+	req, answer, _, ok := t.Shown(vh, both, a, b)
 	return Meeting{A: a, B: b, Request: req, Answer: answer}, ok
 }

@@ -46,6 +46,9 @@ func (r *Rule) Goes() string {
 	case r.HTTP.DirectResponse != nil:
 		return fmt.Sprintf("a direct response %d", r.HTTP.DirectResponse.Status)
 	}
+	if len(r.HTTP.Route) == 0 {
+		return "nothing"
+	}
 	var out []string
 	for _, d := range r.HTTP.Route {
 		text := d.GetDestination().GetHost()
@@ -58,13 +61,13 @@ func (r *Rule) Goes() string {
 }
 
 // Shown is a request in a virtual host as a client would send it, with where it goes; ok is false unless the router answers
-// it with one of the wanted entries.
-func (t *Tables) Shown(vh *VirtualHost, box match.Box, wanted ...Entry) (Request, Answer, bool) {
+// it with one of the wanted entries, number by.
+func (t *Tables) Shown(vh *VirtualHost, box match.Box, wanted ...Entry) (r Request, a Answer, by int, ok bool) {
 	m, ok := box.Witness(vh.Domain)
 	if !ok || len(m.Claims) > 0 || strings.Contains(m.Authority, "..") { // a host in an unstated namespace is not a name yet
-		return Request{}, Answer{}, false
+		return Request{}, Answer{}, 0, false
 	}
-	r := Request{Port: vh.Port, Host: m.Authority, Path: m.Path, Method: m.Method, Headers: m.Headers}
+	r = Request{Port: vh.Port, Host: m.Authority, Path: m.Path, Method: m.Method, Headers: m.Headers}
 	sep := "?"
 	for _, k := range sortedKeys(m.Query) {
 		r.Path += sep + k + "=" + m.Query[k]
@@ -80,7 +83,7 @@ func (t *Tables) Shown(vh *VirtualHost, box match.Box, wanted ...Entry) (Request
 			r.Port = t.meshPort(vh.Domain)
 		}
 	case vh.Alone != nil:
-		return Request{}, Answer{}, false // a gateway that is not known cannot be asked
+		return Request{}, Answer{}, 0, false // a gateway that is not known cannot be asked
 	default:
 		s := wanted[0].Server
 		r.Port, r.TLS = s.Number(), s.IsTLS()
@@ -91,16 +94,16 @@ func (t *Tables) Shown(vh *VirtualHost, box match.Box, wanted ...Entry) (Request
 		a, err = vh.Table.askHTTP(vh.Config, r, Answer{}), nil // as it is where the server is the one that is kept
 	}
 	if err != nil {
-		return Request{}, Answer{}, false
+		return Request{}, Answer{}, 0, false
 	}
-	for _, w := range wanted {
+	for i, w := range wanted {
 		var want Answer
 		want.take(w.Route, nil)
 		if a.VirtualService == want.VirtualService && a.Route == want.Route && a.Match == want.Match {
-			return r, a, true
+			return r, a, i, true
 		}
 	}
-	return Request{}, Answer{}, false
+	return Request{}, Answer{}, 0, false
 }
 
 // meshPort is a port on which sidecars serve a host: the first that speaks HTTP, 80 for a host that no service has.

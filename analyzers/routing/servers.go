@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	networking "istio.io/api/networking/v1alpha3"
 )
@@ -310,7 +309,14 @@ func attached(w *mesh.World, wl *mesh.Workload, selected []*mesh.Gateway, everyw
 	return out
 }
 
-// At is the place of the server in its Gateway.
-func (s *Server) At(path ...any) manifest.Pos {
-	return s.Gateway.At(append([]any{"spec", "servers", s.Index}, path...)...)
+// Path is the field path of the server, or of a field of it, in its Gateway; for one that istiod makes of an Ingress, what
+// stands for it there.
+func (s *Server) Path(field ...any) []any {
+	switch {
+	case !s.Gateway.Ingress:
+		return append([]any{"spec", "servers", s.Index}, field...)
+	case s.IsTLS():
+		return []any{"spec", "tls", s.Index}
+	}
+	return []any{"spec", "rules"}
 }

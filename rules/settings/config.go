@@ -89,6 +89,9 @@ func Find(dir string) (string, error) {
 func Load(file, shown string, list []*rules.Rule) (*Config, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
+		if path := (*fs.PathError)(nil); errors.As(err, &path) {
+			path.Path = shown
+		}
 		return nil, fmt.Errorf("reading the config: %w", err)
 	}
 	c, err := Parse(data, shown, list)

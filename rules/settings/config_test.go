@@ -1,0 +1,136 @@
+package settings
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/gatelint/gatelint/rules"
+	"github.com/stretchr/testify/require"
+)
+
+var list = []*rules.Rule{
+	{Name: "shadowed-match", Severity: rules.Error, AlsoKnownAs: []string{"IST0130"}},
+	{Name: "no-effect", Severity: rules.Warning},
+	{Name: "syntax", Severity: rules.Error, Unignorable: true},
+	{Name: "unused-ignore", Severity: rules.Warning},
+}
+
+func TestParse(t *testing.T) {
+	c, err := Parse([]byte(`
+version: 1
+paths: [deploy, other]
+exclude: "**/vendor"
+rules:
+  shadowed-match: warning
+  no-effect: {severity: off, admission: deny}
+complete: [Secret/istio-system, Service]
+namespace:
+  deploy/shop/**: shop
+  deploy: &default web
+worlds:
+  prod: {paths: [prod], with: base, namespace: *default, vars: {PORT: 80, HOST: a.example.com}, complete: true}
+  dev: {paths: [dev], complete: false}
+istio: {version: 1.31, clusterDomain: example.internal, rootNamespace: mesh, meshConfig: mesh.yaml, scopeGatewayToNamespace: true, revision: canary}
+`), "c.yaml", list)
+	require.NoError(t, err)
+	warning, deny := rules.Warning, rules.Deny
+	require.Equal(t, &Config{
+		File: "c.yaml", Dir: ".", Paths: []string{"deploy", "other"}, Exclude: []string{"**/vendor"},
+		Rules:     map[string]Setting{"shadowed-match": {Severity: &warning}, "no-effect": {Off: true, Admission: &deny}},
+		Complete:  "Secret/istio-system,Service",
+		Namespace: Namespaces{{"deploy/shop/**", "shop"}, {"deploy", "web"}},
+		Worlds: []World{
+			{
+				Name: "prod", Paths: []string{"prod"}, With: []string{"base"}, Namespace: Namespaces{{"**", "web"}},
+				Vars: map[string]string{"PORT": "80", "HOST": "a.example.com"}, Complete: "true",
+			},
+			{Name: "dev", Paths: []string{"dev"}},
+		},
+		Istio: Istio{"1.31", "example.internal", "mesh", "mesh.yaml", true, "canary"},
+	}, c)
+	require.Equal(t, "shop", c.Namespace.For("deploy/shop/a/vs.yaml"))
+	require.Equal(t, "web", c.Namespace.For("deploy/web.yaml"))
+	require.Equal(t, "", c.Namespace.For("other/web.yaml"))
+}
+
+func TestParseMistakes(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                   `c:1:1: the config lacks "version: 1"`,
+		"version: '1'":                       `c:1:10: version "1" is not known to this gatelint: it reads version 1`,
+		"- a":                                `c:1:1: the config is a list, not a mapping`,
+		"version: 1\nPaths: [a]":             `c:2:1: unknown key "Paths"; did you mean "paths"?`,
+		"version: 1\nadmision: 1":            `c:2:1: unknown key "admision"`,
+		"version: 1\npaths: {a: b}":          `c:2:8: paths is a mapping, not a string`,
+		"version: 1\npaths: [[a]]":           `c:2:9: paths is a list, not a string`,
+		"version: 1\npaths:":                 `c:2:7: paths is empty, not a string`,
+		"version: 1\nexclude: '['":           `c:2:10: "[" is no glob`,
+		"version: 1\nrules: [a]":             `c:2:8: rules is a list, not a mapping`,
+		"version: 1\nrules: {IST0130: off}":  `c:2:9: unknown rule "IST0130"; that fault is reported by "shadowed-match"`,
+		"version: 1\nrules: {no-effects: 1}": `c:2:9: unknown rule "no-effects"; did you mean "no-effect"?`,
+		"version: 1\nrules: {no-effect: on}": `c:2:20: rules.no-effect: "on" is no severity: use error, warning or info, or off`,
+		"version: 1\nrules: {no-effect: {admission: x}}":  `c:2:32: rules.no-effect.admission: "x" is no admission: use deny, warn or off`,
+		"version: 1\nrules: {no-effect: {severty: x}}":    `c:2:21: unknown key "severty" under rules.no-effect; did you mean "severity"?`,
+		"version: 1\nworlds: {a: {paths: []}}":            `c:2:10: world "a" has no paths`,
+		"version: 1\nworlds: {a: {paths: [b], vars: 1}}":  `c:2:32: worlds.a.vars is "1", not a mapping`,
+		"version: 1\nistio: {version: 2}":                 `c:2:18: istio.version is "2": the verdicts of this gatelint hold for Istio 1.31 only`,
+		"version: 1\nistio: {scopeGatewayToNamespace: 1}": `c:2:34: istio.scopeGatewayToNamespace is "1", not true or false`,
+		"version: 1\nnamespace: {'[': a}":                 `c:2:13: "[" is no glob`,
+		"version: 1\ncomplete: secret":                    `c:2:11: complete: unknown kind "secret"; did you mean "Secret"?`,
+	} {
+		_, err := Parse([]byte(text), "c", list)
+		require.EqualError(t, err, want, text)
+	}
+	_, err := Parse([]byte("a: b: c"), "c", list)
+	require.ErrorContains(t, err, "c:1:1: the config does not parse: ")
+}
+
+func TestFind(t *testing.T) {
+	root := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(root, "a", "b", FileName), 0o755)) // a folder of that name is none
+	require.NoError(t, os.WriteFile(filepath.Join(root, "a", FileName), []byte("version: 1"), 0o644))
+	file, err := Find(filepath.Join(root, "a", "b"))
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join(root, "a", FileName), file)
+	c, err := Load(file, "shown.yaml", list)
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join(root, "a"), c.Dir)
+	_, err = Load(filepath.Join(root, "nosuch"), "shown.yaml", list)
+	require.EqualError(t, err, "reading the config: open shown.yaml: no such file or directory")
+}
+
+func TestSelect(t *testing.T) {
+	c := &Config{Rules: map[string]Setting{"no-effect": {Off: true}}}
+	names := func(rs []*rules.Rule) (out []string) {
+		for _, r := range rs {
+			out = append(out, r.Name)
+		}
+		return out
+	}
+	require.Equal(t, []string{"shadowed-match", "syntax", "unused-ignore"}, names(c.Select(list, nil, nil)))
+	require.Equal(t, []string{"no-effect"}, names(c.Select(list, []string{"no-effect", "syntax"}, []string{"syntax"})))
+}
+
+// The configured severity stands for the rule's own; what the rule rates lower is not raised.
+func TestSeverity(t *testing.T) {
+	for _, c := range []struct {
+		want, found rules.Severity
+		suspect     bool
+		got         rules.Severity
+	}{
+		{rules.Warning, rules.Error, false, rules.Warning},
+		{rules.Warning, rules.Info, false, rules.Info},
+		{rules.Info, rules.Warning, true, rules.Info},
+		{rules.Error, rules.Error, false, rules.Error},
+		{rules.Error, rules.Warning, true, rules.Warning},
+	} {
+		config := &Config{Rules: map[string]Setting{"shadowed-match": {Severity: &c.want}}}
+		f := rules.Finding{Rule: "shadowed-match", Severity: c.found, Suspect: c.suspect}
+		require.Equal(t, c.got, config.Severity(f, rules.Error), c)
+	}
+	raised := rules.Error
+	config := &Config{Rules: map[string]Setting{"no-effect": {Severity: &raised}}}
+	require.Equal(t, rules.Error, config.Severity(rules.Finding{Rule: "no-effect", Severity: rules.Warning}, rules.Warning))
+	require.Equal(t, rules.Warning, config.Severity(rules.Finding{Rule: "no-effect", Severity: rules.Warning, Suspect: true}, rules.Warning))
+	require.Equal(t, rules.Info, config.Severity(rules.Finding{Rule: "other", Severity: rules.Info}, rules.Error))
+}
