@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"sort"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
@@ -32,21 +31,6 @@ Fix: define the subset in the DestinationRule that the finding names, or correct
 			}
 		})
 	},
-}
-
-// eachUse visits every destination as written, once.
-func (p *Pass) eachUse(visit func(*routing.Use)) {
-	seen := map[string]bool{}
-	for _, v := range p.World.VirtualServices {
-		for _, u := range p.Tables.Uses(v) {
-			key := u.VS.ID().String() + manifest.FieldPath(u.Path...)
-			if v.IsDelegate() && seen[key] {
-				continue // judged under its root, where the clients are known
-			}
-			seen[key] = true
-			visit(u)
-		}
-	}
 }
 
 // subset reports the subset of one view; true when there is nothing more to say about the destination.
@@ -130,33 +114,4 @@ func (p *Pass) noRule(u *routing.Use, v *routing.View) bool {
 	}
 	p.Report(f)
 	return true
-}
-
-func subsetNames(r *routing.EffectiveRule) []string {
-	var out []string
-	for n := range r.Subsets {
-		out = append(out, n)
-	}
-	sort.Strings(out)
-	return out
-}
-
-func definedText(r *routing.EffectiveRule) string {
-	names := subsetNames(r)
-	if len(names) == 0 {
-		return "; it defines no subsets"
-	}
-	return fmt.Sprintf("; it defines %q", names)
-}
-
-func clientText(v *routing.View) string {
-	switch {
-	case v.Table != nil:
-		return "gateway workload " + v.Table.Workload.String()
-	case v.OnMesh && v.Client != "":
-		return "sidecars in namespace " + v.Client
-	case v.OnMesh:
-		return "sidecars"
-	}
-	return "its clients"
 }

@@ -1,7 +1,5 @@
 package rules
 
-import "github.com/gatelint/gatelint/analyzers/manifest"
-
 // The rules that the loader and the settings report; they have no Run.
 
 var duplicateObject = &Rule{
@@ -54,5 +52,3 @@ next fault of that kind.
 
 Fix: remove it, or correct its rule, place, date or reason.`,
 }
-
-func pathText(path []any) string { return manifest.FieldPath(path...) }

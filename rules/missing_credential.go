@@ -128,12 +128,3 @@ func (p *Pass) certificate(f Fault, s *routing.Server, c routing.Credential, x *
 	f.Ends = []End{{x.Object, []any{"metadata", "name"}, "holds the certificate"}}
 	p.Report(f)
 }
-
-func workloadText(table *routing.Table) string { return "gateway workload " + table.Workload.String() }
-
-func hostsText(s *routing.Server) string {
-	if len(s.Spec.Hosts) > 3 {
-		return strings.Join(s.Spec.Hosts[:3], ", ") + fmt.Sprintf(" and %d more", len(s.Spec.Hosts)-3)
-	}
-	return strings.Join(s.Spec.Hosts, ", ")
-}

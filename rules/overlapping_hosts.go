@@ -34,41 +34,6 @@ Fix: let one Gateway own the host, give the servers disjoint hosts, or merge the
 	},
 }
 
-// droppedServers visits servers that fall for a reason, each loser once; losers whose order is open come as one group with the
-// server they clash with over one thing.
-func (p *Pass) droppedServers(reason string, report func(by *routing.Server, losers []*routing.Server)) {
-	type cause struct {
-		by   *routing.Server
-		over string
-	}
-	seen := map[string]bool{}
-	for _, table := range p.Tables.Gateways {
-		groups := map[cause][]*routing.Server{}
-		var order []cause
-		for _, s := range table.Servers {
-			if s.Drop == nil || s.Drop.Reason != reason || seen[s.ID()+"<"+s.Drop.By.ID()] {
-				continue
-			}
-			seen[s.ID()+"<"+s.Drop.By.ID()] = true
-			if s.Drop.Certain {
-				report(s.Drop.By, []*routing.Server{s})
-				continue
-			}
-			c := cause{by: s.Drop.By}
-			if len(s.Drop.Hosts) > 0 {
-				c.over = pathText(s.Drop.By.HostPath(s, s.Drop.Hosts[0]))
-			}
-			if groups[c] == nil {
-				order = append(order, c)
-			}
-			groups[c] = append(groups[c], s)
-		}
-		for _, c := range order {
-			report(c.by, groups[c])
-		}
-	}
-}
-
 func (p *Pass) hostClash(by *routing.Server, losers []*routing.Server) {
 	s := losers[0]
 	host := s.Spec.Hosts[s.Drop.Hosts[0]]
@@ -92,34 +57,6 @@ func (p *Pass) hostClash(by *routing.Server, losers []*routing.Server) {
 		f.Ends = append(f.Ends, End{l.Gateway.Object, l.Path("hosts", l.Drop.Hosts[0]), "and here"})
 	}
 	p.Report(f)
-}
-
-func clashing(s *routing.Server) []string {
-	var out []string
-	for _, i := range s.Drop.Hosts {
-		out = append(out, s.Spec.Hosts[i])
-	}
-	return out
-}
-
-func (p *Pass) serverText(s *routing.Server) string {
-	return fmt.Sprintf("%s port %d", s.Gateway.ID(), s.Number())
-}
-
-// hanging counts the VirtualServices that a dropped server would have served.
-func (p *Pass) hanging(s *routing.Server) string {
-	n := p.Tables.Bound(s)
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf("; %s bound to it", plural(n, "VirtualService")) + map[bool]string{true: " is", false: " are"}[n == 1] + " not served by it"
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // refusedListeners reports listeners that Envoy refuses because two TLS chains have the same server name.

@@ -91,17 +91,6 @@ func (p *Pass) shadowedHTTP(v *mesh.VirtualService, fates []*routing.Fate) {
 	}
 }
 
-func coveredByOthers(v *mesh.VirtualService, fates []*routing.Fate) bool {
-	for _, f := range fates {
-		for _, e := range f.Deaths[0].By {
-			if src, _ := e.Rule.Source(); src == v {
-				return false
-			}
-		}
-	}
-	return true
-}
-
 // loss is Error if some request gets another outcome than the dead match names.
 func (p *Pass) loss(fates []*routing.Fate) Severity {
 	for _, f := range fates {

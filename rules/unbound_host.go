@@ -103,41 +103,6 @@ func (p *Pass) unboundHost(v *mesh.VirtualService, k, served int, b routing.Bind
 	p.Report(f)
 }
 
-// misspelt looks at a VirtualService that is on the sidecars too: there any host may be meant, so only one that no service has
-// and that is nearly a server's is a sign.
-func (p *Pass) misspelt(v *mesh.VirtualService) {
-	b := p.Tables.Binding(v)
-	if !b.Known {
-		return
-	}
-	for k, h := range v.Spec.Hosts {
-		if len(b.Servers[k]) > 0 || len(p.World.ServicesFor(v.Hosts[k])) > 0 || len(h) < 5 || !strings.Contains(h, ".") || p.World.HostNamespace(h) != "" {
-			continue
-		}
-		for _, s := range b.All {
-			if near := manifest.Nearest(h, s.Spec.Hosts); near != "" {
-				p.Report(Fault{
-					On: v.Object, Path: []any{"spec", "hosts", k}, Severity: Warning, Suspect: true, Words: h,
-					Message: fmt.Sprintf("no server of %s accepts host %q of VirtualService %s; did you mean %q?", gatewaysText(v), h, v.ID(), near),
-					Ends:    []End{{s.Gateway.Object, s.Path("hosts"), "accepts only " + strings.Join(s.Spec.Hosts, ", ")}},
-				})
-				break
-			}
-		}
-	}
-}
-
-func gatewaysText(v *mesh.VirtualService) string {
-	var out []string
-	for _, r := range v.Gateways {
-		out = append(out, r.Name.String())
-	}
-	if len(out) == 1 {
-		return "Gateway " + out[0]
-	}
-	return "Gateways " + strings.Join(out, ", ")
-}
-
 // unusedRules reports rules of a kind that none of the servers it is bound to uses.
 func (p *Pass) unusedRules(v *mesh.VirtualService, b routing.Binding) {
 	uses := map[string]bool{}

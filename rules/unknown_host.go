@@ -61,13 +61,6 @@ func (p *Pass) destinationHost(u *routing.Use) {
 	p.reportHost(f, v.Host, v.Sibling, v.Spec.Host, "requests to it get 503 (no cluster)")
 }
 
-func exportPath(s *mesh.Service) []any {
-	if s.Kube {
-		return []any{"metadata", "annotations", "networking.istio.io/exportTo"}
-	}
-	return []any{"spec", "exportTo"}
-}
-
 func (p *Pass) reportHost(f Fault, host string, sibling bool, text, consequence string) {
 	r := p.World.JudgeHost(host, sibling)
 	switch {
@@ -83,14 +76,6 @@ func (p *Pass) reportHost(f Fault, host string, sibling bool, text, consequence 
 	}
 	p.explain(&f, r)
 	p.Report(f)
-}
-
-// shown is the host as written where its namespace is left open.
-func shown(host, text string) string {
-	if strings.Contains(host, "..") {
-		return text
-	}
-	return host
 }
 
 // explain adds what was found in the stead of a reference.

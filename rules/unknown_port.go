@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
@@ -69,12 +68,4 @@ func targetOf(s *mesh.Service, target uint32) uint32 {
 		}
 	}
 	return 0
-}
-
-func portText(s *mesh.Service) string {
-	var out []string
-	for _, p := range s.Ports {
-		out = append(out, fmt.Sprint(p.Number))
-	}
-	return strings.Join(out, ", ")
 }

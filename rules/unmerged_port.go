@@ -44,18 +44,6 @@ Fix: give the servers different ports, or different binds.`,
 	},
 }
 
-func describe(s *routing.Server) string {
-	kind := s.Spec.Port.Protocol
-	if s.Spec.Tls != nil && !s.IsHTTP() && kind == "TCP" {
-		kind = "TLS"
-	}
-	text := fmt.Sprintf("%s server %s port %d", kind, s.Gateway.ID(), s.Number())
-	if s.Listen != s.Number() {
-		text += fmt.Sprintf(" (pods' port %d)", s.Listen)
-	}
-	return text
-}
-
 func (p *Pass) portClash(by *routing.Server, losers []*routing.Server) {
 	s := losers[0]
 	f := Fault{
