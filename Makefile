@@ -38,6 +38,7 @@ fuzz: ## every fuzz target for FUZZTIME
 generate: ## the embedded schemas, and the rule catalogue
 	go generate ./...
 	go test ./rules -run Docs -update
+	go test ./cmd/lint/cli -run Scripts -update
 
 fmt:
 	go run $(GOFUMPT) -w .

@@ -87,7 +87,7 @@ func (c *collector) load(l *loaded) {
 	c.summary.Documents += l.set.Documents
 	c.summary.Objects += len(l.set.Objects)
 	for _, o := range l.set.Objects {
-		c.reported[o] = true
+		c.reported[o] = c.request.wants(l, o.Doc.File)
 	}
 	c.files = append(append(c.files, l.set.Files...), l.with.Files...)
 	c.skipped = append(c.skipped, l.set.Skipped...)
@@ -98,7 +98,7 @@ func (c *collector) load(l *loaded) {
 // faults enters what the loader found.
 func (c *collector) faults(l *loaded) {
 	for _, f := range l.set.Faults {
-		if slices.ContainsFunc(c.request.list, func(r *rules.Rule) bool { return r.Name == f.Rule }) {
+		if c.request.wants(l, f.Pos.File) && slices.ContainsFunc(c.request.list, func(r *rules.Rule) bool { return r.Name == f.Rule }) {
 			c.add(rules.FromFault(f), l.name)
 		}
 	}
@@ -219,7 +219,7 @@ func (c *collector) ignores(jobs []*loaded) (list []*settings.Ignore, judged map
 	read := map[string]bool{}
 	for _, l := range jobs {
 		for _, f := range l.set.Files {
-			judged[f.Name] = true
+			judged[f.Name] = judged[f.Name] || c.request.wants(l, f.Name)
 		}
 		list = append(list, settings.Annotations(l.set.Objects)...)
 		list = append(list, settings.Annotations(l.with.Objects)...)

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime/debug"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/rules"
+	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/spf13/cobra"
 )
 
@@ -62,7 +64,10 @@ func (a *app) main(args []string) (code int) {
 	if f := (failure{}); errors.As(err, &f) {
 		return exitFailed
 	}
-	fmt.Fprintf(a.stderr, "Run '%s --help' for usage.\n", cmd.CommandPath())
+	var path *fs.PathError
+	if inConfig := (*settings.Error)(nil); !errors.As(err, &inConfig) && !errors.As(err, &path) {
+		fmt.Fprintf(a.stderr, "Run '%s --help' for usage.\n", cmd.CommandPath())
+	}
 	return exitUsage
 }
 

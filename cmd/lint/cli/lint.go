@@ -67,7 +67,7 @@ func (a *app) lintCommand(use, short string) *cobra.Command {
 	s.StringSliceVar(&f.only, "only", nil, "run these `RULE`s only; repeatable")
 	s.StringSliceVar(&f.disable, "disable", nil, "do not run these `RULE`s; repeatable")
 	s.BoolVarP(&f.quiet, "quiet", "q", false, "findings only, no summary")
-	s.StringVar(&f.colorise, "color", "auto", "auto, always or never; NO_COLOR is heeded")
+	s.StringVar(&f.colorise, "color", "auto", "`WHEN` to colour: auto, always or never; NO_COLOR is heeded")
 	s.StringArrayVar(&f.complete, "complete", nil, "the input is all there is: of everything, or of `KIND[/NAMESPACE],…`")
 	s.Lookup("complete").NoOptDefVal = "true"
 	s.StringArrayVar(&f.with, "with", nil, "load this `PATH` as well, as context: faults within it are not reported; repeatable")
@@ -81,7 +81,6 @@ func (a *app) lintCommand(use, short string) *cobra.Command {
 	s.StringVarP(&f.config, "config", "c", "", "config `FILE` (default: "+settings.FileName+" here or in the nearest folder above)")
 	s.BoolVar(&f.noConfig, "no-config", false, "read no config file")
 	s.StringVar(&f.now, "now", "", "the `TIME` by which ignores expire, RFC 3339 or a date (default: the clock)")
-	cmd.MarkFlagsMutuallyExclusive("config", "no-config")
 	_ = cmd.RegisterFlagCompletionFunc("only", a.completeRule)
 	_ = cmd.RegisterFlagCompletionFunc("disable", a.completeRule)
 	return cmd
@@ -153,9 +152,10 @@ func (a *app) findConfig(f *flags) (*settings.Config, error) {
 		return nil, failure{fmt.Errorf("finding the working directory: %w", err)}
 	}
 	file := f.config
-	switch {
-	case f.noConfig:
-	case file == "":
+	if f.noConfig && file != "" {
+		return nil, errors.New("--config and --no-config exclude each other")
+	}
+	if file == "" && !f.noConfig {
 		if file, err = settings.Find(dir); err != nil {
 			return nil, failure{err}
 		}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"runtime/debug"
@@ -80,9 +81,12 @@ func admission(r *rules.Rule) string {
 
 func (a *app) explainCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "explain RULE", Short: "Say what a rule finds, what happens in production and what to do", Args: cobra.ExactArgs(1),
+		Use: "explain RULE", Short: "Say what a rule finds, what happens in production and what to do",
 		ValidArgsFunction: a.completeRule,
 		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("explain takes the name of one rule; gatelint rules lists them")
+			}
 			r, err := settings.Lookup(args[0], a.rules)
 			if err != nil {
 				return err

@@ -14,11 +14,11 @@ func (t *textReport) notes(res *result) {
 	t.skipped(res.skipped, manifest.SkipTemplate, "Helm template", "render first: helm template CHART | gatelint lint -")
 	t.skipped(res.skipped, manifest.SkipPatch, "kustomize patch", "build first: kubectl kustomize DIR | gatelint lint -")
 	if n := len(res.placeholders); n > 0 {
-		fmt.Fprintf(t.w, "not judged: what rests on the values of %s: %s; render the manifests first, or give a world of the config vars:\n",
+		fmt.Fprintf(t.w, "not judged: what rests on the values of %s (%s); render first, or set vars of a world in .gatelint.yaml\n",
 			count(n, "placeholder"), plainText(few(res.placeholders)))
 	}
 	if len(res.opaque) > 0 {
-		fmt.Fprintf(t.w, "not judged: what these change in the routes of gateway workloads: %s\n", plainText(few(res.opaque)))
+		fmt.Fprintf(t.w, "not judged: routes of gateway workloads where these change them: %s\n", plainText(few(res.opaque)))
 	}
 }
 

@@ -186,6 +186,14 @@ func (l *loaded) split() {
 	}
 }
 
+// wants tells whether faults of a file are reported: of a world of the config, those under the paths of the command line.
+func (r *request) wants(l *loaded, file string) bool {
+	if l.name == "" || len(r.paths) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(r.paths, func(p string) bool { return within(file, p) })
+}
+
 func coveredBy(worlds []*loaded, path string) bool {
 	for _, l := range worlds {
 		for _, f := range l.set.Files {

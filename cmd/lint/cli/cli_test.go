@@ -1,0 +1,177 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/rules"
+	"github.com/stretchr/testify/require"
+)
+
+const healthy = `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: public, namespace: edge}
+spec:
+  selector: {istio: edge}
+  servers:
+  - port: {number: 80, name: http, protocol: HTTP}
+    hosts: [shop.example.com]
+`
+
+const faulty = healthy + `  - port: {number: 80, name: tcp, protocol: TCP}
+    hosts: [shop.example.com]
+`
+
+func execute(list []*rules.Rule, in string, args ...string) (code int, out, errs string) {
+	var o, e bytes.Buffer
+	a := &app{rules: list, version: "v0.0.0-test", stdin: strings.NewReader(in), stdout: &o, stderr: &e}
+	code = a.main(args)
+	return code, o.String(), e.String()
+}
+
+// Exit codes are the same for every format; 2 beats 3 beats 1.
+func TestExitCodes(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("healthy.yaml", []byte(healthy), 0o644))
+	require.NoError(t, os.WriteFile("faulty.yaml", []byte(faulty), 0o644))
+	require.NoError(t, os.Mkdir("unreadable", 0o755))
+	require.NoError(t, os.Symlink("nowhere", "unreadable/dangling.yaml"))
+	require.NoError(t, os.WriteFile("bad-config.yaml", []byte("version: 7\n"), 0o644))
+	require.NoError(t, os.WriteFile("template.yaml", []byte("# nothing\n"), 0o644))
+	for _, c := range []struct {
+		name string
+		args []string
+		want int
+	}{
+		{"healthy", []string{"healthy.yaml"}, exitClean},
+		{"no object", []string{"template.yaml"}, exitClean},
+		{"findings", []string{"faulty.yaml"}, exitFindings},
+		{"findings below the threshold", []string{"faulty.yaml", "--fail-on", "never"}, exitClean},
+		{"findings turned off", []string{"faulty.yaml", "--disable", "unmerged-port"}, exitClean},
+		{"unreadable", []string{"healthy.yaml", "unreadable"}, exitFailed},
+		{"unreadable and findings", []string{"faulty.yaml", "unreadable"}, exitFailed},
+		{"bad config, unreadable and findings", []string{"faulty.yaml", "unreadable", "-c", "bad-config.yaml"}, exitUsage},
+		{"no such path and findings", []string{"faulty.yaml", "nosuch.yaml"}, exitUsage},
+		{"report cannot be written", []string{"faulty.yaml", "-o", "json=no/such/folder"}, exitFailed},
+	} {
+		for _, format := range []string{"text", "json"} {
+			t.Run(c.name+" "+format, func(t *testing.T) {
+				code, _, _ := execute(rules.All(), "", append(c.args, "-o", format)...)
+				require.Equal(t, c.want, code)
+			})
+		}
+	}
+}
+
+// An unreadable file does not keep the others from being checked.
+func TestUnreadable(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("faulty.yaml", []byte(faulty), 0o644))
+	require.NoError(t, os.Symlink("nowhere", "dangling.yaml"))
+	code, out, errs := execute(rules.All(), "", "-o", "json")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, errs, "dangling.yaml")
+	var report reportJSON
+	require.NoError(t, json.Unmarshal([]byte(out), &report))
+	require.Len(t, report.Findings, 1)
+}
+
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
+func TestBrokenOutput(t *testing.T) {
+	for _, args := range [][]string{{"-"}, {"-", "-o", "json"}, {"rules"}, {"version"}, {"explain", "syntax"}} {
+		a := &app{rules: rules.All(), stdin: strings.NewReader(faulty), stdout: brokenPipe{}, stderr: io.Discard}
+		require.Equal(t, exitFailed, a.main(args), args)
+	}
+}
+
+// A rule that panics is an internal error, not a finding and not a crash.
+func TestPanic(t *testing.T) {
+	list := []*rules.Rule{{Name: "broken", Run: func(*rules.Pass) { panic("oh") }}}
+	code, out, errs := execute(list, healthy, "-")
+	require.Equal(t, exitFailed, code)
+	require.Empty(t, out)
+	require.Contains(t, errs, "internal error")
+}
+
+// Two identical faults in two files with one rule list of our own: related ends without a message, witness absent.
+func TestFindingOfOwnRule(t *testing.T) {
+	list := []*rules.Rule{{
+		Name: "any-gateway", Severity: rules.Warning,
+		Doc: "A gateway\n\nGateways are there. Do\nnothing.",
+		Run: func(p *rules.Pass) {
+			for _, g := range p.World.Gateways {
+				p.Report(rules.Fault{On: g.Object, Path: []any{"spec", "nosuch"}, Message: "gateway\nseen", Severity: rules.Warning, Ends: []rules.End{{On: g.Object}}})
+			}
+		},
+	}}
+	code, out, _ := execute(list, healthy, "-")
+	require.Equal(t, exitClean, code)
+	require.Contains(t, out, "<stdin>:5:3: warning: gateway seen [any-gateway]\n")
+	require.Contains(t, out, "note: the other end is Gateway edge/public\n")
+	require.Contains(t, out, "help: Do nothing (gatelint explain any-gateway)\n")
+}
+
+func TestProgress(t *testing.T) {
+	var quick, slow bytes.Buffer
+	showProgress(&quick, time.Hour)()
+	require.Empty(t, quick.String())
+	done := showProgress(&slow, time.Millisecond)
+	time.Sleep(50 * time.Millisecond)
+	done()
+	require.Contains(t, slow.String(), "gatelint: checking")
+	require.True(t, strings.HasSuffix(slow.String(), "\r\x1b[K"))
+	require.False(t, isTerminal(&slow))
+}
+
+func TestExcerpt(t *testing.T) {
+	long := strings.Repeat("é", 300)
+	for _, c := range []struct {
+		text         string
+		pos          manifest.Pos
+		line, carets string
+	}{
+		{"  a: bc", manifest.Pos{Line: 1, Column: 6, EndLine: 1, EndColumn: 8}, "  a: bc", "     ^^"},
+		{"  a: bc  ", manifest.Pos{Line: 1, Column: 6, EndLine: 4, EndColumn: 2}, "  a: bc  ", "     ^^"},
+		{"a:", manifest.Pos{Line: 1, Column: 3, EndLine: 1, EndColumn: 3}, "a:", "  ^"},
+		{"\ta\x1b", manifest.Pos{Line: 1, Column: 2, EndLine: 1, EndColumn: 4}, " a\ufffd", " ^^"},
+		{"", manifest.Pos{Line: 1, Column: 9, EndLine: 1, EndColumn: 9}, "", "^"},
+		{long, manifest.Pos{Line: 1, Column: 1, EndLine: 1, EndColumn: 2}, strings.Repeat("é", maxExcerpt) + "…", "^"},
+		{long, manifest.Pos{Line: 1, Column: 300, EndLine: 1, EndColumn: 301}, "…" + strings.Repeat("é", maxExcerpt), strings.Repeat(" ", maxExcerpt) + "^"},
+	} {
+		line, carets := excerpt(c.text, c.pos)
+		require.Equal(t, c.line, line)
+		require.Equal(t, c.carets, carets)
+	}
+}
+
+// A glob of a config above the working directory means the same files from here.
+func TestGlobFromHere(t *testing.T) {
+	base := t.TempDir()
+	require.NoError(t, os.MkdirAll(base+"/deploy/web", 0o755))
+	t.Chdir(base + "/deploy/web")
+	dir, err := os.Getwd()
+	require.NoError(t, err)
+	r := &request{base: strings.TrimSuffix(dir, "/deploy/web")}
+	for glob, want := range map[string]string{
+		"**/vendor": "**/vendor", "deploy/web/old/*": "old/*", "*/web/x.yaml": "x.yaml", "other/**": "../../other/**",
+		"deploy/api": "../api", "deploy": "**", "deploy/web": "**", "deploy/**/x.yaml": "**/x.yaml", "./deploy/web/x": "x",
+	} {
+		got, err := r.fromHere(glob)
+		require.NoError(t, err)
+		require.Equal(t, want, got, glob)
+	}
+	r.base = dir + "/config"
+	got, err := r.fromHere("a/*")
+	require.NoError(t, err)
+	require.Equal(t, "config/a/*", got)
+}

@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gatelint/gatelint/rules"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/tools/txtar"
+)
+
+var update = flag.Bool("update", false, "rewrite the transcripts in fixtures/cli")
+
+// TestScripts runs fixtures/cli/*.txtar: the commands of "run" in a folder with the other files, against the transcript
+// "want". A line of standard error stands behind "! ".
+func TestScripts(t *testing.T) {
+	files, err := filepath.Glob("../../../fixtures/cli/*.txtar")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		file, err := filepath.Abs(file)
+		require.NoError(t, err)
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			ar, err := txtar.ParseFile(file)
+			require.NoError(t, err)
+			t.Setenv("NO_COLOR", "")
+			t.Chdir(t.TempDir())
+			run, want := unpack(t, ar)
+			got := transcript(t, run)
+			if *update {
+				want.Data = []byte(got)
+				require.NoError(t, os.WriteFile(file, txtar.Format(ar), 0o644))
+				return
+			}
+			require.Equal(t, string(want.Data), got)
+		})
+	}
+}
+
+// unpack writes the files of an archive into the working directory. A tab, an escape and a zero-width space are spelt out
+// in archives, as <TAB>, <ESC> and <ZWSP>, so that they survive editors.
+func unpack(t *testing.T, ar *txtar.Archive) (run string, want *txtar.File) {
+	for i := range ar.Files {
+		switch f := &ar.Files[i]; f.Name {
+		case "run":
+			run = string(f.Data)
+		case "want":
+			want = f
+		default:
+			require.NoError(t, os.MkdirAll(filepath.Dir(f.Name), 0o755))
+			data := strings.NewReplacer("<TAB>", "\t", "<ESC>", "\x1b", "<ZWSP>", "\u200b").Replace(string(f.Data))
+			require.NoError(t, os.WriteFile(f.Name, []byte(data), 0o644))
+		}
+	}
+	if want == nil {
+		ar.Files = append(ar.Files, txtar.File{Name: "want"})
+		want = &ar.Files[len(ar.Files)-1]
+	}
+	return run, want
+}
+
+// transcript runs the commands gatelint (with "< FILE"), cat and cd.
+func transcript(t *testing.T, script string) string {
+	var b strings.Builder
+	for _, line := range strings.Split(strings.TrimSpace(script), "\n") {
+		fmt.Fprintf(&b, "$ %s\n", line)
+		command, redirect, _ := strings.Cut(line, " < ")
+		words := split(command)
+		switch words[0] {
+		case "cd":
+			require.NoError(t, os.Chdir(words[1]))
+		case "cat":
+			data, err := os.ReadFile(words[1])
+			require.NoError(t, err)
+			b.Write(data)
+		case "gatelint":
+			var in io.Reader = strings.NewReader("")
+			if redirect != "" {
+				data, err := os.ReadFile(redirect)
+				require.NoError(t, err)
+				in = bytes.NewReader(data)
+			}
+			b.WriteString(run(in, words[1:]))
+		default:
+			require.Fail(t, "unknown command", line)
+		}
+	}
+	return b.String()
+}
+
+// split parts a command at spaces; single quotes keep them.
+func split(command string) []string {
+	var words []string
+	for i, part := range strings.Split(command, "'") {
+		if i%2 == 1 {
+			words = append(words, part)
+		} else {
+			words = append(words, strings.Fields(part)...)
+		}
+	}
+	return words
+}
+
+func run(in io.Reader, args []string) string {
+	var out, errs bytes.Buffer
+	a := &app{rules: rules.All(), version: "v0.0.0-test", stdin: in, stdout: &out, stderr: &errs}
+	code := a.main(args)
+	var b strings.Builder
+	b.WriteString(strings.ReplaceAll(out.String(), "\x1b", "<ESC>"))
+	for _, line := range strings.Split(strings.TrimSuffix(errs.String(), "\n"), "\n") {
+		if line != "" {
+			b.WriteString("! " + line + "\n")
+		}
+	}
+	fmt.Fprintf(&b, "[exit %d]\n\n", code)
+	return b.String()
+}
