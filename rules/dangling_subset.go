@@ -51,8 +51,7 @@ func (p *Pass) subset(u *routing.Use, v *routing.View) bool {
 		return false
 	}
 	rule := r.From[0]
-	if rule.Namespace == "" && (r.Wildcard || u.VS.Namespace != "") {
-		// Where one namespace is left out, only the very host of the same unstated namespace contradicts itself.
+	if !p.sameStated(u.VS, v.Host, r) {
 		p.Unknown(Reference{Kind: "DestinationRule", Name: shown(v.Host, v.Spec.Host), By: u.VS.Object, Path: u.Path})
 		return true
 	}
@@ -74,7 +73,7 @@ func (p *Pass) subset(u *routing.Use, v *routing.View) bool {
 			{s.Rule.Object, []any{"spec", "subsets", s.Index}, "defines the subset, and is not looked at by " + clientText(v)},
 		}
 		f.On, f.Path = rule.Object, []any{"spec", "host"}
-		f.Suspect = !closed && foreign
+		f.Suspect = !closed && (foreign || r.Wildcard)
 		f.Message = fmt.Sprintf("DestinationRule %s hides subset %q of %s from %s: requests of VirtualService %s get 503 (no cluster)",
 			rule.ID(), name, v.Host, clientText(v), u.VS.ID())
 	}

@@ -14,8 +14,12 @@ import (
 // eachUse visits every destination as written, once.
 func (p *Pass) eachUse(visit func(*routing.Use)) {
 	seen := map[string]bool{}
+	dead := p.Tables.DeadRules()
 	for _, v := range p.World.VirtualServices {
 		for _, u := range p.Tables.Uses(v) {
+			if dead[u.Rule()] {
+				continue // nothing is sent there: shadowed-match says why
+			}
 			key := u.VS.ID().String() + manifest.FieldPath(u.Path...)
 			if v.IsDelegate() && seen[key] {
 				continue // judged under its root, where the clients are known
@@ -103,4 +107,15 @@ func coveredByOthers(v *mesh.VirtualService, fates []*routing.Fate) bool {
 		}
 	}
 	return true
+}
+
+// sameStated tells whether a reference and the DestinationRule for it are comparable where namespaces may be left out: all are
+// stated, or the rule is for the very host and both namespaces are left out, or both are the host's own.
+func (p *Pass) sameStated(v *mesh.VirtualService, host string, r *routing.EffectiveRule) bool {
+	rule := r.From[0]
+	if rule.Namespace != "" && v.Namespace != "" {
+		return true
+	}
+	own := p.World.HostNamespace(host)
+	return !r.Wildcard && rule.Namespace == own && (own != "" || v.Namespace == "")
 }

@@ -4,7 +4,6 @@ import (
 	"sort"
 	"strings"
 	"sync"
-	"unicode/utf8"
 )
 
 // At is the place of a value, given by field names and list indexes. If the value is not there it is the place of its
@@ -72,7 +71,7 @@ func (t *tree) parse() {
 		if n, err := r.value(0); err == nil {
 			t.root = n
 		}
-	} else if r, err := readYAML(t.doc.Text, nil); err == nil {
+	} else if r, err := readYAML(t.doc.Text, nil, new(arena)); err == nil {
 		t.root = r.root
 	}
 }
@@ -141,17 +140,16 @@ func (s *source) offset(line, col int32) int {
 	if int(line) > len(s.lines) || line < 1 {
 		return len(s.text)
 	}
-	i := s.lines[line-1]
-	for col--; col > 0 && i < len(s.text) && s.text[i] != '\n'; col-- {
-		_, size := utf8.DecodeRuneInString(s.text[i:])
-		i += size
+	end := len(s.text)
+	if int(line) < len(s.lines) {
+		end = s.lines[line] - 1
 	}
-	return i
+	return min(s.byteOf(s.rune(s.lines[line-1])+int(max(col, 1))-1), end)
 }
 
 func (s *source) place(offset int) (line, col int) {
 	line = sort.SearchInts(s.lines, offset+1)
-	return line, utf8.RuneCountInString(s.text[s.lines[line-1]:offset]) + 1
+	return line, s.rune(offset) - s.rune(s.lines[line-1]) + 1
 }
 
 func (s *source) span(start, end int) region {
@@ -257,8 +255,12 @@ func singleQuoted(s string) int {
 	return len(s)
 }
 
-// firstLine is the length of the first line without a comment and space at its end.
+// firstLine is the length of the first line without a comment and space at its end. Of a line that is a whole
+// minified document it is the beginning.
 func firstLine(s string) int {
+	if len(s) > step {
+		s = strings.ToValidUTF8(s[:step], "")
+	}
 	i := 0
 	for i < len(s) && s[i] != '\n' {
 		switch {

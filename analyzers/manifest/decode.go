@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 const networkingGroup = "networking.istio.io"
@@ -18,6 +19,11 @@ type decoding struct {
 
 	roots []*node // of the objects of this document, with
 	ids   []owner // who they are
+
+	holds    bool // the text may hold placeholders
+	faults   int  // of this document
+	first    int  // index in set.Faults of the first fault of obj
+	searches int  // for paths
 }
 
 type owner struct {
@@ -32,7 +38,7 @@ func (d *decoding) object(root *node, item int, api, kind string) *Object {
 		group, version = api[:i], api[i+1:]
 	}
 	o := &Object{ID: ID{Group: group, Kind: kind}, APIVersion: api, Doc: d.doc, Item: item}
-	d.obj = o
+	d.obj, d.first = o, len(d.set.Faults)
 	meta := root.get("metadata")
 	if meta != nil && meta.kind == kindMap {
 		o.Name, o.Namespace, o.UID = d.metaText(meta, "name"), d.metaText(meta, "namespace"), meta.str("uid")
@@ -58,7 +64,8 @@ func (d *decoding) object(root *node, item int, api, kind string) *Object {
 	}
 	d.placeholders(root)
 	slices.Sort(o.Opaque)
-	d.keep(o)
+	o.Opaque = slices.Compact(o.Opaque)
+	d.keep(o, meta.get("name"))
 	return o
 }
 
@@ -135,8 +142,8 @@ func (d *decoding) checkKind(root *node, group, version string) {
 		return
 	}
 	index, ok := versions[version]
-	known := sortedKeys(versions)
 	if !ok {
+		known := sortedKeys(versions)
 		d.invalid(root.get("apiVersion"), []any{"apiVersion"}, "apiVersion %q has no kind %s: %s, its versions are %s",
 			d.obj.APIVersion, d.obj.Kind, refused, strings.Join(known, ", "))
 		index = versions[known[0]]
@@ -201,7 +208,7 @@ func (d *decoding) wildcardBesideHosts(spec *node) {
 		}
 		for k, host := range hosts.items {
 			if host.is("*/*") {
-				d.invalid(host, []any{"spec", "servers", i, "hosts", k}, "host \"*/*\" stands beside %d other hosts: it replaces all of the server's hosts, keep it alone or remove it", len(hosts.items)-1)
+				d.invalid(host, []any{"spec", "servers", i, "hosts", k}, "host \"*/*\" stands beside other hosts: it replaces all of the server's hosts, keep it alone or remove it")
 				break
 			}
 		}
@@ -209,29 +216,48 @@ func (d *decoding) wildcardBesideHosts(spec *node) {
 }
 
 // keep adds the object to the set. Of one identity twice in a file the last stays, as with kubectl apply.
-func (d *decoding) keep(o *Object) {
+func (d *decoding) keep(o *Object, name *node) {
 	d.set.Objects = append(d.set.Objects, o)
 	if o.Name == "" || d.doc == nil || Placeholder(o.Name) {
 		return
 	}
+	at := seenAt{len(d.set.Objects) - 1, d.namePos(name)}
 	first, twice := d.seen[o.ID]
-	d.seen[o.ID] = len(d.set.Objects) - 1
+	d.seen[o.ID] = at
 	if !twice {
 		return
 	}
-	old := d.set.Objects[first]
+	old := d.set.Objects[first.index]
 	if old.Same(o) {
 		d.set.Objects = d.set.Objects[:len(d.set.Objects)-1]
 		d.seen[o.ID] = first
 		return
 	}
-	d.set.Objects[first] = nil
+	d.set.Objects[first.index] = nil
 	d.dropped = true
 	d.addFault(Fault{
-		Rule: "duplicate-object", Pos: o.At("metadata", "name"),
+		Rule: "duplicate-object", Pos: at.pos,
 		Message: fmt.Sprintf("%s stands twice in this file with different content: the last one wins when it is applied", o.ID),
-		Related: []FaultEnd{{Object: old.ID, Pos: old.At("metadata", "name"), Message: "the first is overwritten"}},
+		Related: []FaultEnd{{Object: old.ID, Pos: first.pos, Message: "the first is overwritten"}},
 	})
+}
+
+// A seenAt is where in the file an identity stands.
+type seenAt struct {
+	index int // in set.Objects
+	pos   Pos // of its name
+}
+
+// namePos is the place of a name without a look at the text: it is asked for every object, and is one plain word.
+func (d *decoding) namePos(name *node) Pos {
+	width := utf8.RuneCountInString(name.text)
+	if name.style != stylePlain {
+		width += 2
+	}
+	r := region{int(name.line), int(name.col), int(name.line), int(name.col) + width}
+	p := Pos{File: d.doc.File, Path: "metadata.name"}
+	r.into(&p, d.doc)
+	return p
 }
 
 // list decodes the items of a List. They are objects like any other; only their text lies in a common document.

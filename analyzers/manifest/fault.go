@@ -2,20 +2,36 @@ package manifest
 
 import (
 	"fmt"
-	"slices"
+	"sort"
 	"strconv"
 )
 
 // addFault adds a fault of the object under construction.
 func (d *decoding) addFault(f Fault) {
 	f.Object, f.API = d.obj.ID, d.obj.APIVersion
-	d.set.Faults = append(d.set.Faults, f)
+	d.report(f)
+}
+
+// maxFaults are enough for one document. A file that is not what it seems could have a million.
+const maxFaults = 10_000
+
+func (d *decoding) report(f Fault) {
+	switch d.faults++; {
+	case d.faults < maxFaults:
+		d.set.Faults = append(d.set.Faults, f)
+	case d.faults == maxFaults:
+		f.Rule, f.Message, f.Related = "syntax", "this document has more than ten thousand faults: the rest is not listed, mend these first", nil
+		d.set.Faults = append(d.set.Faults, f)
+	}
 }
 
 // addFaultOnce adds a fault unless its place has one already.
 func (d *decoding) addFaultOnce(f Fault) {
-	for i := range d.set.Faults {
-		if d.set.Faults[i].Pos == f.Pos && d.set.Faults[i].Object == d.obj.ID {
+	if d.faults >= maxFaults {
+		return
+	}
+	for _, other := range d.set.Faults[d.first:] {
+		if other.Pos == f.Pos {
 			return
 		}
 	}
@@ -28,10 +44,7 @@ func (d *decoding) invalid(n *node, path []any, format string, args ...any) {
 
 // opaque notes a placeholder where something else than a free string belongs.
 func (d *decoding) opaque(_ *node, path []any) {
-	text := FieldPath(path...)
-	if !slices.Contains(d.obj.Opaque, text) {
-		d.obj.Opaque = append(d.obj.Opaque, text)
-	}
+	d.obj.Opaque = append(d.obj.Opaque, FieldPath(path...))
 }
 
 // pos is the place of a value.
@@ -66,29 +79,29 @@ func (d *decoding) source() *source {
 }
 
 // duplicateKey reports a key that stands twice in one map.
-func (d *decoding) duplicateKey(root *node, dup duplicate) {
+func (d *decoding) duplicateKey(dup duplicate) {
 	if len(d.roots) == 0 {
 		return
 	}
 	o := d.ownerOf(dup.line, dup.col)
 	f := Fault{Rule: "syntax", Object: d.ids[o].id, API: d.ids[o].api}
 	f.Message = "key " + strconv.Quote(dup.key) + " stands twice in this map: the API server takes the last and drops the first, remove one"
-	path, _ := pathTo(d.roots[o], dup.line, dup.col, 0)
+	path, _ := d.path(o, dup.line, dup.col)
 	f.Pos = d.keyPos(&field{line: dup.line, col: dup.col}, path)
 	first := d.keyPos(&field{line: dup.firstLine, col: dup.firstCol}, path)
 	f.Related = []FaultEnd{{Object: f.Object, Pos: first, Message: "the first is dropped"}}
-	d.set.Faults = append(d.set.Faults, f)
+	d.report(f)
 }
 
 // soft reports a value that kubectl refuses in a document that can be read.
-func (d *decoding) soft(root *node, p problem) {
+func (d *decoding) soft(p problem) {
 	if len(d.roots) == 0 {
 		return
 	}
 	o := d.ownerOf(p.line, p.col)
-	path, n := pathTo(d.roots[o], p.line, p.col, 0)
+	path, n := d.path(o, p.line, p.col)
 	f := Fault{Rule: "syntax", Object: d.ids[o].id, API: d.ids[o].api, Message: p.message}
-	if f.Object.Kind == "Secret" {
+	if p.cites && f.Object.Kind == "Secret" {
 		f.Message = unquote(f.Message)
 	}
 	if n != nil {
@@ -96,18 +109,24 @@ func (d *decoding) soft(root *node, p problem) {
 	} else {
 		f.Pos = d.keyPos(&field{line: p.line, col: p.col}, path)
 	}
-	d.set.Faults = append(d.set.Faults, f)
+	d.report(f)
 }
 
 // ownerOf is the object of the document in whose text a place lies.
 func (d *decoding) ownerOf(line, col int32) int {
-	best := 0
-	for i, n := range d.roots {
-		if n.line < line || n.line == line && n.col <= col {
-			best = i
-		}
+	behind := sort.Search(len(d.roots), func(i int) bool {
+		n := d.roots[i]
+		return n.line > line || n.line == line && n.col > col
+	})
+	return max(behind-1, 0)
+}
+
+// path finds the path of a place in an object. Each search walks the object, so that a document has only so many.
+func (d *decoding) path(o int, line, col int32) ([]any, *node) {
+	if d.searches++; d.searches > 100 {
+		return nil, nil
 	}
-	return best
+	return pathTo(d.roots[o], line, col, 0)
 }
 
 // pathTo finds the path of the key or value at a place.
@@ -141,11 +160,7 @@ func pathTo(n *node, line, col int32, depth int) ([]any, *node) {
 // placeholders collects the names of placeholders: everywhere in Istio's objects and Services, in other kinds only
 // in metadata, because $(NAME) in a container's arguments is Kubernetes' own and a ConfigMap may hold any script.
 func (d *decoding) placeholders(root *node) {
-	var text []byte
-	if d.doc != nil {
-		text = d.doc.Text
-	}
-	if !mayHold(text) {
+	if d.doc != nil && !d.holds {
 		return
 	}
 	collect(d.names, root.get("metadata"), 0)

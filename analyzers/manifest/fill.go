@@ -60,7 +60,7 @@ func (f *filler) message(m protoreflect.Message, n *node) {
 	fields := m.Descriptor().Fields()
 	for i := range n.fields {
 		entry := &n.fields[i]
-		fd := fields.ByJSONName(entry.key)
+		fd := fieldNamed(fields, entry.key)
 		if fd == nil || entry.val.kind == kindNull {
 			continue
 		}
@@ -77,6 +77,14 @@ func (f *filler) message(m protoreflect.Message, n *node) {
 		}
 		f.pop()
 	}
+}
+
+// fieldNamed finds a field by its name in JSON. The one snake-case name that the CRDs know is an old one.
+func fieldNamed(fields protoreflect.FieldDescriptors, key string) protoreflect.FieldDescriptor {
+	if key == "mirror_percent" {
+		key = "mirrorPercent"
+	}
+	return fields.ByJSONName(key)
 }
 
 func (f *filler) list(m protoreflect.Message, fd protoreflect.FieldDescriptor, n *node) {

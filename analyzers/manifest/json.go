@@ -16,7 +16,7 @@ type jsonReader struct {
 	lineStart int // offset of the current line
 	colPos    int // offset up to which col has been counted
 	col       int32
-	arena     arena
+	arena     *arena
 	vars      map[string]string
 	dups      []duplicate
 }
@@ -25,6 +25,8 @@ type jsonReader struct {
 type problem struct {
 	line, col int32
 	message   string
+	said      string // the YAML library's words, if its line is not the one that fails
+	cites     bool   // the message holds text of the document, which a Secret's must not
 }
 
 func (p *problem) Error() string { return p.message }
@@ -37,7 +39,7 @@ type duplicate struct {
 }
 
 func newJSONReader(text string) *jsonReader {
-	return &jsonReader{text: text, line: 1, col: 1}
+	return &jsonReader{text: text, line: 1, col: 1, arena: new(arena)}
 }
 
 // mark is the place of the next byte. Columns are counted on from the last mark: a minified file is one long line.
@@ -115,10 +117,22 @@ func (r *jsonReader) literal(n *node) *problem {
 		}
 	}
 	if rest == "" {
-		return r.fail("the JSON ends in the middle of a value: the file is cut off, or a bracket is never closed")
+		return r.fail(cutOff)
 	}
 	c, _ := utf8.DecodeRuneInString(rest)
-	return r.fail("a JSON value cannot start with " + strconv.QuoteRune(c) + ": strings stand in double quotes, and no comma follows the last entry")
+	err := r.fail("a JSON value cannot start with " + strconv.QuoteRune(c) + ": strings stand in double quotes, and no comma follows the last entry")
+	err.cites = true
+	return err
+}
+
+const cutOff = "the JSON ends in the middle of a value: the file is cut off, or a bracket is never closed"
+
+// expected fails for want of something, or because the text is over.
+func (r *jsonReader) expected(message string) *problem {
+	if r.pos >= len(r.text) {
+		return r.fail(cutOff)
+	}
+	return r.fail(message)
 }
 
 func (r *jsonReader) number(n *node) *problem {
@@ -188,7 +202,7 @@ func (r *jsonReader) list(n *node, depth int) *problem {
 			r.pos++
 			return nil
 		default:
-			return r.fail("a comma or a closing bracket \"]\" is missing before this place")
+			return r.expected("a comma or a closing bracket \"]\" is missing before this place")
 		}
 	}
 }
@@ -202,7 +216,7 @@ func (r *jsonReader) object(n *node, depth int) *problem {
 	var set fieldSet
 	for {
 		if r.peek() != '"' {
-			return r.fail("a key in double quotes is expected here: no comma follows the last entry of a JSON object")
+			return r.expected("a key in double quotes is expected here: no comma follows the last entry of a JSON object")
 		}
 		f := field{}
 		f.line, f.col = r.mark()
@@ -211,7 +225,7 @@ func (r *jsonReader) object(n *node, depth int) *problem {
 			return err
 		}
 		if r.peek() != ':' {
-			return r.fail("a colon is missing after the key")
+			return r.expected("a colon is missing after the key")
 		}
 		r.pos++
 		if f.val, err = r.value(depth + 1); err != nil {
@@ -228,7 +242,7 @@ func (r *jsonReader) object(n *node, depth int) *problem {
 			r.pos++
 			return nil
 		default:
-			return r.fail("a comma or a closing brace \"}\" is missing before this place")
+			return r.expected("a comma or a closing brace \"}\" is missing before this place")
 		}
 	}
 }

@@ -90,7 +90,7 @@ func readKustomization(dir string) *kustomization {
 		if err != nil {
 			return nil
 		}
-		in, problem := readYAML(data, nil)
+		in, problem := readYAML(data, nil, new(arena))
 		if problem != nil || in.root == nil {
 			return nil // the file is linted like any other and its fault reported there
 		}

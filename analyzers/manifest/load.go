@@ -119,7 +119,7 @@ func (w *walker) addStdin() {
 
 // glob expands what the shell left alone.
 func (w *walker) glob(pattern string) error {
-	matches, err := doublestar.FilepathGlob(pattern)
+	matches, err := doublestar.FilepathGlob(pattern, doublestar.WithNoFollow()) // a loop of links would be followed to its 40th round
 	if err != nil {
 		return fmt.Errorf("the glob %q is malformed", pattern)
 	}

@@ -2,7 +2,9 @@ package manifest
 
 import (
 	"math"
+	"sort"
 	"strings"
+	"unicode/utf8"
 )
 
 // A node is one value of a document with its place. YAML and JSON both read into nodes,
@@ -61,7 +63,7 @@ const (
 	maxFile     = 512 << 20 // bytes of one file
 	maxDepth    = 1000      // nesting of maps and lists
 	maxSize     = 1 << 20   // nodes that the aliases of one document may add
-	maxMarks    = 6 << 20   // characters that can start a node, in one document
+	maxMarks    = 4 << 20   // characters that can start a node, in one document
 )
 
 func (n *node) bool() bool       { return n.bits != 0 }
@@ -138,38 +140,152 @@ func grow(size, by int32) int32 {
 	return size + by
 }
 
-// An arena hands out nodes from larger pieces: one allocation for many nodes.
+// An arena hands out nodes, fields and items from larger pieces: one allocation for many, and for the documents of a
+// stream, whose trees do not outlive them, the same pieces again.
 type arena struct {
-	nodes []node
-	next  int
+	blocks [][]node
+	block  int // the one in use
+	used   int // nodes of it handed out
+	fields []field
+	items  []*node
 }
 
+const blockSize = 256
+
 func (a *arena) node() *node {
-	if len(a.nodes) == 0 {
-		a.next = min(max(16, 2*a.next), 256)
-		a.nodes = make([]node, a.next)
+	if len(a.blocks) == 0 || a.used == len(a.blocks[a.block]) {
+		a.grow()
 	}
-	n := &a.nodes[0]
-	a.nodes = a.nodes[1:]
+	n := &a.blocks[a.block][a.used]
+	a.used++
 	return n
+}
+
+func (a *arena) grow() {
+	if len(a.blocks) > 0 {
+		a.block++
+	}
+	a.used = 0
+	if a.block == len(a.blocks) {
+		size := 32 << min(a.block, 3) // many documents are small
+		a.blocks = append(a.blocks, make([]node, size))
+	}
+}
+
+// fieldsOf is an empty list with room for n fields.
+func (a *arena) fieldsOf(n int) []field {
+	if n > blockSize {
+		return make([]field, 0, n)
+	}
+	if cap(a.fields)-len(a.fields) < n {
+		a.fields = make([]field, 0, blockSize)
+	}
+	start := len(a.fields)
+	a.fields = a.fields[:start+n]
+	return a.fields[start : start : start+n]
+}
+
+// itemsOf is an empty list with room for n items.
+func (a *arena) itemsOf(n int) []*node {
+	if n > blockSize {
+		return make([]*node, 0, n)
+	}
+	if cap(a.items)-len(a.items) < n {
+		a.items = make([]*node, 0, blockSize)
+	}
+	start := len(a.items)
+	a.items = a.items[:start+n]
+	return a.items[start : start : start+n]
+}
+
+// reset takes everything back. Nothing that was handed out may be in use any more.
+func (a *arena) reset() {
+	if len(a.blocks) == 0 {
+		return
+	}
+	for i := range a.block {
+		clear(a.blocks[i])
+	}
+	clear(a.blocks[a.block][:a.used])
+	if len(a.blocks) > 64 { // a large document went by: let its memory go
+		a.blocks = a.blocks[:64]
+	}
+	a.block, a.used = 0, 0
+	clear(a.fields)
+	a.fields = a.fields[:0]
+	clear(a.items)
+	a.items = a.items[:0]
 }
 
 // A source is the text of one document and its lines.
 type source struct {
 	text  string
 	lines []int // offset at which each line starts
+	runes []int // code points before each step-th byte; nil if all are ASCII
 }
+
+// step is how far a column is counted at most: a minified document is one long line.
+const step = 4096
 
 func newSource(text []byte) *source {
 	s := &source{text: string(text), lines: []int{0}}
 	for i := 0; ; {
 		j := strings.IndexByte(s.text[i:], '\n')
 		if j < 0 {
-			return s
+			break
 		}
 		i += j + 1
 		s.lines = append(s.lines, i)
 	}
+	if utf8.RuneCountInString(s.text) < len(s.text) {
+		n := 0
+		for i := 0; i < len(s.text); i += step {
+			s.runes = append(s.runes, n)
+			n += runeStarts(s.text[i:min(i+step, len(s.text))])
+		}
+	}
+	return s
+}
+
+// runeStarts counts code points by their first bytes, so that a text may be cut anywhere.
+func runeStarts(s string) int {
+	n := 0
+	for i := 0; i < len(s); i++ {
+		if utf8.RuneStart(s[i]) {
+			n++
+		}
+	}
+	return n
+}
+
+// rune is the number of code points before an offset.
+func (s *source) rune(offset int) int {
+	if s.runes == nil {
+		return offset
+	}
+	if offset == 0 {
+		return 0
+	}
+	k := (offset - 1) / step
+	return s.runes[k] + runeStarts(s.text[k*step:offset])
+}
+
+// byteOf is the offset of the n-th code point, counted from 0.
+func (s *source) byteOf(n int) int {
+	if s.runes == nil {
+		return min(n, len(s.text))
+	}
+	k := sort.SearchInts(s.runes, n+1) - 1
+	i := k * step
+	for n -= s.runes[k]; i < len(s.text); i++ {
+		if utf8.RuneStart(s.text[i]) {
+			if n == 0 {
+				break
+			}
+			n--
+		}
+	}
+	return i
 }
 
 // line is the text of a 1-based line without its end.

@@ -23,7 +23,7 @@ func parseFile(file string, data []byte, vars map[string]string, namespace strin
 	r := &reader{
 		set:  &Set{Files: []File{{Name: file, Data: data}}},
 		file: file, vars: vars, namespace: namespace,
-		names: map[string]bool{}, seen: map[ID]int{},
+		names: map[string]bool{}, seen: map[ID]seenAt{}, patience: 1 << 20,
 	}
 	chunks := split(data)
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
@@ -53,8 +53,10 @@ type reader struct {
 	vars      map[string]string
 	namespace string // stated for objects without one
 	names     map[string]bool
-	seen      map[ID]int // index in set.Objects
-	dropped   bool       // some Objects are nil: a later document replaced them
+	seen      map[ID]seenAt
+	patience  int // bytes of broken documents in which the failing line may still be searched for
+	arena     arena
+	dropped   bool // some Objects are nil: a later document replaced them
 }
 
 func (r *reader) skip(line int, why SkipReason) {
@@ -84,6 +86,7 @@ func (r *reader) chunk(c chunk) (template int) {
 		big.Lock()
 		defer big.Unlock()
 	}
+	defer r.arena.reset()
 	text := bytes.TrimLeft(c.text, " \t\r\n")
 	var jsonErr *problem
 	if len(text) > 1 && (text[0] == '{' && text[1] != '{' || text[0] == '[') {
@@ -92,7 +95,7 @@ func (r *reader) chunk(c chunk) (template int) {
 		}
 	}
 	doc := &Document{File: r.file, Line: c.line, Text: c.text, Source: renderedFrom(c.text)}
-	reading, err := readYAML(c.text, r.vars)
+	reading, err := readYAML(c.text, r.vars, &r.arena)
 	if err != nil {
 		if n := templateLine(c.text); n > 0 && bytes.Contains(c.text, []byte("{")) {
 			return c.line + n - 1
@@ -101,6 +104,11 @@ func (r *reader) chunk(c chunk) (template int) {
 			err = jsonErr
 		}
 		r.set.Documents++
+		if err.said != "" && len(c.text) <= r.patience {
+			r.patience -= len(c.text)
+			err.line = failingLine(c.text, err.said)
+			err.indent(newSource(c.text))
+		}
 		r.syntax(doc, err)
 		return 0
 	}
@@ -150,7 +158,7 @@ func (r *reader) jsonValues(c chunk) *problem {
 	}
 	var values []value
 	jr := newJSONReader(string(c.text))
-	jr.vars = r.vars
+	jr.vars, jr.arena = r.vars, &r.arena
 	for jr.peek() != 0 || jr.pos < len(jr.text) {
 		line, col := jr.mark()
 		start := jr.pos
@@ -211,17 +219,17 @@ func (r *reader) document(doc *Document, in *reading) {
 		r.set.Other++
 		return
 	}
-	d := &decoding{reader: r, doc: doc}
+	d := &decoding{reader: r, doc: doc, holds: mayHold(doc.Text)}
 	if items := root.get("items"); strings.HasSuffix(kind, "List") && items != nil && items.kind == kindSeq {
 		d.list(root, items)
 	} else {
 		d.object(root, -1, api, kind)
 	}
 	for _, p := range in.soft {
-		d.soft(root, p)
+		d.soft(p)
 	}
 	for _, dup := range in.dups {
-		d.duplicateKey(root, dup)
+		d.duplicateKey(dup)
 	}
 }
 
@@ -248,7 +256,7 @@ func hasPatch(n *node, depth int) bool {
 // syntax reports a document that could not be read.
 func (r *reader) syntax(doc *Document, p *problem) {
 	message := p.message
-	if secretText(doc.Text) {
+	if p.cites && secretText(doc.Text) {
 		message = unquote(message)
 	}
 	line := doc.Line + int(p.line) - 1

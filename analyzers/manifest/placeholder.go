@@ -14,6 +14,7 @@ func Placeholder(s string) bool {
 
 // nextPlaceholder finds the first placeholder at or after an offset, with its name.
 func nextPlaceholder(s string, from int) (start, end int, name string, ok bool) {
+	opened, template := true, true // false once no "}", no "}}" follows: looking for it again and again takes forever
 	for i := from; i+2 < len(s); i++ {
 		switch s[i] {
 		case '$':
@@ -32,18 +33,20 @@ func nextPlaceholder(s string, from int) (start, end int, name string, ok bool) 
 				return i, j + 1, s[i+2 : j], true
 			}
 			// ${NAME:-default} and its kin, as envsubst and Flux know them.
-			if closing == '}' && strings.IndexByte(":-=+?#%/^,", s[j]) >= 0 {
+			if opened && closing == '}' && strings.IndexByte(":-=+?#%/^,", s[j]) >= 0 {
 				if k := strings.IndexByte(s[j:], '}'); k >= 0 {
 					return i, j + k + 1, s[i+2 : j], true
 				}
+				opened = false
 			}
 		case '{':
-			if s[i+1] != '{' {
+			if s[i+1] != '{' || !template {
 				continue
 			}
 			if k := strings.Index(s[i+2:], "}}"); k >= 0 {
 				return i, i + 2 + k + 2, strings.Trim(s[i+2:i+2+k], "- \t\n"), true
 			}
+			template = false
 		case 'E':
 			if i == 0 && strings.HasPrefix(s, "ENC[") && strings.HasSuffix(s, "]") {
 				return 0, len(s), "ENC[…]", true
@@ -87,14 +90,16 @@ func expand(s string, vars map[string]string) string {
 	return b.String()
 }
 
-// Stand-ins for the braces of ${NAME}: one private character for one, so that columns stay.
-const openMask, closeMask = "\uF6C1", "\uF6C2"
+// Stand-ins for braces: one private character for one, so that columns stay.
+var (
+	masking = strings.NewReplacer("{", "\uF6C1", "}", "\uF6C2")
+	unmask  = strings.NewReplacer("\uF6C1", "{", "\uF6C2", "}")
+)
 
-var unmask = strings.NewReplacer(openMask, "{", closeMask, "}")
-
-// mask hides the braces of ${NAME} from the YAML reader; nil if the text has none.
+// mask hides the braces of ${NAME}, and of a {{…}} that does not begin its value, from the YAML reader: inside
+// [flow] lists and {flow} maps they are no YAML before the value is put in. It is nil if the text has none.
 func mask(text []byte) []byte {
-	if !bytes.Contains(text, []byte("${")) {
+	if !bytes.Contains(text, []byte("${")) && !bytes.Contains(text, []byte("{{")) {
 		return nil
 	}
 	s := string(text)
@@ -106,10 +111,13 @@ func mask(text []byte) []byte {
 			break
 		}
 		from = end
-		if inner := s[start:end]; strings.HasPrefix(inner, "${") && !strings.ContainsAny(inner, "\n\"'") {
-			b.WriteString(s[last:start+1] + openMask + s[start+2:end-1] + closeMask)
-			last = end
+		inner := s[start:end]
+		if strings.ContainsAny(inner, "\n\"'") || inner[0] == '{' && (start == 0 || strings.IndexByte(" \t\n[{,:", s[start-1]) >= 0) {
+			continue
 		}
+		b.WriteString(s[last:start])
+		b.WriteString(masking.Replace(inner))
+		last = end
 	}
 	b.WriteString(s[last:])
 	return b.Bytes()

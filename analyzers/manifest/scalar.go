@@ -75,6 +75,14 @@ func (n *node) number(text string) {
 		if f, err := strconv.ParseFloat(digits, 64); err == nil {
 			n.setFloat(f)
 		}
+	} else if rest, ok := strings.CutPrefix(digits, "0b"); ok { // 0b+1, an accident that kubectl's reader takes
+		if i, err := strconv.ParseInt(rest, 2, 64); err == nil {
+			n.setInt(i)
+		}
+	} else if rest, ok := strings.CutPrefix(digits, "-0b"); ok {
+		if i, err := strconv.ParseInt("-"+rest, 2, 64); err == nil {
+			n.setInt(i)
+		}
 	}
 }
 
@@ -82,12 +90,19 @@ func (n *node) setInt(i int64) { n.kind, n.bits = kindInt, uint64(i) }
 
 // setFloat keeps a float that has no fraction as the integer it becomes on its way through JSON.
 func (n *node) setFloat(f float64) {
-	if f == math.Trunc(f) && f >= math.MinInt64 && f < math.MaxInt64 {
-		n.setInt(int64(f))
-		n.whole = true
+	n.kind, n.bits = kindFloat, math.Float64bits(f)
+	if f != math.Trunc(f) || math.Abs(f) > math.MaxInt64 {
 		return
 	}
-	n.kind, n.bits = kindFloat, math.Float64bits(f)
+	i := int64(f)
+	if math.Abs(f) >= 1<<53 { // JSON has the shortest digits that read back as the same float
+		var err error
+		if i, err = strconv.ParseInt(strconv.FormatFloat(f, 'f', -1, 64), 10, 64); err != nil {
+			return
+		}
+	}
+	n.setInt(i)
+	n.whole = true
 }
 
 // numberLike sorts out addresses, versions and names before the expensive parsers make errors of them.

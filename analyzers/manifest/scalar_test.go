@@ -52,7 +52,7 @@ func sameAsKubectl(t *testing.T, text string) {
 	if err != nil {
 		return
 	}
-	in, problem := readYAML([]byte(text), nil)
+	in, problem := readYAML([]byte(text), nil, new(arena))
 	if problem != nil || in.root == nil || in.template > 0 || len(in.dups) > 0 || len(in.soft) > 0 {
 		return
 	}

@@ -54,34 +54,35 @@ func explainYAML(err error, text []byte) *problem {
 		p.line = int32(n)
 	}
 	if strings.HasPrefix(raw, "did not find expected") || strings.HasPrefix(raw, "unknown anchor") || m[1] == "" {
-		p.line = failingLine(text, said, p.line)
+		p.said = said
 	}
 	src := newSource(text)
 	p.line = min(max(p.line, 1), int32(len(src.lines)))
-	line := src.line(int(p.line))
-	indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
-	p.col = int32(utf8.RuneCountInString(indent)) + 1
-	if i := strings.IndexByte(indent, '\t'); i >= 0 {
-		p.col = int32(i) + 1
-		p.message = "a tab indents this line: YAML takes only spaces there"
-		return p
-	}
-	p.message = raw
+	p.message, p.cites = raw, true
 	for _, e := range explanations {
 		if strings.Contains(raw, e.fragment) {
-			p.message = e.message
+			p.message, p.cites = e.message, false
 			break
 		}
 	}
+	p.indent(src)
 	return p
+}
+
+// indent puts the problem at the first character of its line, or at a tab before that, which then is the problem.
+func (p *problem) indent(src *source) {
+	line := src.line(int(p.line))
+	indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+	p.col = int32(len(indent)) + 1
+	if i := strings.IndexByte(indent, '\t'); i >= 0 {
+		p.col = int32(i) + 1
+		p.message, p.cites = "a tab indents this line: YAML takes only spaces there", false
+	}
 }
 
 // failingLine finds the line at which the reader fails: the parser reports where the open map or list began, which is
 // no help. It is the last line of the shortest beginning of the text that fails in the same way.
-func failingLine(text []byte, said string, reported int32) int32 {
-	if len(text) > 1<<20 {
-		return reported
-	}
+func failingLine(text []byte, said string) int32 {
 	message := yamlLine.ReplaceAllString(said, "")
 	ends := []int{}
 	for i, c := range text {
@@ -155,6 +156,6 @@ func unquote(message string) string {
 }
 
 func mayHold(text []byte) bool {
-	return text == nil || bytes.Contains(text, []byte("${")) || bytes.Contains(text, []byte("$(")) ||
+	return bytes.Contains(text, []byte("${")) || bytes.Contains(text, []byte("$(")) ||
 		bytes.Contains(text, []byte("{{")) || bytes.Contains(text, []byte("ENC["))
 }

@@ -21,7 +21,7 @@ type reading struct {
 }
 
 // readYAML reads one YAML document. The returned root is nil for a document without content.
-func readYAML(text []byte, vars map[string]string) (_ *reading, err *problem) {
+func readYAML(text []byte, vars map[string]string, room *arena) (_ *reading, err *problem) {
 	defer func() {
 		// The YAML library panics on what it thinks cannot happen.
 		if r := recover(); r != nil {
@@ -29,7 +29,7 @@ func readYAML(text []byte, vars map[string]string) (_ *reading, err *problem) {
 		}
 	}()
 	top, e := decodeYAML(text)
-	r := &yamlReader{vars: vars}
+	r := &yamlReader{vars: vars, arena: room}
 	if e != nil {
 		// {number: ${PORT}} is no YAML before PORT is put in, but it is clear what it means.
 		if masked := mask(text); masked != nil {
@@ -60,8 +60,17 @@ var errSecondValue = errors.New("yaml: a second value follows the end of the doc
 
 // decodeYAML is the root of the only document in a text, nil if there is none.
 func decodeYAML(text []byte) (*yaml.Node, error) {
-	dec := yaml.NewDecoder(bytes.NewReader(text))
 	var doc, more yaml.Node
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		return nil, err
+	}
+	if doc.Kind == 0 {
+		return nil, nil
+	}
+	if top := doc.Content[0]; top.Kind == yaml.MappingNode && top.Style&yaml.FlowStyle == 0 && top.Column == 1 {
+		return top, nil // what follows at the left margin belongs to it, or is an error in it
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(text))
 	if err := dec.Decode(&doc); err == io.EOF {
 		return nil, nil
 	} else if err != nil {
@@ -80,7 +89,7 @@ type yamlReader struct {
 	vars    map[string]string
 	masked  bool // the braces of placeholders are masked
 	places  []place
-	arena   arena
+	arena   *arena
 	anchors map[*yaml.Node]*node // nil value: the anchor is being read
 	count   int32                // nodes that the text itself has
 	copied  int                  // fields that merge keys brought in
@@ -145,7 +154,9 @@ func (r *yamlReader) node(y *yaml.Node, depth int) (*node, *problem) {
 func (r *yamlReader) alias(y *yaml.Node) (*node, *problem) {
 	target := r.anchors[y.Alias]
 	if target == nil {
-		return nil, r.fail(y, "the anchor &"+y.Value+" contains itself: write the value out")
+		err := r.fail(y, "the anchor \"&"+y.Value+"\" contains itself: write the value out")
+		err.cites = true
+		return nil, err
 	}
 	n := r.arena.node()
 	*n = *target
@@ -181,11 +192,12 @@ func (r *yamlReader) scalar(n *node, y *yaml.Node) {
 	}
 	if n.kind == kindFloat && (math.IsNaN(n.float()) || math.IsInf(n.float(), 0)) {
 		r.complain(y, strconv.Quote(n.text)+" reads as a number that JSON cannot hold: kubectl refuses the document, quote it")
+		r.out.soft[len(r.out.soft)-1].cites = true
 	}
 }
 
 func (r *yamlReader) sequence(n *node, y *yaml.Node, depth int) *problem {
-	n.items = make([]*node, 0, len(y.Content))
+	n.items = r.arena.itemsOf(len(y.Content))
 	for _, child := range y.Content {
 		item, err := r.node(child, depth+1)
 		if err != nil {
@@ -198,7 +210,7 @@ func (r *yamlReader) sequence(n *node, y *yaml.Node, depth int) *problem {
 }
 
 func (r *yamlReader) mapping(n *node, y *yaml.Node, depth int) *problem {
-	n.fields = make([]field, 0, len(y.Content)/2)
+	n.fields = r.arena.fieldsOf(len(y.Content) / 2)
 	var set fieldSet
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		key, value := y.Content[i], y.Content[i+1]

@@ -87,13 +87,21 @@ func (w *World) addSecrets(o *manifest.Object) {
 	case "VaultSecret":
 		name = o.Name
 	case "ClusterExternalSecret":
-		if name = str(spec["externalSecretName"]); name == "" {
+		name = str(obj(spec, "externalSecretSpec", "target")["name"])
+		if name == "" {
+			name = str(spec["externalSecretName"])
+		}
+		if name == "" {
 			name = o.Name
 		}
 		ns = ""
 	}
-	if name != "" {
-		w.secrets.add(Name{ns, name}, s)
+	if name == "" {
+		return
+	}
+	w.secrets.add(Name{ns, name}, s)
+	if copied(o.Annotations) || copied(strs(obj(spec, "secretTemplate")["annotations"])) {
+		w.secrets.add(Name{"", name}, s) // a controller copies it into other namespaces
 	}
 }
 
@@ -116,6 +124,16 @@ func (s *Secret) readData() {
 			}
 		}
 	}
+}
+
+// copied tells by annotation that a well-known controller copies a Secret into other namespaces.
+func copied(annotations map[string]string) bool {
+	for k := range annotations {
+		if strings.HasPrefix(k, "reflector.v1.k8s.emberstack.com/") || strings.HasPrefix(k, "replicator.v1.mittwald.de/") {
+			return true
+		}
+	}
+	return false
 }
 
 // value is the content of a key; stringData wins over data, as in the API server.

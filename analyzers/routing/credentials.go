@@ -17,6 +17,7 @@ type Credential struct {
 	Keys   bool      // it must hold a key pair
 	// OtherNamespace is set for ns/name where ns is not the workload's: istiod never delivers it.
 	OtherNamespace bool
+	gateway        *mesh.Gateway
 	// Fallback is the Secret that istiod reads instead if Secret does not exist (name without -cacert).
 	Fallback *mesh.Name
 }
@@ -40,7 +41,7 @@ func (table *Table) Credentials(s *Server) []Credential {
 	var out []Credential
 	names := tls.CredentialNames
 	for i, n := range names {
-		out = table.credential(out, Credential{Path: append(base[:len(base):len(base)], "credentialNames", i), Text: n, Keys: true})
+		out = table.credential(out, Credential{gateway: s.Gateway, Path: append(base[:len(base):len(base)], "credentialNames", i), Text: n, Keys: true})
 	}
 	if tls.CredentialName != "" && len(names) == 0 {
 		names = []string{tls.CredentialName}
@@ -48,28 +49,31 @@ func (table *Table) Credentials(s *Server) []Credential {
 		if s.Gateway.Ingress {
 			path = append(s.Path(), "secretName")
 		}
-		out = table.credential(out, Credential{Path: path, Text: tls.CredentialName, Keys: true})
+		out = table.credential(out, Credential{gateway: s.Gateway, Path: path, Text: tls.CredentialName, Keys: true})
 	}
 	if !needCA || len(names) == 0 {
 		return out
 	}
 	if ca := tls.CaCertCredentialName; ca != "" {
-		c := Credential{Path: append(base[:len(base):len(base)], "caCertCredentialName"), Text: ca, CA: strings.HasSuffix(ca, caSuffix)}
+		c := Credential{gateway: s.Gateway, Path: append(base[:len(base):len(base)], "caCertCredentialName"), Text: ca, CA: strings.HasSuffix(ca, caSuffix)}
 		c.Keys = !c.CA // without the suffix istiod takes it for a key pair
 		return table.credential(out, c)
 	}
 	if len(out) == 0 {
 		return out
 	}
-	return table.credential(out, Credential{Path: out[0].Path, Text: names[0] + caSuffix, CA: true})
+	return table.credential(out, Credential{gateway: s.Gateway, Path: out[0].Path, Text: names[0] + caSuffix, CA: true})
 }
 
 const caSuffix = "-cacert"
 
 func (table *Table) credential(list []Credential, c Credential) []Credential {
 	name := c.Text
+	verified := false
 	if rest, ok := strings.CutPrefix(name, "kubernetes://"); ok {
 		name = rest
+	} else if rest, ok := strings.CutPrefix(name, "kubernetes-gateway://"); ok {
+		name, verified = rest, true
 	} else if strings.Contains(name, "://") {
 		return list
 	}
@@ -82,6 +86,12 @@ func (table *Table) credential(list []Credential, c Credential) []Credential {
 	}
 	c.Secret = mesh.Name{Namespace: ns, Name: short}
 	c.OtherNamespace = ok && table.Workload.Namespace != "" && ns != table.Workload.Namespace
+	if own := c.gateway.Namespace; verified {
+		if own == "" || table.Workload.Namespace == "" || table.tables.World.Count("ReferenceGrant", ns) > 0 {
+			return list // it may be allowed
+		}
+		c.OtherNamespace = own != table.Workload.Namespace || ns != own
+	}
 	if base, ca := strings.CutSuffix(short, caSuffix); ca && c.CA {
 		c.Fallback = &mesh.Name{Namespace: ns, Name: base}
 	}

@@ -63,6 +63,23 @@ type Death struct {
 // Fates gives the fate of every match that istiod generates a route for, and of those behind a catch-all of their own
 // VirtualService, in the order of the VirtualServices.
 func (t *Tables) Fates() []*Fate {
+	t.fateOnce.Do(func() { t.fates = t.judgeFates() })
+	return t.fates
+}
+
+// DeadRules are the http rules all of whose matches are dead.
+func (t *Tables) DeadRules() map[Place]bool {
+	dead := map[Place]bool{}
+	for _, f := range t.Fates() {
+		rule := Place{f.VS, f.Rule, -1}
+		if was, seen := dead[rule]; !seen || was {
+			dead[rule] = f.Dead()
+		}
+	}
+	return dead
+}
+
+func (t *Tables) judgeFates() []*Fate {
 	f := &fates{t: t, by: map[Place]*Fate{}}
 	for _, table := range t.Gateways {
 		for _, rc := range table.order {

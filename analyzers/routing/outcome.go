@@ -87,6 +87,9 @@ func (t *Tables) Shown(vh *VirtualHost, box match.Box, wanted ...Entry) (r Reque
 	default:
 		s := wanted[0].Server
 		r.Port, r.TLS = s.Number(), s.IsTLS()
+		if r.TLS {
+			r.SNI = withoutPort(r.Host)
+		}
 		r.Workload = &Client{Namespace: vh.Table.Workload.Namespace, Labels: vh.Table.Workload.Labels}
 	}
 	a, err := t.Ask(r)

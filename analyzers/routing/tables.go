@@ -24,6 +24,8 @@ type Tables struct {
 	onMesh    []*mesh.VirtualService
 	mu        sync.Mutex // guards sidecars and uses
 	uses      map[*mesh.VirtualService][]*Use
+	fateOnce  sync.Once
+	fates     []*Fate
 }
 
 // Table is what one gateway workload gets.

@@ -14,6 +14,14 @@ type Use struct {
 	Views  []View
 }
 
+// Rule is the place of the rule that a destination belongs to; the zero Place for tcp and tls rules.
+func (u *Use) Rule() Place {
+	if i, ok := u.Path[2].(int); ok && u.Path[1] == "http" {
+		return Place{u.VS, i, -1}
+	}
+	return Place{}
+}
+
 // View is a destination as one client sees it.
 type View struct {
 	Target
@@ -61,10 +69,15 @@ func (t *Tables) contexts(v *mesh.VirtualService) []context {
 	}
 	if v.OnMesh {
 		sidecar := context{client: client{gateway: mesh.Mesh, anySource: true, anyPort: true}, mesh: true}
-		out = append(out, sidecar)
-		if v.Namespace != "" && v.Namespace != t.World.Root {
-			sidecar.namespace = v.Namespace
+		namespaces := sortedKeys(v.ExportTo.To)
+		if v.ExportTo.Public {
 			out = append(out, sidecar)
+			namespaces = []string{v.Namespace}
+		}
+		for _, ns := range namespaces {
+			if sidecar.namespace = ns; ns != "" && ns != t.World.Root || !v.ExportTo.Public {
+				out = append(out, sidecar)
+			}
 		}
 	}
 	return out
@@ -115,6 +128,9 @@ type uses struct {
 }
 
 func (u *uses) addHTTP(r *Rule, c context) {
+	if r.Opaque {
+		return
+	}
 	u.add(u.t.targets(r, c.proxy(), c.port, c.mesh), c, false)
 	u.add(u.t.mirrors(r, c.proxy(), c.port, c.mesh), c, true)
 }
@@ -140,8 +156,8 @@ func (u *uses) addL4(v *mesh.VirtualService, c context) {
 func (u *uses) add(targets []Target, c context, mirror bool) {
 	for i := range targets {
 		x := &targets[i]
-		if x.Spec == nil || x.Spec.Host == "" {
-			continue
+		if x.Spec == nil || x.Spec.Host == "" || x.Weight == 0 && len(targets) > 1 {
+			continue // a weight of nothing among several takes nothing: istiod leaves it out
 		}
 		key := x.VS.Namespace + "/" + x.VS.Name + "/" + manifest.FieldPath(x.Path...)
 		use := u.by[key]
