@@ -63,10 +63,24 @@ func (d *decoding) object(root *node, item int, api, kind string) *Object {
 		o.Tree = root.object()
 	}
 	d.placeholders(root)
+	d.refused()
 	slices.Sort(o.Opaque)
 	o.Opaque = slices.Compact(o.Opaque)
 	d.keep(o, meta.get("name"))
 	return o
+}
+
+// refused makes opaque what the API server refuses, or drops for its misspelt name: the fault has been reported, and nothing
+// that would follow from the rest is true.
+func (d *decoding) refused() {
+	for _, f := range d.set.Faults[d.first:] {
+		if d.obj.Spec == nil || f.Warning || !strings.HasPrefix(f.Pos.Path, "spec") {
+			continue
+		}
+		if f.Rule == "invalid-value" || f.Rule == "unknown-field" && d.obj.Kind != "Gateway" {
+			d.obj.Opaque = append(d.obj.Opaque, f.Pos.Path)
+		}
+	}
 }
 
 // metaText is a field of metadata that ought to be a string; a number or boolean is taken by its text.
@@ -78,6 +92,9 @@ func (d *decoding) metaText(meta *node, key string) string {
 }
 
 func (d *decoding) metadata(root, meta *node) {
+	if d.obj.Group == networkingGroup && d.obj.Name == "" && meta.str("generateName") == "" {
+		d.invalid(root, []any{"metadata"}, "metadata has no name: %s", refused)
+	}
 	if meta == nil {
 		return
 	}

@@ -36,9 +36,10 @@ func parseFile(file string, data []byte, vars map[string]string, namespace strin
 			continue
 		}
 		if line := r.chunk(c); line > 0 {
-			return &Set{
-				Files: r.set.Files, Documents: len(chunks),
-				Skipped: []Skip{{File: file, Line: line, Why: SkipTemplate}},
+			// The plain documents beside a template are read; one line a file says that it is one.
+			if r.set.Documents++; !r.template {
+				r.template = true
+				r.set.Skipped = append(r.set.Skipped, Skip{File: file, Line: line, Why: SkipTemplate})
 			}
 		}
 	}
@@ -57,6 +58,7 @@ type reader struct {
 	patience  int // bytes of broken documents in which the failing line may still be searched for
 	arena     arena
 	dropped   bool // some Objects are nil: a later document replaced them
+	template  bool // a document of the file is a template
 }
 
 func (r *reader) skip(line int, why SkipReason) {
@@ -217,6 +219,7 @@ func (r *reader) document(doc *Document, in *reading) {
 	api, kind := root.str("apiVersion"), root.str("kind")
 	if api == "" || kind == "" || strings.HasPrefix(api, "kustomize.config.k8s.io/") {
 		r.set.Other++
+		r.generators(doc, root)
 		return
 	}
 	d := &decoding{reader: r, doc: doc, holds: mayHold(doc.Text)}
@@ -230,6 +233,26 @@ func (r *reader) document(doc *Document, in *reading) {
 	}
 	for _, dup := range in.dups {
 		d.duplicateKey(dup)
+	}
+}
+
+// generators adds the Secrets that a kustomization makes: nothing else in the input shows that they will be there.
+func (r *reader) generators(doc *Document, root *node) {
+	list := root.get("secretGenerator")
+	if list == nil || !slices.Contains(kustomizationNames[:], path.Base(r.file)) {
+		return
+	}
+	namespace := root.str("namespace")
+	if namespace == "" {
+		namespace = r.namespace
+	}
+	for _, item := range list.items {
+		if name := item.str("name"); name != "" {
+			r.set.Objects = append(r.set.Objects, &Object{
+				ID: ID{Group: "kustomize.config.k8s.io", Kind: "SecretGenerator", Namespace: namespace, Name: name}, APIVersion: "kustomize.config.k8s.io/v1beta1",
+				Doc: doc, Item: -1, Tree: map[string]any{},
+			})
+		}
 	}
 }
 

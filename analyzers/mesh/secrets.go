@@ -84,7 +84,7 @@ func (w *World) addSecrets(o *manifest.Object) {
 		if name = str(obj(spec, "destination")["name"]); name == "" {
 			name = o.Name
 		}
-	case "VaultSecret":
+	case "VaultSecret", "SecretGenerator":
 		name = o.Name
 	case "ClusterExternalSecret":
 		name = str(obj(spec, "externalSecretSpec", "target")["name"])

@@ -179,7 +179,7 @@ func (t *Tables) newTable(wl *mesh.Workload, gateways []*mesh.Gateway) *Table {
 	m := newMerger()
 	for _, g := range gateways {
 		if len(g.Opaque) > 0 {
-			table.Opaque = append(table.Opaque, "Gateway "+g.ID().String()+" has placeholders")
+			table.Opaque = append(table.Opaque, "Gateway "+g.ID().String()+" cannot be read in full")
 			continue
 		}
 		t.serving[gatewayKey(g)] = append(t.serving[gatewayKey(g)], table)
