@@ -179,7 +179,7 @@ func clashesOf(claims []claim) []MeshClash {
 		var open *MeshClash
 		for _, c := range g[1:] {
 			first := g[0]
-			if !meet(first.ports, c.ports) || first.vs == c.vs {
+			if !meet(first.ports, c.ports) || first.vs == c.vs || !sees(c.vs.Labels[revisionLabel], first.vs.Labels) {
 				continue
 			}
 			if mesh.OrderKnown(first.vs.Object, c.vs.Object) {

@@ -3,6 +3,7 @@ package routing
 import (
 	"github.com/gatelint/gatelint/analyzers/match"
 	"github.com/gatelint/gatelint/analyzers/mesh"
+	networking "istio.io/api/networking/v1alpha3"
 )
 
 // Place is where a match of a rule is written: spec.http[Rule].match[Match], the rule itself for Match -1.
@@ -151,7 +152,7 @@ func (f *fates) host(vh *VirtualHost, opaque bool) {
 	var index match.Index
 	boxes := make([]match.Box, len(entries))
 	for i, e := range entries {
-		boxes[i] = e.Box
+		boxes[i] = vh.reach(e)
 		if !e.Opaque {
 			index.Add(i, e.Box)
 		}
@@ -165,8 +166,22 @@ func (f *fates) host(vh *VirtualHost, opaque bool) {
 		if fate.Alive {
 			continue
 		}
-		f.judge(fate, vh, entries, boxes, i, index.Over(e.Box))
+		f.judge(fate, vh, entries, boxes, i, index.Over(boxes[i]))
 	}
+}
+
+// reach is the part of a route's requests that come to the listener: their scheme is the listener's.
+func (vh *VirtualHost) reach(e Entry) match.Box {
+	if vh.Table == nil || e.Server == nil || e.Match < 0 || e.Rule.Matches[e.Match].Spec.Scheme.GetMatchType() == nil {
+		return e.Box
+	}
+	return e.Box.And(schemes[e.Server.IsTLS()])
+}
+
+var schemes = map[bool]match.Box{false: schemeBox("http"), true: schemeBox("https")}
+
+func schemeBox(s string) match.Box {
+	return match.FromHTTP(&networking.HTTPMatchRequest{Scheme: &networking.StringMatch{MatchType: &networking.StringMatch_Exact{Exact: s}}})
 }
 
 func (f *fates) judge(fate *Fate, vh *VirtualHost, entries []Entry, boxes []match.Box, i int, candidates []int) {

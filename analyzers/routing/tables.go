@@ -36,10 +36,11 @@ type Table struct {
 	// Opaque says why the routes may differ from what is modelled; empty when they are exact.
 	Opaque []string
 
-	configs map[string]*RouteConfig
-	order   []*RouteConfig
-	lostSNI []LostL4
-	tables  *Tables
+	revision string // "" where there is only one
+	configs  map[string]*RouteConfig
+	order    []*RouteConfig
+	lostSNI  []LostL4
+	tables   *Tables
 }
 
 // Listener is one address and port.
@@ -135,7 +136,9 @@ func Build(w *mesh.World) *Tables {
 	for _, wl := range append(append([]*mesh.Workload(nil), w.Workloads...), assumed(w, len(everywhere) > 0)...) {
 		gateways := attached(w, wl, bySelector.Matching(wl.Labels), everywhere)
 		sort.SliceStable(gateways, func(i, j int) bool { return mesh.Before(gateways[i].Object, gateways[j].Object) })
-		t.Gateways = append(t.Gateways, t.newTable(wl, gateways))
+		for _, rev := range revisions(w) {
+			t.Gateways = append(t.Gateways, t.newTable(wl, gateways, rev))
+		}
 	}
 	return t
 }
@@ -174,10 +177,38 @@ func assumed(w *mesh.World, everywhere bool) []*mesh.Workload {
 	return out
 }
 
-func (t *Tables) newTable(wl *mesh.Workload, gateways []*mesh.Gateway) *Table {
-	table := &Table{Workload: wl, configs: map[string]*RouteConfig{}, tables: t}
+// revisions are the control planes whose objects never meet: one istiod sees those labelled with its revision, and those
+// without label. Fewer than two labels are one control plane, as far as the input tells.
+func revisions(w *mesh.World) []string {
+	seen := map[string]bool{}
+	for _, g := range w.Gateways {
+		seen[g.Labels[revisionLabel]] = true
+	}
+	for _, v := range w.VirtualServices {
+		seen[v.Labels[revisionLabel]] = true
+	}
+	delete(seen, "")
+	if len(seen) < 2 {
+		return []string{""}
+	}
+	return sortedKeys(seen)
+}
+
+const revisionLabel = "istio.io/rev"
+
+// sees tells whether the istiod of a revision sees an object; "" is any.
+func sees(revision string, labels map[string]string) bool {
+	rev := labels[revisionLabel]
+	return revision == "" || rev == "" || rev == revision
+}
+
+func (t *Tables) newTable(wl *mesh.Workload, gateways []*mesh.Gateway, revision string) *Table {
+	table := &Table{Workload: wl, revision: revision, configs: map[string]*RouteConfig{}, tables: t}
 	m := newMerger()
 	for _, g := range gateways {
+		if !sees(revision, g.Labels) {
+			continue
+		}
 		if len(g.Opaque) > 0 {
 			table.Opaque = append(table.Opaque, "Gateway "+g.ID().String()+" cannot be read in full")
 			continue

@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -95,7 +96,8 @@ type binding struct {
 const tierUnknown = -1
 
 func (table *Table) bound(g *mesh.Gateway) []binding {
-	return table.tables.visible(table.tables.byGateway[gatewayKey(g)], table.Workload.Namespace)
+	all := table.tables.visible(table.tables.byGateway[gatewayKey(g)], table.Workload.Namespace)
+	return slices.DeleteFunc(all, func(b binding) bool { return !sees(table.revision, b.vs.Labels) })
 }
 
 func (t *Tables) visible(all []*mesh.VirtualService, namespace string) []binding {

@@ -31,7 +31,7 @@ func Lookup(name string, list []*rules.Rule) (*rules.Rule, error) {
 // closable are the kinds whose references can be closed with complete.
 var closable = []string{"ConfigMap", "DestinationRule", "Gateway", "Secret", "Service", "ServiceEntry", "VirtualService"}
 
-// CheckComplete refuses KIND[/NAMESPACE],… where a kind is nearly one that can be closed: it would close nothing.
+// CheckComplete refuses KIND[/NAMESPACE],… where a kind is none that can be closed: it would close nothing.
 func CheckComplete(text string) error {
 	for _, part := range strings.Split(text, ",") {
 		kind, ns, slash := strings.Cut(strings.TrimSpace(part), "/")
@@ -46,9 +46,7 @@ func CheckComplete(text string) error {
 				return fmt.Errorf("unknown kind %q; did you mean %q?", kind, k)
 			}
 		}
-		if m := meant(kind, closable); m != "" {
-			return fmt.Errorf("unknown kind %q%s", kind, m)
-		}
+		return fmt.Errorf("unknown kind %q%s; the kinds are %s", kind, meant(kind, closable), strings.Join(closable, ", "))
 	}
 	return nil
 }

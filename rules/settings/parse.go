@@ -1,7 +1,10 @@
 package settings
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -28,8 +31,13 @@ type keys map[string]func(*yaml.Node)
 // Parse reads the text of a config file. Every key must be known.
 func Parse(data []byte, file string, list []*rules.Rule) (*Config, error) {
 	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	if err := dec.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
 		return nil, yamlError(file, err)
+	}
+	var second yaml.Node
+	if err := dec.Decode(&second); err == nil && len(second.Content) > 0 && !isNull(second.Content[0]) {
+		return nil, &Error{File: file, Line: second.Line, Column: second.Column, Message: "a second document: a config file has one"}
 	}
 	c := &Config{File: file, Dir: ".", Rules: map[string]Setting{}}
 	p := &parser{file: file, list: list}

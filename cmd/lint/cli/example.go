@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
 	"github.com/gatelint/gatelint/rules"
 )
@@ -24,6 +25,9 @@ func example(w *rules.Witness) string {
 	}
 	if r.Mesh != nil && r.Mesh.Namespace != "" {
 		fmt.Fprintf(&b, " from namespace %s", r.Mesh.Namespace)
+		if len(r.Mesh.Labels) > 0 {
+			fmt.Fprintf(&b, " and pods with %s", mesh.LabelText(r.Mesh.Labels))
+		}
 	}
 	return b.String() + " " + becomes(w.Answer)
 }

@@ -48,9 +48,21 @@ type (
 		Message  string       `json:"message"`
 	}
 	witnessJSON struct {
-		URL     string          `json:"url"`
-		Request routing.Request `json:"request"`
-		Answer  routing.Answer  `json:"answer"`
+		URL     string         `json:"url"`
+		Request wireJSON       `json:"request"`
+		Answer  routing.Answer `json:"answer"`
+	}
+	// wireJSON is a request with nothing left to a default, so that it can be asked again unchanged.
+	wireJSON struct {
+		Port     uint32            `json:"port"`
+		TLS      bool              `json:"tls"`
+		SNI      string            `json:"sni"`
+		Host     string            `json:"host"`
+		Path     string            `json:"path"`
+		Method   string            `json:"method"`
+		Headers  map[string]string `json:"headers"`
+		Workload *routing.Client   `json:"workload,omitempty"`
+		Mesh     *routing.Client   `json:"mesh,omitempty"`
 	}
 	unknownJSON struct {
 		Kind         string          `json:"kind"`
@@ -96,7 +108,12 @@ func findingAsJSON(f rules.Finding) findingJSON {
 		x.Related = append(x.Related, relatedJSON{identity(r.Object, r.API), positionJSON(r.Pos), r.Message})
 	}
 	if f.Witness != nil {
-		x.Witness = &witnessJSON{f.Witness.URL, f.Witness.Request, f.Witness.Answer}
+		r := f.Witness.Request
+		headers := r.Headers
+		if headers == nil {
+			headers = map[string]string{}
+		}
+		x.Witness = &witnessJSON{f.Witness.URL, wireJSON{r.Port, r.TLS, r.SNI, r.Host, r.Path, r.Method, headers, r.Workload, r.Mesh}, f.Witness.Answer}
 	}
 	return x
 }

@@ -231,6 +231,9 @@ func (r *request) setMesh(f *flags) error {
 	if len(m) == 0 {
 		return errors.New("the MeshConfig " + filepath.ToSlash(file) + " is empty")
 	}
+	if m["apiVersion"] != nil && m["kind"] != nil {
+		return errors.New(filepath.ToSlash(file) + " is a Kubernetes object, not a MeshConfig: give what its field mesh or meshConfig holds, or lint it with the rest")
+	}
 	r.mesh.MeshConfig = data
 	return nil
 }
