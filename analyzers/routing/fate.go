@@ -1,6 +1,8 @@
 package routing
 
 import (
+	"slices"
+
 	"github.com/gatelint/gatelint/analyzers/match"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	networking "istio.io/api/networking/v1alpha3"
@@ -151,8 +153,14 @@ func (f *fates) host(vh *VirtualHost, opaque bool) {
 	entries := append(vh.Entries[:len(vh.Entries):len(vh.Entries)], vh.behind...)
 	var index match.Index
 	boxes := make([]match.Box, len(entries))
+	schemed := vh.Table != nil && slices.ContainsFunc(entries, func(e Entry) bool {
+		return e.Match >= 0 && e.Rule.Matches[e.Match].Spec.Scheme.GetMatchType() != nil
+	})
 	for i, e := range entries {
-		boxes[i] = vh.reach(e)
+		boxes[i] = e.Box
+		if schemed {
+			boxes[i] = e.Box.And(schemes[e.Server.IsTLS()]) // what comes to a listener has the listener's scheme
+		}
 		if !e.Opaque {
 			index.Add(i, e.Box)
 		}
@@ -168,14 +176,6 @@ func (f *fates) host(vh *VirtualHost, opaque bool) {
 		}
 		f.judge(fate, vh, entries, boxes, i, index.Over(boxes[i]))
 	}
-}
-
-// reach is the part of a route's requests that come to the listener: their scheme is the listener's.
-func (vh *VirtualHost) reach(e Entry) match.Box {
-	if vh.Table == nil || e.Server == nil || e.Match < 0 || e.Rule.Matches[e.Match].Spec.Scheme.GetMatchType() == nil {
-		return e.Box
-	}
-	return e.Box.And(schemes[e.Server.IsTLS()])
 }
 
 var schemes = map[bool]match.Box{false: schemeBox("http"), true: schemeBox("https")}
