@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
@@ -19,6 +20,7 @@ import (
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
 	"github.com/gatelint/gatelint/rules"
+	"github.com/gatelint/gatelint/rules/settings"
 )
 
 // fixtureCase is one group of files of a fixture, those under one folder: one input, linted by itself.
@@ -96,11 +98,19 @@ func lintCase(c *fixtureCase, list []*rules.Rule) ([]rules.Finding, error) {
 		world.Variants = in.Variants
 		out = append(out, rules.Run(routing.Build(mesh.New(in.Objects, world)), list).Findings...)
 	}
+	ignores := settings.Annotations(set.Objects)
+	for _, f := range set.Files {
+		ignores = append(ignores, settings.Comments(f.Name, f.Data)...)
+	}
+	applied := settings.Apply(out, ignores, settings.Policy{Rules: rules.All(), Ran: list, Now: fixtureTime})
+	out = append(applied.Kept, applied.Unused...)
 	rules.Sort(out)
 	return slices.CompactFunc(out, func(a, b rules.Finding) bool {
 		return a.Rule == b.Rule && a.Pos == b.Pos && a.Message == b.Message
 	}), nil
 }
+
+var fixtureTime = time.Date(2026, 6, 30, 0, 0, 0, 0, time.UTC)
 
 // line is a finding as the reporter's first line without its place.
 func line(f rules.Finding) string {
@@ -233,17 +243,18 @@ func fixtureFiles(t *testing.T, pattern string) []string {
 
 func baseName(file string) string { return strings.TrimSuffix(filepath.Base(file), ".txtar") }
 
-// TestRules runs one rule on its fixture; unused-ignore is the command's.
+// TestRules runs one rule on its fixture; ignores are judged with all rules at work.
 func TestRules(t *testing.T) {
-	have := map[string]bool{"unused-ignore": true}
+	have := map[string]bool{}
 	for _, file := range fixtureFiles(t, "*.txtar") {
 		rule := rules.Find(baseName(file))
 		require.NotNil(t, rule, "%s is named for no rule", file)
 		have[rule.Name] = true
+		list := []*rules.Rule{rule}
 		if rule.Name == "unused-ignore" {
-			continue
+			list = rules.All()
 		}
-		t.Run(rule.Name, func(t *testing.T) { runFixture(t, file, []*rules.Rule{rule}) })
+		t.Run(rule.Name, func(t *testing.T) { runFixture(t, file, list) })
 	}
 	for _, r := range rules.All() {
 		require.True(t, have[r.Name], "fixtures/%s.txtar is missing", r.Name)
