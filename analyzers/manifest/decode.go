@@ -147,6 +147,14 @@ func (d *decoding) wrongMeta(n *node, path []any) {
 	d.invalid(n, path, "%s is %s where a string is expected: %s%s", FieldPath(path[1:]...), n.kind, refused, advice)
 }
 
+// own is the value of a key, the map itself where it has none: an item of a typed list has its kind from the list.
+func (n *node) own(key string) *node {
+	if v := n.get(key); v != nil {
+		return v
+	}
+	return n
+}
+
 // checkKind holds an object of Istio's API groups against the schema of its kind and version.
 func (d *decoding) checkKind(root *node, group, version string) {
 	if !strings.HasSuffix(group, "istio.io") {
@@ -161,7 +169,7 @@ func (d *decoding) checkKind(root *node, group, version string) {
 	index, ok := versions[version]
 	if !ok {
 		known := sortedKeys(versions)
-		d.invalid(root.get("apiVersion"), []any{"apiVersion"}, "apiVersion %q has no kind %s: %s, its versions are %s",
+		d.invalid(root.own("apiVersion"), []any{"apiVersion"}, "apiVersion %q has no kind %s: %s, its versions are %s",
 			d.obj.APIVersion, d.obj.Kind, refused, strings.Join(known, ", "))
 		index = versions[known[0]]
 	}
@@ -205,7 +213,7 @@ func (d *decoding) unknownKind(root *node, kinds []string) {
 		return
 	}
 	if near := Nearest(d.obj.Kind, kinds); near != "" {
-		d.invalid(root.get("kind"), []any{"kind"}, "kind %q is none that Istio has: %s; did you mean %q?", d.obj.Kind, refused, near)
+		d.invalid(root.own("kind"), []any{"kind"}, "kind %q is none that Istio has: %s; did you mean %q?", d.obj.Kind, refused, near)
 	}
 }
 
