@@ -233,7 +233,7 @@ func checkSanity(t *testing.T, findings []rules.Finding) {
 	}
 }
 
-func fixtureFiles(t *testing.T, pattern string) []string {
+func fixtureFiles(t testing.TB, pattern string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join("..", "fixtures", pattern))
 	require.NoError(t, err)
