@@ -109,6 +109,9 @@ func (t *Tables) judgeFates() []*Fate {
 	return f.list
 }
 
+// hostBudget bounds the comparisons of one virtual host, some seconds at worst; beyond it matches go undecided.
+const hostBudget = 2_000_000
+
 type fates struct {
 	t    *Tables
 	by   map[Place]*Fate
@@ -153,6 +156,7 @@ func (f *fates) host(vh *VirtualHost, opaque bool) {
 	entries := append(vh.Entries[:len(vh.Entries):len(vh.Entries)], vh.behind...)
 	var index match.Index
 	boxes := make([]match.Box, len(entries))
+	left := hostBudget
 	schemed := vh.Table != nil && slices.ContainsFunc(entries, func(e Entry) bool {
 		return e.Match >= 0 && e.Rule.Matches[e.Match].Spec.Scheme.GetMatchType() != nil
 	})
@@ -174,7 +178,7 @@ func (f *fates) host(vh *VirtualHost, opaque bool) {
 		if fate.Alive {
 			continue
 		}
-		f.judge(fate, vh, entries, boxes, i, index.Over(boxes[i]))
+		f.judge(fate, vh, entries, boxes, i, index.Over(boxes[i]), &left)
 	}
 }
 
@@ -184,7 +188,7 @@ func schemeBox(s string) match.Box {
 	return match.FromHTTP(&networking.HTTPMatchRequest{Scheme: &networking.StringMatch{MatchType: &networking.StringMatch_Exact{Exact: s}}})
 }
 
-func (f *fates) judge(fate *Fate, vh *VirtualHost, entries []Entry, boxes []match.Box, i int, candidates []int) {
+func (f *fates) judge(fate *Fate, vh *VirtualHost, entries []Entry, boxes []match.Box, i int, candidates []int, left *int) {
 	var earlier []match.Box
 	var who []int
 	for _, j := range candidates {
@@ -197,8 +201,14 @@ func (f *fates) judge(fate *Fate, vh *VirtualHost, entries []Entry, boxes []matc
 		fate.Alive = !boxes[i].Empty()
 		return
 	}
-	budget := match.DefaultBudget
+	if *left < len(earlier) {
+		fate.Undecided = true
+		return
+	}
+	budget := min(match.DefaultBudget, *left)
+	*left -= budget
 	verdict, _, covering := match.Subtract(boxes[i], earlier, &budget)
+	*left += max(0, budget)
 	switch {
 	case verdict == match.Alive:
 		fate.Alive = true
