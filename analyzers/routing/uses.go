@@ -67,6 +67,14 @@ func (t *Tables) contexts(v *mesh.VirtualService) []context {
 			}
 		}
 	}
+	if len(out) == 0 && !v.OnMesh && len(v.Gateways) > 0 {
+		// No server accepts it. That is a fault of its own, and no reason to be silent about where it wants to send requests.
+		unknown.gateway = v.Gateways[0].Name.Namespace + "/" + v.Gateways[0].Name.Name
+		if f := v.Gateways[0].Found; len(f) == 1 {
+			unknown.gateway = gatewayKey(f[0])
+		}
+		out = append(out, unknown)
+	}
 	if v.OnMesh {
 		sidecar := context{client: client{gateway: mesh.Mesh, anySource: true, anyPort: true}, mesh: true}
 		namespaces := sortedKeys(v.ExportTo.To)
