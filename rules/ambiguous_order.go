@@ -13,11 +13,17 @@ var ambiguousOrder = &Rule{
 VirtualServices for one host on one gateway are merged: the routes of the older one come before those of the younger one. Files
 do not tell which is older, and creating one of them again changes it. Here a request fits a match of each, and they do
 different things with it; the finding shows such a request. Matches that no request has in common, or that do the same, are
-silent, and so is a plain catch-all, which istiod always moves to the end.
+silent, and so is a plain catch-all, which istiod always moves to the end. Where both have a creation time the finding is an info
+that names the older one, unless the older one is the narrower.
 
 Fix: make the matches disjoint, or put them into one VirtualService (or one root with delegates).`,
 	Run: func(p *Pass) {
 		seen := map[[2]routing.Place]bool{}
+		for _, f := range p.Tables.Fates() {
+			if f.Dead() {
+				seen[[2]routing.Place{f.Place}] = true // shadowed-match says so
+			}
+		}
 		for _, table := range p.Tables.Gateways {
 			if len(table.Opaque) > 0 {
 				continue
@@ -26,7 +32,7 @@ Fix: make the matches disjoint, or put them into one VirtualService (or one root
 				for _, d := range rc.Domains() {
 					for _, m := range p.Tables.Meetings(rc.Hosts[d]) {
 						key := [2]routing.Place{m.A.Place(), m.B.Place()}
-						if !seen[key] {
+						if !seen[key] && !seen[[2]routing.Place{key[0]}] && !seen[[2]routing.Place{key[1]}] {
 							seen[key] = true
 							p.meeting(rc.Hosts[d], m)
 						}
@@ -45,6 +51,14 @@ func (p *Pass) meeting(vh *routing.VirtualHost, m routing.Meeting) {
 		Message: fmt.Sprintf("requests for %s that fit this match and %s of %s go to %s or to %s, whichever VirtualService is older",
 			vh.Domain, pathText(otherPath), other.ID(), m.A.Rule.Goes(), m.B.Rule.Goes()),
 		Ends: []End{{other.Object, otherPath, "fits the same requests, to " + m.B.Rule.Goes()}},
+	}
+	if m.Decided {
+		if vh.Precedes(m.A, m.B) {
+			return // the narrower one first, which is what one would write into a single VirtualService
+		}
+		f.Severity = Info
+		f.Message = fmt.Sprintf("requests for %s that fit this match and %s of %s go to %s and not to %s, because VirtualService %s is older",
+			vh.Domain, pathText(otherPath), other.ID(), m.B.Rule.Goes(), m.A.Rule.Goes(), m.B.Rule.VS.ID())
 	}
 	f.Witness = &Witness{URL: m.Request.URL(), Request: m.Request, Answer: m.Answer}
 	p.Report(f)

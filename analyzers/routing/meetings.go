@@ -2,12 +2,14 @@ package routing
 
 import (
 	"github.com/gatelint/gatelint/analyzers/match"
+	"github.com/gatelint/gatelint/analyzers/mesh"
 )
 
-// Meeting is a request that fits routes of two VirtualServices whose order is not known and whose outcomes differ. A is the
+// Meeting is a request that fits routes of two VirtualServices that only their age orders, and whose outcomes differ. A is the
 // narrower of the two, by path.
 type Meeting struct {
 	A, B    Entry
+	Decided bool // the creation times say which is older: the answer is the older one's
 	Request Request
 	Answer  Answer
 }
@@ -39,10 +41,11 @@ func (t *Tables) Meetings(vh *VirtualHost) []Meeting {
 			if budget--; budget < 0 {
 				return out
 			}
-			if b.Rule.VS == e.Rule.VS || reported[[2]int{j, i}] || vh.OrderKnown(e, b) {
+			if b.Rule.VS == e.Rule.VS || reported[[2]int{j, i}] || vh.OrderKnown(e, b) && !byAge(e, b) {
 				continue
 			}
 			if m, ok := t.meeting(vh, e, b); ok {
+				m.Decided = byAge(e, b)
 				reported[[2]int{i, j}] = true
 				out = append(out, m)
 				break
@@ -50,6 +53,11 @@ func (t *Tables) Meetings(vh *VirtualHost) []Meeting {
 		}
 	}
 	return out
+}
+
+// byAge tells whether only the creation times of the VirtualServices order two entries.
+func byAge(a, b Entry) bool {
+	return a.Server == b.Server && a.tier == b.tier && !a.CatchAll && !b.CatchAll && mesh.OrderKnown(a.Rule.VS.Object, b.Rule.VS.Object)
 }
 
 func manyOwners(entries []Entry) bool {
