@@ -1,7 +1,6 @@
 package mesh
 
 import (
-	"sort"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -140,9 +139,6 @@ func (w *World) JudgeDelegate(n Name) Resolution {
 // Secrets gives the Secrets that a name in a namespace can mean; an unstated namespace finds by name alone.
 func (w *World) Secrets(n Name) []*Secret { return w.secrets.find(n) }
 
-// ConfigMaps is Secrets for ConfigMaps.
-func (w *World) ConfigMaps(n Name) []*manifest.Object { return w.configMaps.find(n) }
-
 // JudgeSecret says what is known of a Secret that is not there.
 func (w *World) JudgeSecret(n Name) Resolution {
 	c := candidates{kind: "Secret", where: n, names: func() map[string]*manifest.Object {
@@ -251,10 +247,3 @@ func (w *World) Namespaces() []string { return sortedKeys(w.namespaces) }
 
 // Count is the number of objects of a kind in a stated namespace.
 func (w *World) Count(kind, namespace string) int { return w.kinds[kind][namespace] }
-
-// ServiceHosts are the hosts of all services, sorted.
-func (w *World) ServiceHosts() []string {
-	out := sortedKeys(w.hosts)
-	sort.Strings(out)
-	return out
-}

@@ -20,6 +20,7 @@ var groups = map[string]string{
 	"Gateway": "networking.istio.io/v1", "VirtualService": "networking.istio.io/v1", "DestinationRule": "networking.istio.io/v1",
 	"ServiceEntry": "networking.istio.io/v1", "Deployment": "apps/v1", "Certificate": "cert-manager.io/v1", "ExternalSecret": "external-secrets.io/v1",
 	"MeshGateway": "servicemesh.cisco.com/v1alpha1", "HelmRelease": "helm.toolkit.fluxcd.io/v2", "Application": "argoproj.io/v1alpha1",
+	"HTTPRoute": "gateway.networking.k8s.io/v1", "K8sGateway": "gateway.networking.k8s.io/v1", "IstioMeshGateway": "servicemesh.cisco.com/v1alpha1",
 	"IstioOperator": "install.istio.io/v1alpha1", "Ingress": "networking.k8s.io/v1", "SealedSecret": "bitnami.com/v1alpha1",
 }
 
@@ -34,6 +35,7 @@ func objects(t *testing.T, file string, docs ...string) []*manifest.Object {
 			ns, name = "", ref
 		}
 		api := groups[kind]
+		kind = strings.TrimPrefix(kind, "K8s")
 		if api == "" {
 			api = "v1"
 		}
@@ -137,6 +139,7 @@ func TestGatewayWorkloads(t *testing.T) {
 		"istio-proxy":   {[]string{"Deployment infra/gw\nspec: {template: {metadata: {labels: {istio: edge}}, spec: {containers: [{name: istio-proxy}]}}}"}, "istio=edge"},
 		"application":   {[]string{"Deployment infra/web" + pod("{app: web}", "")}, ""},
 		"Banzai":        {[]string{"MeshGateway infra/echo\nspec: {type: ingress, labels: {team: echo}, ports: [{port: 8000, targetPort: 8000}]}"}, "gateway-name=echo,gateway-type=ingress,team=echo"},
+		"Cisco":         {[]string{"IstioMeshGateway infra/out\nspec: {type: egress, deployment: {metadata: {labels: {team: net}}}, service: {ports: [{port: 80, targetPort: 8080}]}}"}, "gateway-name=out,gateway-type=egress,team=net"},
 		"Flux":          {[]string{"HelmRelease infra/istio-ingress\nspec: {chart: {spec: {chart: gateway}}}"}, "app=istio-ingress,istio=ingress"},
 		"Flux, other":   {[]string{"HelmRelease infra/web\nspec: {chart: {spec: {chart: web}}}"}, ""},
 		"Argo CD":       {[]string{"Application argocd/edge\nspec: {destination: {namespace: infra}, source: {chart: gateway, helm: {values: \"labels: {team: edge}\"}}}"}, "app=edge,istio=edge,team=edge"},
@@ -158,6 +161,41 @@ func TestGatewayWorkloads(t *testing.T) {
 			require.Equal(t, c.want, strings.Join(got, ";"))
 		})
 	}
+}
+
+func TestSettings(t *testing.T) {
+	const text = "rootNamespace: config\ndefaultVirtualServiceExportTo: ['.']\noutboundTrafficPolicy: {mode: REGISTRY_ONLY}\n"
+	indented := strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    ")
+	vs := "VirtualService shop/a\nspec: {hosts: [a.example.com], http: [{route: [{destination: {host: a}}]}]}"
+	for name, w := range map[string]*mesh.World{
+		"flag":          world(t, mesh.Options{MeshConfig: []byte(text)}, vs),
+		"ConfigMap":     world(t, mesh.Options{}, vs, "ConfigMap istio-system/istio\ndata:\n  mesh: |\n    "+indented),
+		"IstioOperator": world(t, mesh.Options{}, vs, "IstioOperator istio-system/x\nspec:\n  meshConfig:\n    "+indented),
+	} {
+		require.Equal(t, "config", w.Root, name)
+		require.True(t, w.Settings.RegistryOnly, name)
+		require.Equal(t, mesh.No, w.VirtualServices[0].ExportTo.Covers("other"), name)
+		require.Equal(t, mesh.Yes, w.VirtualServices[0].ExportTo.Covers("shop"), name)
+	}
+	require.Equal(t, mesh.Yes, world(t, mesh.Options{}, vs).VirtualServices[0].ExportTo.Covers("other"))
+}
+
+func TestIngressIsAGateway(t *testing.T) {
+	w := world(t, mesh.Options{}, "Ingress shop/web\nspec: {ingressClassName: istio, tls: [{hosts: [a.example.com], secretName: web-tls}]}", "Ingress shop/other\nspec: {ingressClassName: nginx}")
+	require.Len(t, w.Gateways, 1)
+	servers := w.Gateways[0].Spec.Servers
+	require.Len(t, servers, 2)
+	require.Equal(t, uint32(443), servers[0].Port.Number)
+	require.Equal(t, "web-tls", servers[0].Tls.CredentialName)
+	require.Equal(t, uint32(80), servers[1].Port.Number)
+}
+
+func TestRoutesOfTheGatewayAPI(t *testing.T) {
+	w := world(t, mesh.Options{},
+		"Deployment infra/edge\nspec: {template: {metadata: {labels: {istio: edge}}, spec: {containers: [{name: istio-proxy}]}}}",
+		"Service infra/edge\nspec: {selector: {istio: edge}, ports: [{port: 80}]}",
+		"HTTPRoute shop/r\nspec: {parentRefs: [{name: gw, namespace: infra}]}", "K8sGateway infra/gw\nspec: {addresses: [{value: edge.infra.svc.cluster.local}]}")
+	require.Equal(t, []string{"HTTPRoute shop/r"}, w.Touching(w.Workloads[0]))
 }
 
 func TestSplit(t *testing.T) {

@@ -26,10 +26,10 @@ func (w *World) readSettings(objs []*manifest.Object, opt Options) {
 		w.Settings.Known = true
 	}
 	for _, o := range objs {
-		if m != nil || o.Tree == nil {
+		if m != nil {
 			break
 		}
-		if found := meshConfigIn(o); found != nil {
+		if found := meshConfigIn(o); o.Tree != nil && found != nil {
 			m = found
 			w.Settings.Known = true
 		}

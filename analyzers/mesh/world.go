@@ -57,7 +57,6 @@ type World struct {
 	virtuals   nameIndex[*VirtualService]
 	k8sGateway nameIndex[*manifest.Object]
 	secrets    nameIndex[*Secret]
-	configMaps nameIndex[*manifest.Object]
 	hosts      map[string][]*Service
 	wildcards  map[string][]*Service // ServiceEntry hosts "*.x", by the part after "*"
 	kube       map[string][]*Service // Kubernetes Services by name
@@ -106,8 +105,8 @@ func New(objs []*manifest.Object, opt Options) *World {
 	w := &World{
 		Domain: opt.ClusterDomain, Root: opt.RootNamespace, Scoped: opt.ScopeToGateways, complete: opt.Complete, variants: opt.Variants,
 		gateways: nameIndex[*Gateway]{}, virtuals: nameIndex[*VirtualService]{}, k8sGateway: nameIndex[*manifest.Object]{},
-		secrets: nameIndex[*Secret]{}, configMaps: nameIndex[*manifest.Object]{},
-		hosts: map[string][]*Service{}, wildcards: map[string][]*Service{}, kube: map[string][]*Service{},
+		secrets: nameIndex[*Secret]{},
+		hosts:   map[string][]*Service{}, wildcards: map[string][]*Service{}, kube: map[string][]*Service{},
 		rules: map[string][]*DestinationRule{}, namespaces: map[string]bool{}, kinds: map[string]map[string]int{},
 		sidecars: map[string][]*manifest.Object{}, selecting: map[string]*Selectors[*Service]{},
 		rendered: map[string]bool{},
@@ -184,8 +183,6 @@ func (w *World) add(o *manifest.Object) {
 		w.addService(o)
 	case "/Namespace":
 		w.namespaces[o.Name] = true
-	case "/ConfigMap":
-		w.configMaps.add(Name{o.Namespace, o.Name}, o)
 	case "gateway.networking.k8s.io/Gateway":
 		w.k8sGateway.add(Name{o.Namespace, o.Name}, o)
 	case "networking.k8s.io/Ingress":

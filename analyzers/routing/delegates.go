@@ -110,7 +110,7 @@ func mergeMatch(root, leaf *Match) *Match {
 	r, l := root.Spec, leaf.Spec
 	m := &networking.HTTPMatchRequest{
 		Name: joinNames(r.Name, l.Name), IgnoreUriCase: l.IgnoreUriCase,
-		Uri: first(l.Uri, r.Uri), Scheme: first(l.Scheme, r.Scheme), Method: first(l.Method, r.Method), Authority: first(l.Authority, r.Authority),
+		Uri: or(l.Uri, r.Uri), Scheme: or(l.Scheme, r.Scheme), Method: or(l.Method, r.Method), Authority: or(l.Authority, r.Authority),
 		Headers: union(r.Headers, l.Headers), WithoutHeaders: union(r.WithoutHeaders, l.WithoutHeaders), QueryParams: union(r.QueryParams, l.QueryParams),
 		Port: l.Port, SourceLabels: union(r.SourceLabels, l.SourceLabels), SourceNamespace: l.SourceNamespace, Gateways: l.Gateways, StatPrefix: l.StatPrefix,
 	}
@@ -128,7 +128,7 @@ func mergeMatch(root, leaf *Match) *Match {
 	return out
 }
 
-func first(a, b *networking.StringMatch) *networking.StringMatch {
+func or[T any](a, b *T) *T {
 	if a != nil {
 		return a
 	}
@@ -159,38 +159,13 @@ func joinNames(root, leaf string) string {
 func mergeActions(root, d *networking.HTTPRoute) *networking.HTTPRoute {
 	m := &networking.HTTPRoute{
 		Name: joinNames(root.Name, d.Name), Route: d.Route, Redirect: d.Redirect,
-		Rewrite: d.Rewrite, DirectResponse: d.DirectResponse, Timeout: d.Timeout, Retries: d.Retries, Fault: d.Fault,
-		Mirror: d.Mirror, MirrorPercentage: d.MirrorPercentage, Mirrors: d.Mirrors, CorsPolicy: d.CorsPolicy, Headers: d.Headers,
-	}
-	if m.Rewrite == nil {
-		m.Rewrite = root.Rewrite
-	}
-	if m.DirectResponse == nil {
-		m.DirectResponse = root.DirectResponse
-	}
-	if m.Timeout == nil {
-		m.Timeout = root.Timeout
-	}
-	if m.Retries == nil {
-		m.Retries = root.Retries
-	}
-	if m.Fault == nil {
-		m.Fault = root.Fault
-	}
-	if m.Mirror == nil {
-		m.Mirror = root.Mirror
-	}
-	if m.MirrorPercentage == nil {
-		m.MirrorPercentage = root.MirrorPercentage
+		Rewrite: or(d.Rewrite, root.Rewrite), DirectResponse: or(d.DirectResponse, root.DirectResponse), Timeout: or(d.Timeout, root.Timeout),
+		Retries: or(d.Retries, root.Retries), Fault: or(d.Fault, root.Fault), Mirror: or(d.Mirror, root.Mirror),
+		MirrorPercentage: or(d.MirrorPercentage, root.MirrorPercentage), Mirrors: d.Mirrors,
+		CorsPolicy: or(d.CorsPolicy, root.CorsPolicy), Headers: or(d.Headers, root.Headers),
 	}
 	if m.Mirrors == nil {
 		m.Mirrors = root.Mirrors
-	}
-	if m.CorsPolicy == nil {
-		m.CorsPolicy = root.CorsPolicy
-	}
-	if m.Headers == nil {
-		m.Headers = root.Headers
 	}
 	return m
 }

@@ -29,7 +29,6 @@ type Target struct {
 	// Services are the visible services of the host; Hidden those not exported to the client.
 	Services []*mesh.Service
 	Hidden   []*mesh.Service
-	// PortKnown is false when the port is a guess: no port is given, and the service is unknown.
 	Inferred bool // no port is given and the service has several: the gateway's own port number is taken
 	Rule     *EffectiveRule
 	Exists   mesh.Truth // the cluster exists

@@ -140,11 +140,19 @@ func (c *Chain) rank(sni string) int {
 }
 
 func (table *Table) askHTTP(rc *RouteConfig, r Request, a Answer) Answer {
-	if strings.Contains(r.Path, "#") {
+	return rc.ask(r, a, func(a *Answer, _ *VirtualHost, e *Entry) {
+		a.Gateway = e.Server.Gateway.ID().String()
+		a.take(e.Route, table.tables.targets(e.Rule, table.proxy(), e.Port, false))
+	})
+}
+
+// ask answers up to the route that takes the request, which take fills in.
+func (rc *RouteConfig) ask(r Request, a Answer, take func(*Answer, *VirtualHost, *Entry)) Answer {
+	switch {
+	case strings.Contains(r.Path, "#"):
 		a.Outcome = OutcomeBadRequest
 		return a
-	}
-	if rc.Rejected {
+	case rc.Rejected:
 		a.Outcome = OutcomeRejected
 		return a
 	}
@@ -165,8 +173,7 @@ func (table *Table) askHTTP(rc *RouteConfig, r Request, a Answer) Answer {
 	case e == nil:
 		a.Outcome = OutcomeNoRoute
 	default:
-		a.Gateway = e.Server.Gateway.ID().String()
-		a.take(e.Route, table.tables.targets(e.Rule, table.proxy(), e.Port, false))
+		take(&a, vh, e)
 	}
 	return a
 }

@@ -37,36 +37,15 @@ func (t *Tables) OnMesh(namespace string) []*mesh.VirtualService {
 }
 
 func (s *sidecar) ask(r Request) Answer {
-	a := Answer{ID: r.ID}
-	if strings.Contains(r.Path, "#") {
-		a.Outcome = OutcomeBadRequest
-		return a
-	}
-	rc := s.config(r.Port)
-	if rc.Rejected {
-		a.Outcome = OutcomeRejected
-		return a
-	}
-	vh := rc.Lookup(r.Host)
-	if vh == nil {
-		a.Outcome = OutcomeNoHost
-		return a
-	}
-	a.VirtualHost = vh.Domain
-	e, known := vh.Take(MatchRequest(r), nil)
-	switch {
-	case !known:
-		a.Outcome = OutcomeUnknown
-	case e == nil:
-		a.Outcome = OutcomeNoRoute
-	case e.Rule == nil:
+	return s.config(r.Port).ask(r, Answer{ID: r.ID}, func(a *Answer, vh *VirtualHost, e *Entry) {
+		if e.Rule != nil {
+			a.take(e.Route, s.t.targets(e.Rule, proxy{s.client.Namespace, s.client.Labels, true}, r.Port, true))
+			return
+		}
 		yes := true
 		a.Outcome = OutcomeRouted
 		a.Destinations = []AnswerTarget{{Host: vh.service.Host, Port: r.Port, Weight: 100, Cluster: "outbound|" + itoa(r.Port) + "||" + vh.service.Host, Exists: &yes}}
-	default:
-		a.take(e.Route, s.t.targets(e.Rule, proxy{s.client.Namespace, s.client.Labels, true}, r.Port, true))
-	}
-	return a
+	})
 }
 
 // config gives the virtual hosts of one port (networking/core/httproute.go, BuildSidecarOutboundVirtualHosts): for each host
