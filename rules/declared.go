@@ -38,7 +38,8 @@ var invalidValue = &Rule{
 	Doc: `A value that the CRD's schema refuses
 
 The API server rejects the object: a wrong type, a value outside an enumeration, a missing required field, two fields of which
-only one may be set. Also "*/*" beside other hosts of one server: istiod then replaces the whole list by "*".
+only one may be set. Of Services, Secrets, workloads, and the kinds that make Secrets and gateways, the types of the fields that
+the model reads are checked. Also "*/*" beside other hosts of one server: istiod then replaces the whole list by "*".
 
 Fix: give the value the type and form that the finding names.`,
 }

@@ -15,8 +15,9 @@ const refused = "the API server refuses the object"
 // A checker holds a value tree against a structural schema.
 type checker struct {
 	*decoding
-	nodes []*schema
-	path  []any
+	nodes   []*schema
+	path    []any
+	refused string // who refuses the object: a clause
 }
 
 func (c *checker) fault(at *node, format string, args ...any) {
@@ -29,6 +30,9 @@ func (c *checker) pop()       { c.path = c.path[:len(c.path)-1] }
 // here is the last name on the path, for a message: "servers[0]".
 func (c *checker) here() string {
 	from := len(c.path) - 1
+	if name, ok := c.path[from].(string); ok {
+		return name
+	}
 	for from > 0 {
 		if _, name := c.path[from].(string); name {
 			break
@@ -59,6 +63,8 @@ func (c *checker) value(n *node, s *schema) {
 		c.text(n, s)
 	case "integer", "number", "boolean":
 		c.number(n, s)
+	case "yaml":
+		c.yaml(n)
 	}
 }
 
@@ -66,20 +72,22 @@ func (c *checker) value(n *node, s *schema) {
 func (c *checker) wrongType(n *node, want string) {
 	name := c.here()
 	switch {
+	case c.obj.Kind == "Secret":
+		c.fault(n, "%s is %s where %s is expected: %s", name, n.kind, want, c.refused) // never the value
 	case n.kind == kindString && Placeholder(n.text):
 		c.opaque(n, c.path)
 	case want == "a string" && n.scalar() && n.style == stylePlain && n.kind == kindBool && !strings.EqualFold(n.text, "true") && !strings.EqualFold(n.text, "false"):
-		c.fault(n, "%s is %q, which YAML 1.1 reads as the boolean %t, where a string is expected: %s, quote it", name, n.text, n.bool(), refused)
+		c.fault(n, "%s is %q, which YAML 1.1 reads as the boolean %t, where a string is expected: %s, quote it", name, n.text, n.bool(), c.refused)
 	case want == "a string" && n.scalar() && n.kind != kindNull:
-		c.fault(n, "%s %s is %s where a string is expected: %s, quote it", name, n.text, n.kind, refused)
+		c.fault(n, "%s %s is %s where a string is expected: %s, quote it", name, n.text, n.kind, c.refused)
 	case n.kind == kindString && reads(n.text, want):
-		c.fault(n, "%s %q is a string where %s is expected: %s, remove the quotes", name, n.text, want, refused)
+		c.fault(n, "%s %q is a string where %s is expected: %s, remove the quotes", name, n.text, want, c.refused)
 	case n.kind == kindString:
-		c.fault(n, "%s %q is a string where %s is expected: %s", name, clip(n.text), want, refused)
+		c.fault(n, "%s %q is a string where %s is expected: %s", name, clip(n.text), want, c.refused)
 	case want == "a list" && n.kind != kindNull:
-		c.fault(n, "%s is %s where a list is expected: %s, put \"- \" before the entry", name, n.kind, refused)
+		c.fault(n, "%s is %s where a list is expected: %s, put \"- \" before the entry", name, n.kind, c.refused)
 	default:
-		c.fault(n, "%s is %s where %s is expected: %s", name, n.kind, want, refused)
+		c.fault(n, "%s is %s where %s is expected: %s", name, n.kind, want, c.refused)
 	}
 }
 
@@ -138,7 +146,7 @@ func (c *checker) unknown(f *field, names []string) {
 func (c *checker) required(n *node, s *schema) {
 	for _, key := range s.Required {
 		if n.get(key) == nil {
-			c.fault(n, "%s lacks the field %q: %s", c.here(), key, refused)
+			c.fault(n, "%s lacks the field %q: %s", c.here(), key, c.refused)
 		}
 	}
 }
@@ -158,7 +166,7 @@ func (c *checker) exclusive(n *node, s *schema) {
 		c.push(set[1])
 		c.addFault(Fault{
 			Rule: "invalid-value", Pos: c.keyPos(second, c.path),
-			Message: fmt.Sprintf("%q and %q exclude each other in %s: %s, keep one", set[0], set[1], where, refused),
+			Message: fmt.Sprintf("%q and %q exclude each other in %s: %s, keep one", set[0], set[1], where, c.refused),
 		})
 		c.pop()
 	}
@@ -166,10 +174,10 @@ func (c *checker) exclusive(n *node, s *schema) {
 
 func (c *checker) list(n *node, s *schema) {
 	if s.MaxItems > 0 && len(n.items) > s.MaxItems {
-		c.fault(n, "%s has %d entries where at most %d may stand: %s", c.here(), len(n.items), s.MaxItems, refused)
+		c.fault(n, "%s has %d entries where at most %d may stand: %s", c.here(), len(n.items), s.MaxItems, c.refused)
 	}
 	if len(n.items) < s.MinItems {
-		c.fault(n, "%s has %d entries where at least %d must stand: %s", c.here(), len(n.items), s.MinItems, refused)
+		c.fault(n, "%s has %d entries where at least %d must stand: %s", c.here(), len(n.items), s.MinItems, c.refused)
 	}
 	if s.Items == nil {
 		return
@@ -205,34 +213,50 @@ func (c *checker) text(n *node, s *schema) {
 		c.duration(n)
 	case length < s.MinLen:
 		if length == 0 {
-			c.fault(n, "%s is empty: %s", c.here(), refused)
+			c.fault(n, "%s is empty: %s", c.here(), c.refused)
 		} else {
-			c.fault(n, "%s %q is shorter than %d characters: %s", c.here(), n.text, s.MinLen, refused)
+			c.fault(n, "%s %q is shorter than %d characters: %s", c.here(), n.text, s.MinLen, c.refused)
 		}
 	case s.MaxLen > 0 && length > s.MaxLen:
-		c.fault(n, "%s has %d characters where at most %d may stand: %s", c.here(), length, s.MaxLen, refused)
+		c.fault(n, "%s has %d characters where at most %d may stand: %s", c.here(), length, s.MaxLen, c.refused)
 	case s.Pattern != "" && !s.pattern().MatchString(n.text):
-		c.fault(n, "%s %q does not match the pattern %q: %s", c.here(), clip(n.text), s.Pattern, refused)
+		c.fault(n, "%s %q does not match the pattern %q: %s", c.here(), clip(n.text), s.Pattern, c.refused)
+	}
+}
+
+// yaml checks a string that holds a YAML map of its own.
+func (c *checker) yaml(n *node) {
+	if n.kind != kindString {
+		c.wrongType(n, "a string")
+		return
+	}
+	in, err := readYAML([]byte(n.text), nil, new(arena))
+	switch {
+	case Placeholder(n.text) || n.text == "":
+	case err != nil:
+		c.fault(n, "%s is no YAML: %s", c.here(), err.message)
+	case in.root.kind != kindMap:
+		c.fault(n, "%s holds %s where a map is expected: it cannot be used", c.here(), in.root.kind)
 	}
 }
 
 func (c *checker) enum(n *node, s *schema) {
 	if near := Nearest(n.text, s.Enum); near != "" {
-		c.fault(n, "%s is %q, which it cannot be: %s; did you mean %q?", c.here(), n.text, refused, near)
+		c.fault(n, "%s is %q, which it cannot be: %s; did you mean %q?", c.here(), n.text, c.refused, near)
 		return
 	}
-	c.fault(n, "%s is %q, which is none of %s: %s", c.here(), clip(n.text), strings.Join(s.Enum, ", "), refused)
+	c.fault(n, "%s is %q, which is none of %s: %s", c.here(), clip(n.text), strings.Join(s.Enum, ", "), c.refused)
 }
 
 func (c *checker) duration(n *node) {
 	d, err := time.ParseDuration(n.text)
 	switch {
 	case err != nil && digitsAt(n.text, 0) == len(n.text) && n.text != "":
-		c.fault(n, "%s %q is a duration without a unit: %s; did you mean %q?", c.here(), n.text, refused, n.text+"s")
+		c.fault(n, "%s %q is a duration without a unit: %s; did you mean %q?", c.here(), n.text, c.refused, n.text+"s")
 	case err != nil:
-		c.fault(n, "%s %q is no duration: %s, write it like \"1.5s\" or \"2m\"", c.here(), clip(n.text), refused)
+		c.fault(n, "%s %q is no duration: %s, write it like \"1.5s\" or \"2m\"", c.here(), clip(n.text), c.refused)
 	case d < time.Millisecond:
-		c.fault(n, "%s %q is shorter than 1ms: %s", c.here(), n.text, refused)
+		c.fault(n, "%s %q is shorter than 1ms: %s", c.here(), n.text, c.refused)
 	}
 }
 
@@ -263,7 +287,7 @@ func (c *checker) number(n *node, s *schema) {
 		high = *s.Max
 	}
 	if v < low || v > high {
-		c.fault(n, "%s %s is not between %s and %s: %s", c.here(), n.text, bound(low), bound(high), refused)
+		c.fault(n, "%s %s is not between %s and %s: %s", c.here(), n.text, bound(low), bound(high), c.refused)
 	}
 }
 

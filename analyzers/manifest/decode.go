@@ -74,7 +74,7 @@ func (d *decoding) object(root *node, item int, api, kind string) *Object {
 // that would follow from the rest is true.
 func (d *decoding) refused() {
 	for _, f := range d.set.Faults[d.first:] {
-		if d.obj.Spec == nil || f.Warning || !strings.HasPrefix(f.Pos.Path, "spec") {
+		if f.Warning || !strings.HasPrefix(f.Pos.Path, "spec") {
 			continue
 		}
 		if f.Rule == "invalid-value" || f.Rule == "unknown-field" && d.obj.Kind != "Gateway" {
@@ -155,9 +155,11 @@ func (n *node) own(key string) *node {
 	return n
 }
 
-// checkKind holds an object of Istio's API groups against the schema of its kind and version.
+// checkKind holds an object of Istio's API groups against the schema of its kind and version, others against the little that
+// is read of them.
 func (d *decoding) checkKind(root *node, group, version string) {
-	if !strings.HasSuffix(group, "istio.io") {
+	if !strings.HasSuffix(group, "istio.io") || group == "install.istio.io" {
+		d.checkShape(root, group)
 		return
 	}
 	s := schemas()
@@ -173,7 +175,7 @@ func (d *decoding) checkKind(root *node, group, version string) {
 			d.obj.APIVersion, d.obj.Kind, refused, strings.Join(known, ", "))
 		index = versions[known[0]]
 	}
-	c := &checker{decoding: d, nodes: s.Nodes}
+	c := &checker{decoding: d, nodes: s.Nodes, refused: refused}
 	for i := range root.fields {
 		switch f := &root.fields[i]; f.key {
 		case "apiVersion", "kind", "metadata", "status", "spec":

@@ -77,10 +77,11 @@ func (w *World) judge(c candidates) Resolution {
 		r.Instead = near.names[r.Near]
 	}
 	switch {
+	case c.kind == "Secret" && (w.unread[c.where.Namespace] || w.unread[""]): // it may be the one
 	case w.complete.Covers(c.kind, c.where.Namespace) && c.where.Namespace != "":
 		r.State = Missing
 	case c.where.Namespace == "":
-	case r.Near != "":
+	case r.Near != "" && slip(c.where.Name, r.Near):
 		r.State, r.Why = Suspect, "a name close to it is there"
 	case c.elsewhere != nil && c.elsewhere.Namespace != "":
 		r.State, r.Why = Suspect, "that name is in namespace "+c.elsewhere.Namespace
@@ -202,7 +203,7 @@ func (w *World) judgeExternal(host string) Resolution {
 		}
 		return names
 	})
-	if near := index.nearest(host); near != "" {
+	if near := index.nearest(host); near != "" && slip(host, near) {
 		r.Near, r.Instead = near, index.names[near]
 		r.State, r.Why = Suspect, "a host close to it is there"
 	}

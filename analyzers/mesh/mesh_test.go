@@ -148,6 +148,7 @@ func TestGatewayWorkloads(t *testing.T) {
 			"Gateway infra/gw\nspec: {selector: {edge: 'yes'}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}",
 			"Deployment infra/envoy" + pod("{edge: 'yes'}", ""), "Service infra/envoy\nspec: {selector: {edge: 'yes'}, ports: [{port: 80}]}",
 		}, "edge=yes"},
+		"labels of the wrong type": {[]string{"MeshGateway infra/edge\nspec: {labels: {tier: 1, public: true}}"}, "gateway-name=edge,gateway-type=ingress,public=true,tier=1"},
 		"by selector alone": {[]string{
 			"Gateway infra/gw\nspec: {selector: {app: web}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}",
 			"Deployment infra/web" + pod("{app: web}", ""), "Service infra/web\nspec: {selector: {app: web}, ports: [{port: 8080}]}",

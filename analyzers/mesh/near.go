@@ -70,6 +70,14 @@ func (x *nearIndex) nearest(name string) string {
 	return manifest.Nearest(name, candidates)
 }
 
+// counterparts stands in for what tells apart names that are alike on purpose.
+var counterparts = strings.NewReplacer("egress", "ingress", "external", "internal",
+	"0", "#", "1", "#", "2", "#", "3", "#", "4", "#", "5", "#", "6", "#", "7", "#", "8", "#", "9", "#")
+
+// slip tells whether a name is likely to mean another one that is near it: "web-1" and "web-2", "ingressgateway" and
+// "egressgateway" are two things, not a misspelt one.
+func slip(name, near string) bool { return counterparts.Replace(name) != counterparts.Replace(near) }
+
 // nearCache keeps the indexes of the kinds and namespaces that were asked for.
 type nearCache struct {
 	mu sync.Mutex

@@ -96,6 +96,9 @@ func (w *World) addSecrets(o *manifest.Object) {
 		}
 		ns = ""
 	}
+	if s.Producer && (name == "" && o.Kind == "Certificate" || len(o.Opaque) > 0 || manifest.Placeholder(name)) {
+		w.unread[ns] = true
+	}
 	if name == "" {
 		return
 	}

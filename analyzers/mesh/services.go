@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -19,7 +20,7 @@ type Service struct {
 	// Untranslated is set when the Service opts out of gateway port translation.
 	Untranslated bool
 	Entry        *networking.ServiceEntry // nil for Kubernetes Services
-	Opaque       bool                     // its ports hold placeholders
+	Opaque       bool                     // its ports hold placeholders, or what cannot be read
 }
 
 // Port is one port of a Service. Target is what the pods listen on, 0 when it is a name.
@@ -49,7 +50,7 @@ func (w *World) addService(o *manifest.Object) {
 	spec, _ := o.Tree["spec"].(map[string]any)
 	s := &Service{
 		Object: o, Kube: true, Host: o.Name + "." + o.Namespace + ".svc." + w.Domain,
-		Selector: strs(spec["selector"]), ExternalName: str(spec["externalName"]),
+		Selector: strs(spec["selector"]), ExternalName: str(spec["externalName"]), Opaque: len(o.Opaque) > 0,
 		ExportTo: visibility(splitList(o.Annotations["networking.istio.io/exportTo"]), o.Namespace, w.Settings.ServiceExportTo),
 	}
 	_, s.Untranslated = o.Labels["experimental.istio.io/disable-gateway-port-translation"]
@@ -157,9 +158,15 @@ func (w *World) Wildcard(host string) []*Service {
 	return nil
 }
 
+// str is the text of a scalar. A number or boolean where a string belongs has been reported, and means its text.
 func str(v any) string {
-	s, _ := v.(string)
-	return s
+	switch v := v.(type) {
+	case string:
+		return v
+	case int64, float64, bool:
+		return fmt.Sprint(v)
+	}
+	return ""
 }
 
 func num(v any) uint32 {
@@ -194,9 +201,7 @@ func strs(v any) map[string]string {
 	}
 	out := make(map[string]string, len(m))
 	for k, x := range m {
-		if s, ok := x.(string); ok {
-			out[k] = s
-		}
+		out[k] = str(x)
 	}
 	return out
 }

@@ -43,8 +43,8 @@ func LabelText(labels map[string]string) string {
 	return b.String()
 }
 
-// template finds the pod template of a workload kind; metadata and spec are nil for other kinds.
-func template(o *manifest.Object) (meta, spec map[string]any) {
+// template finds the pod template of a workload kind; ok is false for other kinds.
+func template(o *manifest.Object) (meta, spec map[string]any, ok bool) {
 	t := o.Tree
 	switch o.Kind {
 	case "Pod":
@@ -53,9 +53,9 @@ func template(o *manifest.Object) (meta, spec map[string]any) {
 	case "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "Rollout", "DeploymentConfig":
 		t = obj(t, "spec", "template")
 	default:
-		return nil, nil
+		return nil, nil, false
 	}
-	return obj(t, "metadata"), obj(t, "spec")
+	return obj(t, "metadata"), obj(t, "spec"), true
 }
 
 func (w *World) addWorkloads(o *manifest.Object) {
@@ -73,10 +73,11 @@ func (w *World) addWorkloads(o *manifest.Object) {
 			}
 		}
 	}
-	meta, spec := template(o)
-	if spec == nil && meta == nil {
+	meta, spec, ok := template(o)
+	if !ok {
 		return
 	}
+	w.rendered[o.Namespace] = w.rendered[o.Namespace] || len(o.Opaque) > 0
 	wl := &Workload{Object: o, Namespace: o.Namespace, Labels: strs(meta["labels"]), Ports: map[string]uint32{}}
 	wl.gateway = strs(meta["annotations"])["inject.istio.io/templates"] == "gateway"
 	wl.HostPorts, _ = spec["hostNetwork"].(bool)
@@ -132,7 +133,7 @@ func (w *World) servesGateway(wl *Workload, gateways []*Gateway) bool {
 
 // synthetic adds a gateway workload that a custom resource stands for, with the Service it brings.
 func (w *World) synthetic(o *manifest.Object, name, namespace string, labels map[string]string, ports []Port) {
-	svc := &Service{Object: o, Host: name + "." + namespace + ".svc." + w.Domain, Kube: true, Ports: ports, ExportTo: Visibility{Public: true}}
+	svc := &Service{Object: o, Host: name + "." + namespace + ".svc." + w.Domain, Kube: true, Ports: ports, ExportTo: Visibility{Public: true}, Opaque: len(o.Opaque) > 0}
 	w.Workloads = append(w.Workloads, &Workload{
 		Object: o, Namespace: namespace, Labels: labels, Services: []*Service{svc}, Synthetic: true, gateway: true,
 	})
@@ -198,6 +199,9 @@ func (w *World) addOperator(o *manifest.Object) {
 	ns := str(spec["namespace"])
 	if ns == "" {
 		ns = "istio-system"
+	}
+	for _, ns := range []string{ns, o.Namespace} {
+		w.rendered[ns] = w.rendered[ns] || len(o.Opaque) > 0
 	}
 	for _, kind := range []string{"ingress", "egress"} {
 		listed := false
@@ -292,7 +296,7 @@ func (w *World) NearWorkload(g *Gateway) (*Workload, string) {
 		for _, k := range sortedKeys(g.Spec.Selector) {
 			v := g.Spec.Selector[k]
 			have, ok := wl.Labels[k]
-			if !ok || have == v || len(v) < 5 || manifest.Nearest(v, []string{have}) == "" {
+			if !ok || have == v || len(v) < 5 || manifest.Nearest(v, []string{have}) == "" || !slip(v, have) {
 				continue
 			}
 			labels := map[string]string{}
@@ -306,7 +310,7 @@ func (w *World) NearWorkload(g *Gateway) (*Workload, string) {
 		}
 	}
 	for _, wl := range w.Workloads {
-		if g.Namespace != "" && wl.Namespace == g.Namespace {
+		if g.Namespace != "" && wl.Namespace == g.Namespace && !w.rendered[g.Namespace] {
 			return wl, "the gateway workloads in its namespace have other labels"
 		}
 	}

@@ -66,7 +66,8 @@ type World struct {
 	sidecars   map[string][]*manifest.Object
 	selecting  map[string]*Selectors[*Service] // by namespace
 	near       nearCache
-	rendered   map[string]bool // namespaces into which charts put what the input does not have
+	rendered   map[string]bool // namespaces into which charts, or workloads that cannot be read, put what the input does not show
+	unread     map[string]bool // namespaces with a producer of Secrets whose name cannot be read
 }
 
 // nameIndex finds objects by namespaced name; an unstated namespace on either side is compatible with any.
@@ -109,7 +110,7 @@ func New(objs []*manifest.Object, opt Options) *World {
 		hosts:   map[string][]*Service{}, wildcards: map[string][]*Service{}, kube: map[string][]*Service{},
 		rules: map[string][]*DestinationRule{}, namespaces: map[string]bool{}, kinds: map[string]map[string]int{},
 		sidecars: map[string][]*manifest.Object{}, selecting: map[string]*Selectors[*Service]{},
-		rendered: map[string]bool{},
+		rendered: map[string]bool{}, unread: map[string]bool{},
 	}
 	if w.Domain == "" {
 		w.Domain = "cluster.local"
