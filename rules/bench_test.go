@@ -49,18 +49,21 @@ func fleetOf(b *testing.B, n int) (string, []byte) {
 	return dir, fleet.YAML(n)
 }
 
-// BenchmarkFleet measures a whole run over a folder, and in each round its ratio to only decoding the same bytes.
+// BenchmarkFleet measures a whole run over a folder and over one stream, and in each round their ratio to only decoding the
+// same bytes.
 func BenchmarkFleet(b *testing.B) {
 	for _, n := range []int{1000, 10_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			dir, text := fleetOf(b, n)
-			var decoding, linting time.Duration
+			var decoding, folder, stream time.Duration
 			for b.Loop() {
 				decoding += timed(func() { decode(text) })
-				linting += timed(func() { run(b, dir) })
+				folder += timed(func() { run(b, dir) })
+				stream += timed(func() { require.Empty(b, lint(manifest.Parse("-", text, manifest.Options{}))) })
 			}
-			b.ReportMetric(linting.Seconds()/float64(b.N)*1000, "ms/lint")
-			b.ReportMetric(linting.Seconds()/decoding.Seconds(), "lint/decode")
+			b.ReportMetric(folder.Seconds()/float64(b.N)*1000, "ms/lint")
+			b.ReportMetric(folder.Seconds()/decoding.Seconds(), "folder/decode")
+			b.ReportMetric(stream.Seconds()/decoding.Seconds(), "stream/decode")
 		})
 	}
 }

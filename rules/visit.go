@@ -20,11 +20,13 @@ func (p *Pass) eachUse(visit func(*routing.Use)) {
 			if dead[u.Rule()] {
 				continue // nothing is sent there: shadowed-match says why
 			}
-			key := u.VS.ID().String() + manifest.FieldPath(u.Path...)
-			if v.IsDelegate() && seen[key] {
-				continue // judged under its root, where the clients are known
+			if u.VS.IsDelegate() {
+				key := u.VS.ID().String() + manifest.FieldPath(u.Path...)
+				if u.VS == v && seen[key] {
+					continue // judged under its root, where the clients are known
+				}
+				seen[key] = true
 			}
-			seen[key] = true
 			visit(u)
 		}
 	}

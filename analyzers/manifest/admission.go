@@ -3,7 +3,7 @@ package manifest
 // ParseObject decodes one object of the API server (object.raw of an AdmissionReview) without YAML.
 // The object has no document, its faults no line. It is nil if the bytes are no Kubernetes object.
 func ParseObject(data []byte) (*Object, []Fault) {
-	r := &reader{set: &Set{}, names: map[string]bool{}, seen: map[ID]seenAt{}}
+	r := &reader{set: &Set{}, names: map[string]bool{}}
 	jr := newJSONReader(string(data))
 	root, err := jr.value(0)
 	if err == nil && (jr.peek() != 0 || jr.pos < len(jr.text)) {

@@ -31,7 +31,7 @@ type owner struct {
 	api string
 }
 
-// object decodes one object and keeps it, unless its like stands earlier in the file.
+// object decodes one object and keeps it.
 func (d *decoding) object(root *node, item int, api, kind string) *Object {
 	group, version := "", api
 	if i := strings.LastIndexByte(api, '/'); i >= 0 {
@@ -66,7 +66,7 @@ func (d *decoding) object(root *node, item int, api, kind string) *Object {
 	d.refused()
 	slices.Sort(o.Opaque)
 	o.Opaque = slices.Compact(o.Opaque)
-	d.keep(o, meta.get("name"))
+	d.objects = append(d.objects, placed{o, nameRegion(meta.get("name"))})
 	return o
 }
 
@@ -242,49 +242,16 @@ func (d *decoding) wildcardBesideHosts(spec *node) {
 	}
 }
 
-// keep adds the object to the set. Of one identity twice in a file the last stays, as with kubectl apply.
-func (d *decoding) keep(o *Object, name *node) {
-	d.set.Objects = append(d.set.Objects, o)
-	if o.Name == "" || d.doc == nil || Placeholder(o.Name) {
-		return
+// nameRegion is the place of a name without a look at the text: it is asked for every object, and is one plain word.
+func nameRegion(name *node) region {
+	if name == nil {
+		return region{}
 	}
-	at := seenAt{len(d.set.Objects) - 1, d.namePos(name)}
-	first, twice := d.seen[o.ID]
-	d.seen[o.ID] = at
-	if !twice {
-		return
-	}
-	old := d.set.Objects[first.index]
-	if old.Same(o) {
-		d.set.Objects = d.set.Objects[:len(d.set.Objects)-1]
-		d.seen[o.ID] = first
-		return
-	}
-	d.set.Objects[first.index] = nil
-	d.dropped = true
-	d.addFault(Fault{
-		Rule: "duplicate-object", Pos: at.pos,
-		Message: fmt.Sprintf("%s stands twice in this file with different content: the last one wins when it is applied", o.ID),
-		Related: []FaultEnd{{Object: old.ID, Pos: first.pos, Message: "the first is overwritten"}},
-	})
-}
-
-// A seenAt is where in the file an identity stands.
-type seenAt struct {
-	index int // in set.Objects
-	pos   Pos // of its name
-}
-
-// namePos is the place of a name without a look at the text: it is asked for every object, and is one plain word.
-func (d *decoding) namePos(name *node) Pos {
 	width := utf8.RuneCountInString(name.text)
 	if name.style != stylePlain {
 		width += 2
 	}
-	r := region{int(name.line), int(name.col), int(name.line), int(name.col) + width}
-	p := Pos{File: d.doc.File, Path: "metadata.name"}
-	r.into(&p, d.doc)
-	return p
+	return region{int(name.line), int(name.col), int(name.line), int(name.col) + width}
 }
 
 // list decodes the items of a List. They are objects like any other; only their text lies in a common document.

@@ -8,10 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
 
 	"github.com/bmatcuk/doublestar/v4"
 )
@@ -30,20 +27,7 @@ func Load(paths []string, opt Options) (*Set, error) {
 	}
 	known := newKustomizations(w.files)
 	sets := make([]*Set, len(w.files))
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(w.files)) {
-		wg.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(w.files) {
-					return
-				}
-				sets[i] = w.read(w.files[i], known)
-			}
-		})
-	}
-	wg.Wait()
+	parallel(len(w.files), func(i int) { sets[i] = w.read(w.files[i], known) })
 	all := &Set{}
 	for _, s := range sets {
 		all.Add(s)

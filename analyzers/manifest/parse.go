@@ -2,10 +2,13 @@ package manifest
 
 import (
 	"bytes"
+	"fmt"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Parse reads the bytes of one file or stream. Nothing that stands in them makes it fail: what cannot be read is a
@@ -18,47 +21,95 @@ func Parse(file string, data []byte, opt Options) *Set {
 	return parseFile(file, data, opt.Vars, namespace, false)
 }
 
+// parseFile reads the documents of a file, a batch of them at a time on each processor.
 func parseFile(file string, data []byte, vars map[string]string, namespace string, patch bool) *Set {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	r := &reader{
-		set:  &Set{Files: []File{{Name: file, Data: data}}},
-		file: file, vars: vars, namespace: namespace,
-		names: map[string]bool{}, seen: map[ID]seenAt{}, patience: 1 << 20,
+	batches := batched(split(data))
+	readers := make([]*reader, max(len(batches), 1))
+	for i := range readers {
+		readers[i] = &reader{set: &Set{}, file: file, vars: vars, namespace: namespace, names: map[string]bool{}}
 	}
-	chunks := split(data)
-	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
-		r.syntax(&Document{File: file, Line: 1}, &problem{line: 1, col: 1, message: "the file is UTF-16, which kubectl cannot read: save it as UTF-8"})
-		r.set.Documents, chunks = 1, nil
-	}
-	for _, c := range chunks {
-		if patch {
-			r.skip(c.line, SkipPatch)
-			continue
-		}
-		if line := r.chunk(c); line > 0 {
-			// The plain documents beside a template are read; one line a file says that it is one.
-			if r.set.Documents++; !r.template {
-				r.template = true
-				r.set.Skipped = append(r.set.Skipped, Skip{File: file, Line: line, Why: SkipTemplate})
+	switch {
+	case bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")):
+		readers = readers[:1]
+		readers[0].fail(&Document{File: file, Line: 1}, &problem{line: 1, col: 1, message: "the file is UTF-16, which kubectl cannot read: save it as UTF-8"})
+	case patch:
+		for _, batch := range batches {
+			for _, c := range batch {
+				readers[0].skip(c.line, SkipPatch)
 			}
 		}
+	default:
+		parallel(len(batches), func(i int) {
+			for _, c := range batches[i] {
+				readers[i].chunk(c)
+			}
+		})
 	}
-	r.finish()
-	return r.set
+	all := join(readers)
+	all.Files = []File{{Name: file, Data: data}}
+	return all
 }
 
-// A reader reads the documents of one file, one after the other.
+// batchSize is enough work to be worth a goroutine.
+const batchSize = 256 << 10
+
+// batched groups neighbouring chunks.
+func batched(chunks []chunk) [][]chunk {
+	var out [][]chunk
+	start, size := 0, 0
+	for i, c := range chunks {
+		if size += len(c.text); size >= batchSize || i == len(chunks)-1 {
+			out = append(out, chunks[start:i+1])
+			start, size = i+1, 0
+		}
+	}
+	return out
+}
+
+// parallel calls f for each number below n, on all processors.
+func parallel(n int, f func(i int)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), n) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				f(i)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// A reader reads some documents of a file, one after the other.
 type reader struct {
 	set       *Set
 	file      string
 	vars      map[string]string
 	namespace string // stated for objects without one
 	names     map[string]bool
-	seen      map[ID]seenAt
-	patience  int // bytes of broken documents in which the failing line may still be searched for
+	objects   []placed
+	broken    []broken
+	templates []int // lines
 	arena     arena
-	dropped   bool // some Objects are nil: a later document replaced them
-	template  bool // a document of the file is a template
+}
+
+// placed is an object with the place of its name.
+type placed struct {
+	*Object
+	name region
+}
+
+func (p placed) pos() Pos {
+	pos := Pos{File: p.Doc.File, Path: "metadata.name"}
+	p.name.into(&pos, p.Doc)
+	return pos
+}
+
+// broken is a document that cannot be read.
+type broken struct {
+	doc *Document
+	*problem
 }
 
 func (r *reader) skip(line int, why SkipReason) {
@@ -66,23 +117,72 @@ func (r *reader) skip(line int, why SkipReason) {
 	r.set.Skipped = append(r.set.Skipped, Skip{File: r.file, Line: line, Why: why})
 }
 
-func (r *reader) finish() {
-	if r.dropped {
-		r.set.Objects = slices.DeleteFunc(r.set.Objects, func(o *Object) bool { return o == nil })
+// join puts together what the readers of one file found, in its order.
+func join(readers []*reader) *Set {
+	all := &Set{}
+	patience := 1 << 20 // bytes of broken documents in which the failing line may still be searched for
+	template := false
+	for _, r := range readers {
+		r.set.Placeholders = sortedKeys(r.names)
+		// The plain documents beside a template are read; one line a file says that it is one.
+		if r.set.Documents += len(r.templates); len(r.templates) > 0 && !template {
+			template = true
+			r.set.Skipped = append(r.set.Skipped, Skip{File: r.file, Line: r.templates[0], Why: SkipTemplate})
+		}
+		for _, b := range r.broken {
+			if b.said != "" && len(b.doc.Text) <= patience {
+				patience -= len(b.doc.Text)
+				b.line = failingLine(b.doc.Text, b.said)
+				b.indent(newSource(b.doc.Text))
+			}
+			r.syntax(b.doc, b.problem)
+		}
+		all.Add(r.set)
 	}
-	sortFaults(r.set.Faults)
-	r.set.Placeholders = sortedKeys(r.names)
+	all.unique(readers)
+	sortFaults(all.Faults)
+	return all
+}
+
+// unique keeps one object of each identity. Of two in a file the last stays, as with kubectl apply.
+func (s *Set) unique(readers []*reader) {
+	var kept []placed
+	seen := map[ID]int{}
+	for _, r := range readers {
+		for _, o := range r.objects {
+			at, twice := seen[o.ID]
+			if twice && kept[at].Same(o.Object) {
+				continue
+			}
+			if twice {
+				s.Faults = append(s.Faults, Fault{
+					Rule: "duplicate-object", Object: o.ID, API: o.APIVersion, Pos: o.pos(),
+					Message: fmt.Sprintf("%s stands twice in this file with different content: the last one wins when it is applied", o.ID),
+					Related: []FaultEnd{{Object: o.ID, Pos: kept[at].pos(), Message: "the first is overwritten"}},
+				})
+				kept[at].Object = nil
+			}
+			if o.Name != "" && !Placeholder(o.Name) {
+				seen[o.ID] = len(kept)
+			}
+			kept = append(kept, o)
+		}
+	}
+	for _, o := range kept {
+		if o.Object != nil {
+			s.Objects = append(s.Objects, o.Object)
+		}
+	}
 }
 
 // big lets one large document through at a time: its tree takes many times its size.
 var big sync.Mutex
 
-// chunk reads one document, or the JSON values in its place. It returns the line of template syntax, 0 if there is none.
-func (r *reader) chunk(c chunk) (template int) {
+// chunk reads one document, or the JSON values in its place.
+func (r *reader) chunk(c chunk) {
 	if message := tooLarge(c.text); message != "" {
-		r.set.Documents++
-		r.syntax(&Document{File: r.file, Line: c.line, Text: c.text[:min(len(c.text), 4096)]}, &problem{line: 1, col: 1, message: message})
-		return 0
+		r.fail(&Document{File: r.file, Line: c.line, Text: c.text[:min(len(c.text), 4096)]}, &problem{line: 1, col: 1, message: message})
+		return
 	}
 	if len(c.text) > 4<<20 {
 		big.Lock()
@@ -93,36 +193,38 @@ func (r *reader) chunk(c chunk) (template int) {
 	var jsonErr *problem
 	if len(text) > 1 && (text[0] == '{' && text[1] != '{' || text[0] == '[') {
 		if jsonErr = r.jsonValues(c); jsonErr == nil {
-			return 0
+			return
 		}
 	}
 	doc := &Document{File: r.file, Line: c.line, Text: c.text, Source: renderedFrom(c.text)}
 	reading, err := readYAML(c.text, r.vars, &r.arena)
 	if err != nil {
 		if n := templateLine(c.text); n > 0 && bytes.Contains(c.text, []byte("{")) {
-			return c.line + n - 1
+			r.templates = append(r.templates, c.line+n-1)
+			return
 		}
 		if jsonErr != nil && (path.Ext(r.file) == ".json" || looksJSON(text)) {
 			err = jsonErr
 		}
-		r.set.Documents++
 		if path.Ext(r.file) == ".json" && !bytes.Contains(c.text, []byte("apiVersion")) {
+			r.set.Documents++
 			r.set.Other++ // data of some other program, in a dialect of its own
-			return 0
+			return
 		}
-		if err.said != "" && len(c.text) <= r.patience {
-			r.patience -= len(c.text)
-			err.line = failingLine(c.text, err.said)
-			err.indent(newSource(c.text))
-		}
-		r.syntax(doc, err)
-		return 0
+		r.fail(doc, err)
+		return
 	}
 	if reading.template > 0 {
-		return c.line + int(reading.template) - 1
+		r.templates = append(r.templates, c.line+int(reading.template)-1)
+		return
 	}
 	r.document(doc, reading)
-	return 0
+}
+
+// fail notes a document that cannot be read.
+func (r *reader) fail(doc *Document, p *problem) {
+	r.set.Documents++
+	r.broken = append(r.broken, broken{doc, p})
 }
 
 // looksJSON tells text whose author meant JSON from a YAML flow map.
@@ -252,10 +354,10 @@ func (r *reader) generators(doc *Document, root *node) {
 	}
 	for _, item := range list.items {
 		if name := item.str("name"); name != "" {
-			r.set.Objects = append(r.set.Objects, &Object{
+			r.objects = append(r.objects, placed{&Object{
 				ID: ID{Group: "kustomize.config.k8s.io", Kind: "SecretGenerator", Namespace: namespace, Name: name}, APIVersion: "kustomize.config.k8s.io/v1beta1",
 				Doc: doc, Item: -1, Tree: map[string]any{},
-			})
+			}, nameRegion(item.get("name"))})
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package routing
 
 import (
-	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	networking "istio.io/api/networking/v1alpha3"
 )
@@ -113,7 +112,7 @@ func (t *Tables) Uses(v *mesh.VirtualService) []*Use {
 	if list, ok := t.uses[v]; ok {
 		return list
 	}
-	u := &uses{t: t, by: map[string]*Use{}}
+	u := &uses{t: t, by: map[written]*Use{}}
 	for _, c := range t.contexts(v) {
 		routes, rest := t.generate(v, c.client)
 		done := map[*Rule]bool{}
@@ -131,8 +130,23 @@ func (t *Tables) Uses(v *mesh.VirtualService) []*Use {
 
 type uses struct {
 	t    *Tables
-	by   map[string]*Use
+	by   map[written]*Use
 	list []*Use
+}
+
+// written is where a destination stands: http[rule].route[entry], http[rule].mirror.
+type written struct {
+	vs            *mesh.VirtualService
+	section, part string
+	rule, entry   int
+}
+
+func writtenAt(vs *mesh.VirtualService, path []any) written {
+	w := written{vs: vs, section: path[1].(string), rule: path[2].(int), part: path[3].(string)}
+	if len(path) > 4 {
+		w.entry, _ = path[4].(int)
+	}
+	return w
 }
 
 func (u *uses) addHTTP(r *Rule, c context) {
@@ -167,7 +181,7 @@ func (u *uses) add(targets []Target, c context, mirror bool) {
 		if x.Spec == nil || x.Spec.Host == "" || x.Weight == 0 && len(targets) > 1 {
 			continue // a weight of nothing among several takes nothing: istiod leaves it out
 		}
-		key := x.VS.Namespace + "/" + x.VS.Name + "/" + manifest.FieldPath(x.Path...)
+		key := writtenAt(x.VS, x.Path)
 		use := u.by[key]
 		if use == nil {
 			use = &Use{VS: x.VS, Path: x.Path, Mirror: mirror}
