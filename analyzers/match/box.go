@@ -62,9 +62,13 @@ func FromHTTP(m *networking.HTTPMatchRequest) Box {
 // not have a value. Nothing is claimed about such a box.
 func (b Box) Undecidable() bool { return len(b.unknown) > 0 }
 
-// Empty reports that no request at all satisfies the box, for its own reasons.
+// Empty reports that certainly no request satisfies the box, for its own reasons.
 func (b Box) Empty() bool {
-	return !b.Undecidable() && slices.ContainsFunc(b.sides, func(s side) bool { return s.values.empty() })
+	return !b.Undecidable() && b.void(new(DefaultBudget))
+}
+
+func (b Box) void(budget *int) bool {
+	return slices.ContainsFunc(b.sides, func(s side) bool { return s.values.void(budget) })
 }
 
 // WithSource adds what a sidecar's match asks of the client. An empty namespace

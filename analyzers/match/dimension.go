@@ -60,7 +60,7 @@ type universe struct {
 const (
 	letters  = "abcdefghijklmnopqrstuvwxyz"
 	capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	digits   = "0123456789"
+	digits   = "1234567890"
 	plain    = letters + digits + capitals
 
 	pathChars  = plain + `-_.~/!$&'()*+,;=:@%"<>[]^{|}` + "`"

@@ -21,14 +21,21 @@
 // A set of values is a union of pieces: the absence of a value, one string, or
 // a prefix less finitely many strings and prefixes. Intersection and
 // subtraction stay in that form. Regular expressions that are really strings
-// and prefixes are read as such. Of any other, and of a case-insensitive path,
-// the algebra knows the literal text each value begins with, and which single
-// strings match; beyond that the expression is a free boolean, a literal, that
-// a piece asks to be true or false. Literals of different expressions are
-// taken to be independent, so a difference may look larger than it is and never
-// smaller: [Empty] is always true. A remainder that hangs on literals counts as
-// [Alive] only if a request in it is found and stands the test of the plain
-// evaluator; otherwise the answer is [Undecided].
+// and prefixes are read as such. Any other, and a case-insensitive path, is a
+// sign on a piece: its strings must match the expression, or must not.
+//
+// # Automata
+//
+// Whether a piece has a string at all is decided by walking it: the shortest
+// strings first, through the product of the automata of its signs, of what is
+// taken out of the piece, and of the universe (dot segments). Two strings after
+// which all of these stand alike are one, so the walk ends, and the first string
+// that all accept is a shortest one, which makes it a good witness. The automata
+// are made of the expression's program as far as the walk needs them, and are
+// shared by all matches that use the expression. They read characters, not
+// bytes: every string of a universe is UTF-8, on which RE2 sees the same. All
+// characters that no expression of the product tells apart are walked as one,
+// the plainest of them.
 //
 // # Subtraction
 //
@@ -54,8 +61,11 @@
 // With a third box of path /shop* and withoutHeaders x = "1" nothing would be
 // left, E1 and the third box being the ones that cover it.
 //
-// The number of rests can grow with every dimension, so a budget bounds the
-// work. When it runs out the answer is [Undecided], which is never a finding.
+// A witness leads the way: of the boxes that come before, only one that takes
+// it is worth cutting off, and if none does, the work is done. The number of
+// rests can grow with every dimension and an automaton with its expression, so
+// a budget bounds the work, in steps of automata. When it runs out the answer
+// is [Undecided], which is never a finding.
 //
 // # Two evaluators
 //

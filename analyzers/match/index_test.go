@@ -25,9 +25,9 @@ func TestIndex(t *testing.T) {
 		x.Add(i, b)
 	}
 	require.Equal(t, []int{0, 1, 2, 3, 6, 7, 8}, x.Over(uri(is("/api/v1"))))
-	require.Equal(t, []int{0, 1, 7, 8}, x.Over(uri(begins("/api/v1"))))
-	require.Equal(t, []int{0, 1, 3, 7, 8}, x.Over(uri(like("/api/v[0-9]+"))))
-	require.Equal(t, []int{0, 5, 7, 8}, x.Over(uri(begins("/shop/x"))))
+	require.Equal(t, []int{0, 1, 2, 3, 4, 6, 7, 8}, x.Over(uri(begins("/api/v1"))), "3 and 8 are no prefixes: narrower ones can help them")
+	require.Equal(t, []int{0, 1, 2, 3, 4, 6, 7, 8}, x.Over(uri(like("/api/v[0-9]+"))))
+	require.Equal(t, []int{0, 5, 6, 7, 8}, x.Over(uri(begins("/shop/x"))))
 	require.Equal(t, []int{0, 7, 10}, x.Over(uri(is("/b1"))))
 	require.Equal(t, []int{0, 1, 3, 6, 7, 8}, x.Meeting(uri(begins("/api/v1"))))
 	require.Equal(t, []int{2, 4}, x.Inside(uri(begins("/api/v1"))))
@@ -39,6 +39,20 @@ func TestIndex(t *testing.T) {
 
 	x.Add(11, uri(begins("/shop/x/y")))
 	require.Equal(t, []int{11}, x.Inside(uri(begins("/shop/x"))))
+}
+
+func TestIndexTellsValuesApart(t *testing.T) {
+	var x Index
+	for i := range 100 {
+		x.Add(i, with("x", is(fmt.Sprint(i))).And(with("env", is("prod"))))
+	}
+	x.Add(100, with("x", anything()))
+	x.Add(101, with("x", like("4|5")))
+	x.Add(102, with("y", is("1")))
+	require.Equal(t, []int{7, 100, 102}, x.Over(with("x", is("7"))))
+	require.Equal(t, []int{4, 100, 101, 102}, x.Meeting(with("x", is("4"))))
+	require.Len(t, x.Over(with("x", anything())), 103)
+	require.Len(t, x.Inside(Box{}), 103)
 }
 
 // BenchmarkIndex grows with the number of boxes only, not with its square.

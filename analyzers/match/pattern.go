@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
+	"weak"
 )
 
 // pattern is a regular expression that must match a whole value.
@@ -14,9 +17,30 @@ type pattern struct {
 	key  string // equal keys, equal languages
 	tree *syntax.Regexp
 	re   *regexp.Regexp
+	auto *automaton
 }
 
+// interned has the patterns in use by their source, so that the states of one
+// are made once.
+var interned sync.Map // string -> weak.Pointer[pattern]
+
 func newPattern(source string) (*pattern, error) {
+	if w, ok := interned.Load(source); ok {
+		if p := w.(weak.Pointer[pattern]).Value(); p != nil {
+			return p, nil
+		}
+	}
+	p, err := compile(source)
+	if err != nil {
+		return nil, err
+	}
+	w := weak.Make(p)
+	interned.Store(source, w)
+	runtime.AddCleanup(p, func(source string) { interned.CompareAndDelete(source, w) }, source)
+	return p, nil
+}
+
+func compile(source string) (*pattern, error) {
 	// Parsed on its own first: only a whole expression may be wrapped in anchors.
 	tree, err := syntax.Parse(source, syntax.Perl)
 	if err != nil {
@@ -27,7 +51,11 @@ func newPattern(source string) (*pattern, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compiling regular expression: %w", err)
 	}
-	return &pattern{key: key, tree: tree.Simplify(), re: re}, nil
+	p := &pattern{key: key, tree: tree.Simplify(), re: re}
+	if p.auto, err = newAutomaton(p.tree); err != nil {
+		return nil, fmt.Errorf("compiling regular expression: %w", err)
+	}
+	return p, nil
 }
 
 func (p *pattern) matches(s string) bool { return p.re.MatchString(s) }

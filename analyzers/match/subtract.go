@@ -18,18 +18,22 @@ func (v Verdict) String() string {
 	return [...]string{"undecided", "empty", "alive"}[v]
 }
 
-// DefaultBudget is what Subtract spends where it is given no budget: enough for
-// hundreds of ordinary routes, a fraction of a second at worst.
-const DefaultBudget = 20_000
+// DefaultBudget is what a question may cost where it is given no budget: enough
+// for hundreds of ordinary routes, a fraction of a second at worst. It counts
+// steps of automata; the comparison of two boxes costs as much as some of them.
+const DefaultBudget = 400_000
+
+const comparison = 20
 
 // Meet is the set of the requests in both, and whether there are any.
 func Meet(a, b Box) (Box, Verdict) {
 	both := a.And(b)
-	if both.Empty() {
-		return both, Empty
-	}
-	if _, ok := both.Witness(); ok {
+	budget := DefaultBudget
+	switch _, found, known := both.witness(&budget); {
+	case found:
 		return both, Alive
+	case known:
+		return both, Empty
 	}
 	return both, Undecided
 }
@@ -38,20 +42,20 @@ func Meet(a, b Box) (Box, Verdict) {
 // is Empty, and covering has the indexes of earlier boxes that take it
 // together, none of which can be spared as far as the budget allowed to try. If
 // something certainly remains it is Alive, and the remainder is a box of it that
-// has a witness; if that is not certain, the remainder is only a guess. Each
-// comparison of two boxes costs one of the budget, nil is DefaultBudget.
+// has a witness; if that is not certain, the remainder is only a guess. The
+// budget is of steps, as DefaultBudget is, which nil stands for.
 func Subtract(b Box, earlier []Box, budget *int) (verdict Verdict, remainder Box, covering []int) {
 	switch {
-	case b.Empty():
-		return Empty, Box{}, nil
 	case b.Undecidable():
 		return Undecided, b, nil
 	case budget == nil:
-		budget = new(int)
-		*budget = DefaultBudget
+		budget = new(DefaultBudget)
+	}
+	if b.void(budget) {
+		return Empty, Box{}, nil // of its own, whatever comes before
 	}
 	s := subtraction{from: b, earlier: earlier, budget: budget, used: make([]bool, len(earlier)), remainder: b}
-	*budget -= len(earlier)
+	*budget -= comparison * len(earlier)
 	var all []int
 	for i, e := range earlier {
 		if e.Undecidable() {
@@ -79,21 +83,29 @@ type subtraction struct {
 	emptiness bool // only that is asked, no remainder
 }
 
-// failedWitness is what a search among literals in vain costs: as much as
-// comparing this many boxes.
-const failedWitness = 100
-
 // run takes the listed boxes out of the sides. A witness leads the way: only a
 // box that takes it is worth cutting off, and if none does the work is done.
 func (s *subtraction) run(sides []side, list []int) Verdict {
 	for {
-		if *s.budget -= len(list) + 1; *s.budget < 0 {
+		if *s.budget -= comparison * (len(list) + 1); *s.budget < 0 {
 			return Undecided
 		}
-		r, takers, ok := s.takers(sides, list)
+		r, found, known := Box{sides: sides, rest: true}.witness(s.budget)
 		switch {
-		case len(takers) == 0 && (s.emptiness || !ok):
+		case !found && known:
+			return Empty
+		case !found:
 			return s.guess(sides)
+		}
+		var takers []int
+		for _, i := range list {
+			if s.earlier[i].Matches(r) {
+				takers = append(takers, i)
+			}
+		}
+		switch {
+		case len(takers) == 0 && s.emptiness:
+			return Undecided
 		case len(takers) == 0:
 			return s.remains(sides, list, r)
 		}
@@ -126,25 +138,6 @@ func (s *subtraction) split(sides, rests []side, box int, list []int) Verdict {
 		sides = narrow(sides, rest.dimension, admits(s.earlier[box].sides, rest.dimension))
 	}
 	return verdict
-}
-
-// takers lists the boxes that take a witness of the sides, or all that meet
-// them if there is none to be found.
-func (s *subtraction) takers(sides []side, list []int) (r Request, takers []int, ok bool) {
-	r, ok = Box{sides: sides, rest: true}.Witness()
-	if !ok {
-		*s.budget -= failedWitness
-	}
-	for _, i := range list {
-		takes := ok && s.earlier[i].Matches(r)
-		if !ok {
-			_, takes = cuts(sides, s.earlier[i].sides)
-		}
-		if takes {
-			takers = append(takers, i)
-		}
-	}
-	return r, takers, ok
 }
 
 // pick chooses the box that leaves the fewest rests.

@@ -101,17 +101,56 @@ func (u *universe) live(p piece) bool {
 		return u.holds(p.text)
 	case !strings.HasPrefix(p.text, u.root) || !u.extends(p.text):
 		return false
-	case len(p.less) == 0 || !u.closed:
+	case len(p.less) == 0:
 		return true
 	}
 	p.signs = nil
-	_, ok := p.search(u)
-	return ok
+	budget := smallSearch
+	_, found, known := p.find(u, &budget)
+	return found || !known
 }
 
+// smallSearch is enough for a piece without expressions: it ends at the first
+// string that is not taken out.
+const smallSearch = 100_000
+
 // empty reports that the set has no value. It may say no of an empty set that
-// hangs on literals.
+// hangs on expressions.
 func (v values) empty() bool { return !v.absent && len(v.pieces) == 0 }
+
+// witness picks a value of the set: none where that is allowed, else one of
+// those that are hinted at, else a short one. Within the budget of steps it is
+// known whether there is one.
+func (v values) witness(budget *int, hints ...string) (text string, present, found, known bool) {
+	if v.absent {
+		return "", false, true, true
+	}
+	for _, list := range [][]string{hints, v.universe.likely} {
+		for _, text := range list {
+			if v.has(text, true) {
+				return text, true, true, true
+			}
+		}
+	}
+	known = true
+	for _, p := range v.pieces {
+		short, ok, sure := p.find(v.universe, budget)
+		if ok && (!found || len(short) < len(text)) {
+			text, found = short, true
+		}
+		known = known && sure
+	}
+	return text, found, found, known || found
+}
+
+// void reports that the set has certainly no value.
+func (v values) void(budget *int) bool {
+	if v.absent || slices.ContainsFunc(v.pieces, func(p piece) bool { return len(p.signs) == 0 }) {
+		return false
+	}
+	_, _, found, known := v.witness(budget)
+	return known && !found
+}
 
 // has reports whether the value, or its absence, is in the set.
 func (v values) has(text string, present bool) bool {
@@ -151,7 +190,7 @@ func (v values) subtract(w values) values {
 	return out
 }
 
-// within reports that w has all of v; it may say no where literals are involved.
+// within reports that w has all of v; it may say no where expressions are involved.
 func (v values) within(w values) bool { return v.subtract(w).empty() }
 
 // meet is what p and q share.

@@ -4,38 +4,49 @@ import "strings"
 
 // Witness is a short request in the box, valid and verified with Matches. The
 // hosts, as a virtual host or a Gateway writes them, are tried as authority
-// first. It fails if the box is empty or the search for a value that satisfies
-// its regular expressions gives up.
+// first. It fails if the box is empty or its expressions take too many steps.
 func (b Box) Witness(hosts ...string) (Request, bool) {
-	if b.Undecidable() {
-		return Request{}, false
-	}
-	var r Request
-	for _, on := range []kind{path, method, scheme, authority} {
-		if !b.choose(&r, dimension{kind: on}, hosts) {
-			return Request{}, false
-		}
-	}
-	for _, s := range b.sides {
-		if s.kind > authority && !b.choose(&r, s.dimension, nil) {
-			return Request{}, false
-		}
-	}
-	return r, b.Matches(r)
+	budget := DefaultBudget
+	r, found, _ := b.witness(&budget, hosts...)
+	return r, found
 }
 
-func (b Box) choose(r *Request, on dimension, hosts []string) bool {
+// witness looks for a request with a budget of steps; within it, it is known
+// whether there is one.
+func (b Box) witness(budget *int, hosts ...string) (r Request, found, known bool) {
+	if b.Undecidable() {
+		return Request{}, false, false
+	}
 	var hints []string
-	if on.kind == authority {
-		for _, h := range hosts {
-			hints = append(hints, example(h))
+	for _, h := range hosts {
+		hints = append(hints, example(h))
+	}
+	all := make([]side, 0, len(b.sides)+4)
+	for _, on := range []kind{path, method, scheme, authority} {
+		d := dimension{kind: on}
+		all = append(all, side{d, admits(b.sides, d)})
+	}
+	for _, s := range b.sides {
+		if s.kind > authority {
+			all = append(all, s)
 		}
 	}
-	text, present, ok := admits(b.sides, on).witness(hints...)
-	if ok && present {
-		r.set(on, text)
+	found = true
+	for _, s := range all {
+		var prefer []string
+		if s.kind == authority {
+			prefer = hints
+		}
+		text, present, ok, sure := s.values.witness(budget, prefer...)
+		if !ok && sure {
+			return Request{}, false, true // one empty side empties the box
+		}
+		if found = found && ok; ok && present {
+			r.set(s.dimension, text)
+		}
 	}
-	return ok
+	found = found && b.Matches(r)
+	return r, found, found
 }
 
 // example is a host that a pattern of hosts accepts.

@@ -83,7 +83,7 @@ func (t *Tables) DeadRules() map[Place]bool {
 }
 
 func (t *Tables) judgeFates() []*Fate {
-	f := &fates{t: t, by: map[Place]*Fate{}}
+	f := &fates{t: t, by: map[Place]*Fate{}, left: worldBudget}
 	for _, table := range t.Gateways {
 		for _, rc := range table.order {
 			for _, d := range rc.domains {
@@ -109,13 +109,19 @@ func (t *Tables) judgeFates() []*Fate {
 	return f.list
 }
 
-// hostBudget bounds the comparisons of one virtual host, some seconds at worst; beyond it matches go undecided.
-const hostBudget = 2_000_000
+// The steps (match.DefaultBudget) that one virtual host may take, and all together: some seconds at worst. Each route adds a
+// few, so that many are no reason to give up. Beyond, matches go undecided.
+const (
+	hostBudget  = 20_000_000
+	worldBudget = 50_000_000
+	routeBudget = 2_000
+)
 
 type fates struct {
 	t    *Tables
 	by   map[Place]*Fate
 	list []*Fate
+	left int // steps
 }
 
 func (f *fates) of(p Place) *Fate {
@@ -156,7 +162,10 @@ func (f *fates) host(vh *VirtualHost, opaque bool) {
 	entries := append(vh.Entries[:len(vh.Entries):len(vh.Entries)], vh.behind...)
 	var index match.Index
 	boxes := make([]match.Box, len(entries))
-	left := hostBudget
+	f.left += routeBudget * len(entries)
+	left := min(hostBudget, f.left)
+	before := left
+	defer func() { f.left -= before - left }()
 	schemed := vh.Table != nil && slices.ContainsFunc(entries, func(e Entry) bool {
 		return e.Match >= 0 && e.Rule.Matches[e.Match].Spec.Scheme.GetMatchType() != nil
 	})
@@ -197,11 +206,7 @@ func (f *fates) judge(fate *Fate, vh *VirtualHost, entries []Entry, boxes []matc
 			who = append(who, j)
 		}
 	}
-	if len(earlier) == 0 {
-		fate.Alive = !boxes[i].Empty()
-		return
-	}
-	if *left < len(earlier) {
+	if *left <= 0 {
 		fate.Undecided = true
 		return
 	}
