@@ -62,6 +62,12 @@ func FromHTTP(m *networking.HTTPMatchRequest) Box {
 // not have a value. Nothing is claimed about such a box.
 func (b Box) Undecidable() bool { return len(b.unknown) > 0 }
 
+// Asks reports that the box has a condition on "path", "method", "scheme" or
+// "authority".
+func (b Box) Asks(noun string) bool {
+	return slices.ContainsFunc(b.sides, func(s side) bool { return s.kind < header && s.universe().noun == noun })
+}
+
 // Empty reports that certainly no request satisfies the box, for its own reasons.
 func (b Box) Empty() bool {
 	return !b.Undecidable() && b.void(new(DefaultBudget))

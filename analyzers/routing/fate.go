@@ -2,6 +2,7 @@ package routing
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/match"
 	"github.com/gatelint/gatelint/analyzers/mesh"
@@ -49,12 +50,13 @@ func (f *Fate) Root() Place {
 type Fate struct {
 	Place
 	Alive     bool // some request certainly reaches it
-	Undecided bool // that cannot be told somewhere
+	Undecided bool // that cannot be told somewhere, within the budget
+	Opaque    bool // it hangs somewhere on what is not known
 	Deaths    []Death
 }
 
 // Dead tells whether no request reaches it in any table.
-func (f *Fate) Dead() bool { return len(f.Deaths) > 0 && !f.Alive && !f.Undecided }
+func (f *Fate) Dead() bool { return len(f.Deaths) > 0 && !f.Alive && !f.Undecided && !f.Opaque }
 
 // Death is one virtual host in which certainly earlier routes take all requests of a match.
 type Death struct {
@@ -159,37 +161,72 @@ func (f *fates) alone(v *mesh.VirtualService, gateway string) {
 
 // host judges every entry of a virtual host against those that are certainly before it.
 func (f *fates) host(vh *VirtualHost, opaque bool) {
-	entries := append(vh.Entries[:len(vh.Entries):len(vh.Entries)], vh.behind...)
-	var index match.Index
-	boxes := make([]match.Box, len(entries))
-	f.left += routeBudget * len(entries)
-	left := min(hostBudget, f.left)
-	before := left
-	defer func() { f.left -= before - left }()
-	schemed := vh.Table != nil && slices.ContainsFunc(entries, func(e Entry) bool {
-		return e.Match >= 0 && e.Rule.Matches[e.Match].Spec.Scheme.GetMatchType() != nil
-	})
-	for i, e := range entries {
-		boxes[i] = e.Box
-		if schemed {
-			boxes[i] = e.Box.And(schemes[e.Server.IsTLS()]) // what comes to a listener has the listener's scheme
-		}
-		if !e.Opaque {
-			index.Add(i, e.Box)
-		}
-	}
-	for i, e := range entries {
+	x := newTrial(vh)
+	f.left += routeBudget * len(x.entries)
+	x.left = min(x.left, f.left)
+	before := x.left
+	for i, e := range x.entries {
 		fate := f.of(e.Place())
 		if opaque || e.Opaque {
-			fate.Undecided = true
+			fate.Opaque = true
 			continue
 		}
-		if fate.Alive {
-			continue
+		if !fate.Alive {
+			x.judge(fate, i)
 		}
-		f.judge(fate, vh, entries, boxes, i, index.Over(boxes[i]), &left)
 	}
+	f.left -= before - x.left
 }
+
+// trial is a virtual host with what is needed to judge its entries.
+type trial struct {
+	vh      *VirtualHost
+	entries []Entry // with those that are not generated
+	boxes   []match.Box
+	index   match.Index
+	left    int // steps
+}
+
+func newTrial(vh *VirtualHost) *trial {
+	x := &trial{vh: vh, entries: append(vh.Entries[:len(vh.Entries):len(vh.Entries)], vh.behind...), left: hostBudget}
+	arriving := vh.arriving(x.entries)
+	for i, e := range x.entries {
+		x.boxes = append(x.boxes, e.Box.And(arriving))
+		if !e.Opaque {
+			x.index.Add(i, e.Box)
+		}
+	}
+	return x
+}
+
+// arriving is what can come to a virtual host of a gateway, as far as the matches ask for it: the listener's scheme, and the
+// authorities that no narrower virtual host takes.
+func (vh *VirtualHost) arriving(entries []Entry) match.Box {
+	var b match.Box
+	if vh.Table == nil {
+		return b
+	}
+	if slices.ContainsFunc(entries, func(e Entry) bool { return e.Box.Asks("scheme") }) {
+		b = b.And(schemes[entries[0].Server.IsTLS()])
+	}
+	if slices.ContainsFunc(entries, func(e Entry) bool { return e.Box.Asks("authority") }) {
+		var narrower []string
+		if strings.HasPrefix(vh.Domain, "*") {
+			for _, d := range vh.Config.domains {
+				if d != vh.Domain && strings.HasSuffix(d, vh.Domain[1:]) {
+					narrower = append(narrower, d)
+				}
+			}
+		}
+		if len(narrower) > maxNarrower {
+			narrower = nil // taking more for possible makes fewer matches dead
+		}
+		b = b.And(match.Host(vh.Domain, narrower...))
+	}
+	return b
+}
+
+const maxNarrower = 20
 
 var schemes = map[bool]match.Box{false: schemeBox("http"), true: schemeBox("https")}
 
@@ -197,32 +234,33 @@ func schemeBox(s string) match.Box {
 	return match.FromHTTP(&networking.HTTPMatchRequest{Scheme: &networking.StringMatch{MatchType: &networking.StringMatch_Exact{Exact: s}}})
 }
 
-func (f *fates) judge(fate *Fate, vh *VirtualHost, entries []Entry, boxes []match.Box, i int, candidates []int, left *int) {
+// judge enters in a fate what becomes of entry i.
+func (x *trial) judge(fate *Fate, i int) {
 	var earlier []match.Box
 	var who []int
-	for _, j := range candidates {
-		if j != i && vh.Precedes(entries[j], entries[i]) {
-			earlier = append(earlier, boxes[j])
+	for _, j := range x.index.Over(x.entries[i].Box) {
+		if j != i && x.vh.Precedes(x.entries[j], x.entries[i]) {
+			earlier = append(earlier, x.entries[j].Box)
 			who = append(who, j)
 		}
 	}
-	if *left <= 0 {
+	if x.left <= 0 {
 		fate.Undecided = true
 		return
 	}
-	budget := min(match.DefaultBudget, *left)
-	*left -= budget
-	verdict, _, covering := match.Subtract(boxes[i], earlier, &budget)
-	*left += max(0, budget)
+	budget := min(match.DefaultBudget, x.left)
+	x.left -= budget
+	verdict, _, covering := match.Subtract(x.boxes[i], earlier, &budget)
+	x.left += max(0, budget)
 	switch {
 	case verdict == match.Alive:
 		fate.Alive = true
 	case verdict == match.Undecided:
 		fate.Undecided = true
 	case len(covering) > 0:
-		d := Death{Host: vh, Entry: entries[i]}
+		d := Death{Host: x.vh, Entry: x.entries[i]}
 		for _, c := range covering {
-			d.By = append(d.By, entries[who[c]])
+			d.By = append(d.By, x.entries[who[c]])
 		}
 		fate.Deaths = append(fate.Deaths, d)
 	}
