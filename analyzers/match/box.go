@@ -91,6 +91,9 @@ func (b Box) WithSource(namespace string, labels map[string]string) Box {
 
 // And is the box of the requests in both.
 func (b Box) And(c Box) Box {
+	if len(c.conditions)+len(c.sides)+len(c.unknown)+len(c.less) == 0 {
+		return b
+	}
 	out := Box{
 		conditions: slices.Concat(b.conditions, c.conditions),
 		sides:      b.sides,

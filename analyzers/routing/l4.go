@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -67,7 +68,20 @@ func DeadL4(v *mesh.VirtualService) []L4Death {
 			}
 		}
 	}
+	if !v.OnMesh {
+		for _, list := range [][]l4Match{tcp, tls} {
+			for i := range list {
+				list[i].onGateways()
+			}
+		}
+	}
 	return append(deadL4("tcp", tcp), deadL4("tls", tls)...)
+}
+
+// onGateways leaves what istiod looks at there: port, gateways and server names (networking/core/gateway.go, filters from TCP and TLS routes).
+func (m *l4Match) onGateways() {
+	m.spec = &networking.TLSMatchAttributes{SniHosts: m.spec.SniHosts, Port: m.spec.Port}
+	m.subnet = ""
 }
 
 // deadL4 compares each match with the earlier ones that share its first server name, so that long lists stay linear.
@@ -81,7 +95,7 @@ func deadL4(section string, list []l4Match) []L4Death {
 		}
 		i := slices.IndexFunc(byName[names[0]], func(e l4Match) bool { return e.covers(m) })
 		if i >= 0 {
-			out = append(out, L4Death{Section: section, Earlier: byName[names[0]][i].place, Later: m.place, Words: m.spec.String()})
+			out = append(out, L4Death{Section: section, Earlier: byName[names[0]][i].place, Later: m.place, Words: m.words()})
 			continue
 		}
 		for _, n := range names {
@@ -89,6 +103,12 @@ func deadL4(section string, list []l4Match) []L4Death {
 		}
 	}
 	return out
+}
+
+// words are the match's content; a message's own text differs between builds.
+func (m l4Match) words() string {
+	s := m.spec
+	return fmt.Sprint(s.SniHosts, s.Port, s.DestinationSubnets, m.subnet, mesh.LabelText(s.SourceLabels), s.SourceNamespace, m.gateway)
 }
 
 func (e l4Match) covers(m l4Match) bool {
