@@ -40,8 +40,8 @@ func (table *Table) config(name string, servers []*Server) *RouteConfig {
 			for _, h := range hosts {
 				if len(entries[0]) > 0 {
 					vh := rc.host(table, h, s)
-					vh.Entries = append(vh.Entries, entries[0]...)
-					vh.behind = append(vh.behind, entries[1]...)
+					vh.Entries = appendThrough(vh.Entries, entries[0], s)
+					vh.behind = appendThrough(vh.behind, entries[1], s)
 				}
 			}
 		}
@@ -58,6 +58,16 @@ func (table *Table) config(name string, servers []*Server) *RouteConfig {
 	sort.Strings(rc.domains)
 	rc.Rejected = rc.refused()
 	return rc
+}
+
+// appendThrough adds entries that a server brings to a host. Another server can have had them generated: what they are bound
+// through counts for their precedence, what they were generated with for their port.
+func appendThrough(list, entries []Entry, s *Server) []Entry {
+	for _, e := range entries {
+		e.Server = s
+		list = append(list, e)
+	}
+	return list
 }
 
 func (rc *RouteConfig) host(table *Table, name string, s *Server) *VirtualHost {
