@@ -13,6 +13,7 @@ var all = []*Rule{
 	ambiguousOrder,
 	conflictingServiceEntry,
 	droppedDelegate,
+	emptyDestination,
 	unboundHost,
 	unexposedPort,
 	unknownDelegate,
