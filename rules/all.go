@@ -14,6 +14,7 @@ var all = []*Rule{
 	conflictingServiceEntry,
 	droppedDelegate,
 	emptyDestination,
+	hiddenHost,
 	unboundHost,
 	unexposedPort,
 	unknownDelegate,
