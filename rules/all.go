@@ -11,9 +11,11 @@ var all = []*Rule{
 	danglingSubset,
 
 	ambiguousOrder,
+	brokenEgressHop,
 	conflictingServiceEntry,
 	droppedDelegate,
 	emptyDestination,
+	gatewayLoop,
 	hiddenHost,
 	unboundHost,
 	unexposedPort,
