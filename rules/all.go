@@ -11,6 +11,13 @@ var all = []*Rule{
 	danglingSubset,
 
 	ambiguousOrder,
+	brokenEgressHop,
+	conflictingServiceEntry,
+	droppedDelegate,
+	emptyDestination,
+	gatewayLoop,
+	hiddenHost,
+	sharedCertificate,
 	unboundHost,
 	unexposedPort,
 	unknownDelegate,

@@ -65,6 +65,7 @@ type World struct {
 	kinds      map[string]map[string]int // kind -> stated namespace -> objects
 	sidecars   map[string][]*manifest.Object
 	selecting  map[string]*Selectors[*Service] // by namespace
+	behind     map[*Service][]*Workload
 	near       nearCache
 	rendered   map[string]bool // namespaces into which charts, or workloads that cannot be read, put what the input does not show
 	unread     map[string]bool // namespaces with a producer of Secrets whose name cannot be read
@@ -110,7 +111,7 @@ func New(objs []*manifest.Object, opt Options) *World {
 		hosts:   map[string][]*Service{}, wildcards: map[string][]*Service{}, kube: map[string][]*Service{},
 		rules: map[string][]*DestinationRule{}, namespaces: map[string]bool{}, kinds: map[string]map[string]int{},
 		sidecars: map[string][]*manifest.Object{}, selecting: map[string]*Selectors[*Service]{},
-		rendered: map[string]bool{}, unread: map[string]bool{},
+		rendered: map[string]bool{}, unread: map[string]bool{}, behind: map[*Service][]*Workload{},
 	}
 	if w.Domain == "" {
 		w.Domain = "cluster.local"
@@ -214,6 +215,14 @@ func (w *World) finish() {
 	for _, wl := range w.Workloads {
 		if !wl.Synthetic {
 			wl.Services = w.servicesOf(wl)
+		}
+		for _, s := range wl.Services {
+			w.behind[s] = append(w.behind[s], wl)
+		}
+	}
+	for _, wl := range w.Apps {
+		for _, s := range w.servicesOf(wl) {
+			w.behind[s] = append(w.behind[s], wl)
 		}
 	}
 }

@@ -1,57 +1,195 @@
 package routing
 
 import (
+	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/match"
+	"github.com/gatelint/gatelint/analyzers/mesh"
 	networking "istio.io/api/networking/v1alpha3"
 )
 
-// mergeMatches combines the matches of a root's rule with those of a delegate's, delegate-major; ok is false when a match of
-// the delegate is compatible with none of the root's: istiod then drops the delegate's rule
+// mergeMatches combines the matches of a root's rule with those of a delegate's, delegate-major. lone is the match of the
+// delegate that is compatible with none of the root's: istiod then drops the delegate's rule; nil if it keeps it
 // (pilot/pkg/model/virtualservice.go, mergeHTTPMatchRequests).
-func mergeMatches(root, own []*Match) (out []*Match, ok bool) {
+func mergeMatches(root, own []*Match) (out []*Match, lone *Match) {
 	if len(root) == 0 {
-		return own, true
+		return own, nil
 	}
 	if len(own) == 0 {
-		return root, true
+		return root, nil
 	}
 	for _, d := range own {
 		n := len(out)
 		for _, r := range root {
-			if !conflict(r, d) {
+			if conflict(r, d) == nil {
 				out = append(out, mergeMatch(r, d))
 			}
 		}
 		if len(out) == n {
-			return nil, false
+			return nil, d
 		}
 	}
-	return out, true
+	return out, nil
 }
 
-func conflict(root, leaf *Match) bool {
-	r, l := root.Spec, leaf.Spec
-	if narrows(r.Uri, l.Uri) || narrows(r.Scheme, l.Scheme) || narrows(r.Method, l.Method) || narrows(r.Authority, l.Authority) {
-		return true
+// DroppedRule is a delegate rule that istiod leaves out because it conflicts with its root.
+type DroppedRule struct {
+	Root          *mesh.VirtualService
+	Index         int
+	Delegate      *mesh.VirtualService
+	DelegateIndex int
+	Match         int    // the delegate's match that fits none of the root's
+	Text          string // that match in words
+	Why           string // what the two disagree about
+	// Idle tells that no request fits both: nothing is lost if another root takes the rule.
+	Idle bool
+}
+
+// DroppedRules lists the delegates' rules that conflict with their roots, in the order of the roots. A rule that another root
+// takes is left out where no request fits both it and the root that drops it: nothing is lost there.
+func (t *Tables) DroppedRules() []DroppedRule {
+	type source struct {
+		vs   *mesh.VirtualService
+		rule int
 	}
-	if narrowsAny(r.Headers, l.Headers) || narrowsAny(r.WithoutHeaders, l.WithoutHeaders) || narrowsAny(r.QueryParams, l.QueryParams) {
-		return true
+	taken := map[source]bool{}
+	var all, out []DroppedRule
+	for _, v := range t.World.VirtualServices {
+		if v.IsDelegate() {
+			continue
+		}
+		x := t.expand(v)
+		for _, r := range x.rules {
+			taken[source{r.Delegate, r.DelegateIndex}] = r.Delegate != nil
+		}
+		all = append(all, x.dropped...)
 	}
-	if r.IgnoreUriCase != l.IgnoreUriCase || r.Port > 0 && l.Port > 0 && r.Port != l.Port {
-		return true
-	}
-	if r.SourceNamespace != "" && r.SourceNamespace != l.SourceNamespace {
-		return true
-	}
-	for k, v := range l.SourceLabels {
-		if have, ok := r.SourceLabels[k]; ok && have != v {
-			return true
+	for _, d := range all {
+		if !d.Idle || !taken[source{d.Delegate, d.DelegateIndex}] {
+			out = append(out, d)
 		}
 	}
-	return gatewaysConflict(root.gateways, leaf.gateways)
+	return out
+}
+
+// disagreement says why a delegate's match fits none of the root's.
+func disagreement(root []*Match, lone *Match) string {
+	text := conflict(root[0], lone).String()
+	if len(root) > 1 {
+		text += ", and it fits no other match of the root either"
+	}
+	return text
+}
+
+// pairBudget bounds the pairs of matches of which disjoint looks at the requests in common.
+const pairBudget = 10_000
+
+// disjoint tells whether no request fits a match of both sides, as far as the budget allows to look.
+func disjoint(root, own []*Match) bool {
+	if len(root)*len(own) > pairBudget {
+		return true
+	}
+	for _, r := range root {
+		for _, l := range own {
+			if r.Spec.Port != 0 && l.Spec.Port != 0 && r.Spec.Port != l.Spec.Port {
+				continue
+			}
+			if _, verdict := match.Meet(r.box, l.box); verdict != match.Empty {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func hasPlaceholder(list []*Match) bool {
+	return slices.ContainsFunc(list, func(m *Match) bool { return manifest.Placeholder(m.Spec.String()) })
+}
+
+// clash is a condition of a root's match and one of a delegate's that istiod takes for contradictory.
+type clash struct {
+	field      string
+	root, leaf any // *networking.StringMatch, or a plain value
+}
+
+// conflict gives the first clash of two matches, nil if there is none (hasConflict).
+func conflict(root, leaf *Match) *clash {
+	r, l := root.Spec, leaf.Spec
+	for _, c := range [...]struct {
+		field      string
+		root, leaf *networking.StringMatch
+	}{{"uri", r.Uri, l.Uri}, {"scheme", r.Scheme, l.Scheme}, {"method", r.Method, l.Method}, {"authority", r.Authority, l.Authority}} {
+		if narrows(c.root, c.leaf) {
+			return &clash{c.field, c.root, c.leaf}
+		}
+	}
+	for _, c := range [...]struct {
+		field      string
+		root, leaf map[string]*networking.StringMatch
+	}{{"header", r.Headers, l.Headers}, {"withoutHeaders", r.WithoutHeaders, l.WithoutHeaders}, {"query parameter", r.QueryParams, l.QueryParams}} {
+		for _, k := range sortedKeys(c.leaf) {
+			if narrows(c.root[k], c.leaf[k]) {
+				return &clash{c.field + " " + k, c.root[k], c.leaf[k]}
+			}
+		}
+	}
+	if r.IgnoreUriCase != l.IgnoreUriCase {
+		return &clash{"ignoreUriCase", r.IgnoreUriCase, l.IgnoreUriCase}
+	}
+	if r.Port > 0 && l.Port > 0 && r.Port != l.Port {
+		return &clash{"port", r.Port, l.Port}
+	}
+	if r.SourceNamespace != "" && r.SourceNamespace != l.SourceNamespace {
+		return &clash{"sourceNamespace", r.SourceNamespace, l.SourceNamespace}
+	}
+	for _, k := range sortedKeys(l.SourceLabels) {
+		if have, ok := r.SourceLabels[k]; ok && have != l.SourceLabels[k] {
+			return &clash{"source label " + k, have, l.SourceLabels[k]}
+		}
+	}
+	if gatewaysConflict(root.gateways, leaf.gateways) {
+		return &clash{"gateways", strings.Join(r.Gateways, ", "), strings.Join(l.Gateways, ", ")}
+	}
+	return nil
+}
+
+// String says in words what the two sides ask.
+func (c *clash) String() string {
+	text := fmt.Sprintf("%s is %s in the root and %s in the delegate", c.field, condition(c.root), condition(c.leaf))
+	r, _ := c.root.(*networking.StringMatch)
+	l, _ := c.leaf.(*networking.StringMatch)
+	switch {
+	case r.GetRegex() != "" || l.GetRegex() != "":
+		text += ", and a regex goes with no other condition"
+	case r != nil && r.GetExact() == "" && r.GetPrefix() == "":
+		text += ", and a presence goes with no other condition"
+	}
+	return text
+}
+
+func condition(v any) string {
+	switch v := v.(type) {
+	case *networking.StringMatch:
+		switch m := v.MatchType.(type) {
+		case *networking.StringMatch_Exact:
+			return fmt.Sprintf("%q", m.Exact)
+		case *networking.StringMatch_Prefix:
+			return fmt.Sprintf("prefix %q", m.Prefix)
+		case *networking.StringMatch_Regex:
+			return fmt.Sprintf("regex %q", m.Regex)
+		}
+		return "any value"
+	case string:
+		if v == "" {
+			return "not given"
+		}
+		return fmt.Sprintf("%q", v)
+	}
+	return fmt.Sprint(v)
 }
 
 func gatewaysConflict(root, leaf []string) bool {
@@ -68,15 +206,6 @@ func gatewaysConflict(root, leaf []string) bool {
 		}
 	}
 	return len(root) < len(leaf)
-}
-
-func narrowsAny(root, leaf map[string]*networking.StringMatch) bool {
-	for k, l := range leaf {
-		if narrows(root[k], l) {
-			return true
-		}
-	}
-	return false
 }
 
 // narrows tells whether both sides set a condition and the delegate's is, to istiod, not within the root's

@@ -60,14 +60,13 @@ func (r *Rule) Goes() string {
 	return strings.Join(out, ", ")
 }
 
-// Shown is a request in a virtual host as a client would send it, with where it goes; ok is false unless the router answers
-// it with one of the wanted entries, number by.
-func (t *Tables) Shown(vh *VirtualHost, box match.Box, wanted ...Entry) (r Request, a Answer, by int, ok bool) {
+// requestIn is a request of a box as a client would send it to a virtual host; server is the one it comes through.
+func (t *Tables) requestIn(vh *VirtualHost, box match.Box, server *Server) (Request, bool) {
 	m, ok := box.Witness(vh.Domain)
 	if !ok || len(m.Claims) > 0 || strings.Contains(m.Authority, "..") { // a host in an unstated namespace is not a name yet
-		return Request{}, Answer{}, 0, false
+		return Request{}, false
 	}
-	r = Request{Port: vh.Port, Host: m.Authority, Path: m.Path, Method: m.Method, Headers: m.Headers}
+	r := Request{Port: vh.Port, Host: m.Authority, Path: m.Path, Method: m.Method, Headers: m.Headers}
 	sep := "?"
 	for _, k := range sortedKeys(m.Query) {
 		r.Path += sep + k + "=" + m.Query[k]
@@ -83,14 +82,22 @@ func (t *Tables) Shown(vh *VirtualHost, box match.Box, wanted ...Entry) (r Reque
 			r.Port = t.meshPort(vh.Domain)
 		}
 	case vh.Alone != nil:
-		return Request{}, Answer{}, 0, false // a gateway that is not known cannot be asked
+		return Request{}, false // a gateway that is not known cannot be asked
 	default:
-		s := wanted[0].Server
-		r.Port, r.TLS = s.Number(), s.IsTLS()
+		r.Port, r.TLS = server.Number(), server.IsTLS()
 		if r.TLS {
 			r.SNI = withoutPort(r.Host)
 		}
 		r.Workload = &Client{Namespace: vh.Table.Workload.Namespace, Labels: vh.Table.Workload.Labels}
+	}
+	return r, true
+}
+
+// Shown is a request in a virtual host as a client would send it, with where it goes; ok is false unless the router answers
+// it with one of the wanted entries, number by.
+func (t *Tables) Shown(vh *VirtualHost, box match.Box, wanted ...Entry) (r Request, a Answer, by int, ok bool) {
+	if r, ok = t.requestIn(vh, box, wanted[0].Server); !ok {
+		return Request{}, Answer{}, 0, false
 	}
 	a, err := t.Ask(r)
 	if vh.Table != nil && vh.Config.Servers[0].Drop != nil {

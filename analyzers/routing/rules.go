@@ -32,14 +32,6 @@ type Match struct {
 	box           match.Box
 }
 
-// DroppedRule is a delegate rule that istiod leaves out because it conflicts with its root.
-type DroppedRule struct {
-	Root          *mesh.VirtualService
-	Index         int
-	Delegate      *mesh.VirtualService
-	DelegateIndex int
-}
-
 // Source is the VirtualService in which the rule is written, with its path there.
 func (r *Rule) Source() (*mesh.VirtualService, []any) {
 	if r.Delegate != nil {
@@ -130,9 +122,13 @@ func (t *Tables) expandDelegate(x *vsRules, v *mesh.VirtualService, i int, h *ne
 		for j, m := range dh.Match {
 			own = append(own, t.newMatch(d, m, -1, j))
 		}
-		merged, ok := mergeMatches(root, own)
-		if !ok {
-			x.dropped = append(x.dropped, DroppedRule{v, i, d, k})
+		merged, lone := mergeMatches(root, own)
+		if lone != nil && hasPlaceholder(append(root[:len(root):len(root)], lone)) {
+			x.rules = append(x.rules, unknown)
+			continue
+		}
+		if lone != nil {
+			x.dropped = append(x.dropped, DroppedRule{v, i, d, k, lone.DelegateIndex, lone.box.String(), disagreement(root, lone), disjoint(root, own)})
 			continue
 		}
 		mirror := d.Namespace

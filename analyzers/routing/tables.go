@@ -20,7 +20,8 @@ type Tables struct {
 	byGateway map[string][]*mesh.VirtualService // gatewayKey -> VirtualServices, istiod's nominal order
 	rules     *ruleIndex
 	sidecars  map[string]*sidecar
-	serving   map[string][]*Table // gatewayKey -> tables it is in
+	serving   map[string][]*Table        // gatewayKey -> tables it is in
+	fronted   map[*mesh.Service][]*Table // Service of a known gateway workload -> its tables
 	onMesh    []*mesh.VirtualService
 	mu        sync.Mutex // guards sidecars and uses
 	uses      map[*mesh.VirtualService][]*Use
@@ -111,6 +112,7 @@ func Build(w *mesh.World) *Tables {
 	t := &Tables{
 		World: w, expanded: map[*mesh.VirtualService]*vsRules{}, byGateway: map[string][]*mesh.VirtualService{},
 		sidecars: map[string]*sidecar{}, uses: map[*mesh.VirtualService][]*Use{}, serving: map[string][]*Table{},
+		fronted: map[*mesh.Service][]*Table{},
 	}
 	t.rules = newRuleIndex(w)
 	for _, v := range w.VirtualServices {
@@ -137,7 +139,11 @@ func Build(w *mesh.World) *Tables {
 		gateways := attached(w, wl, bySelector.Matching(wl.Labels), everywhere)
 		sort.SliceStable(gateways, func(i, j int) bool { return mesh.Before(gateways[i].Object, gateways[j].Object) })
 		for _, rev := range revisions(w) {
-			t.Gateways = append(t.Gateways, t.newTable(wl, gateways, rev))
+			table := t.newTable(wl, gateways, rev)
+			t.Gateways = append(t.Gateways, table)
+			for _, s := range wl.Services {
+				t.fronted[s] = append(t.fronted[s], table)
+			}
 		}
 	}
 	return t
