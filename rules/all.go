@@ -18,6 +18,8 @@ var all = []*Rule{
 	unknownHost,
 	unknownPort,
 
+	rejectedByIstiod,
+
 	duplicateObject,
 	syntax,
 	unknownField,

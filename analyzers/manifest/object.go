@@ -52,6 +52,8 @@ type Object struct {
 	Tree map[string]any
 	// Opaque lists the field paths of placeholders in fields that are not strings: the message has no value there.
 	Opaque []string
+	// Dropped lists the field paths of keys that the API does not have: reported, and the message lacks them.
+	Dropped []string
 
 	Doc  *Document
 	Item int // index in the items of a List, -1 when the document is the object itself
