@@ -18,6 +18,7 @@ var all = []*Rule{
 	unknownHost,
 	unknownPort,
 
+	rejectedByEnvoy,
 	rejectedByIstiod,
 
 	duplicateObject,

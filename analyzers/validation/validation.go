@@ -7,7 +7,6 @@ package validation
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	networking "istio.io/api/networking/v1alpha3"
@@ -76,24 +75,7 @@ func (a at) because(reason string) {
 	}
 }
 
-// known tells whether the place, all in it and all around it can be read as it stands.
-func (a at) known() bool {
-	here := manifest.FieldPath(a.path...)
-	for _, list := range [...][]string{a.obj.Opaque, a.obj.Dropped} {
-		for _, p := range list {
-			if within(p, here) || within(here, p) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// within tells whether a path is another or lies under it.
-func within(path, under string) bool {
-	rest, ok := strings.CutPrefix(path, under)
-	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
-}
+func (a at) known() bool { return a.obj.Known(a.path...) }
 
 // exportTo checks visibility (validateExportTo). A ServiceEntry may be exported to no one.
 func (a at) exportTo(list []string, entry bool) {
