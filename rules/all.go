@@ -25,6 +25,9 @@ var all = []*Rule{
 	unknownHost,
 	unknownPort,
 
+	rejectedByEnvoy,
+	rejectedByIstiod,
+
 	duplicateObject,
 	syntax,
 	unknownField,

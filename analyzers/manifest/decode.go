@@ -74,6 +74,9 @@ func (d *decoding) object(root *node, item int, api, kind string) *Object {
 // that would follow from the rest is true.
 func (d *decoding) refused() {
 	for _, f := range d.set.Faults[d.first:] {
+		if f.Rule == "unknown-field" {
+			d.obj.Dropped = append(d.obj.Dropped, f.Pos.Path)
+		}
 		if f.Warning || !strings.HasPrefix(f.Pos.Path, "spec") {
 			continue
 		}

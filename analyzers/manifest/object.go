@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -52,9 +53,31 @@ type Object struct {
 	Tree map[string]any
 	// Opaque lists the field paths of placeholders in fields that are not strings: the message has no value there.
 	Opaque []string
+	// Dropped lists the field paths of keys that the API does not have: reported, and the message lacks them.
+	Dropped []string
 
 	Doc  *Document
 	Item int // index in the items of a List, -1 when the document is the object itself
+}
+
+// Known tells whether what stands at a path can be taken for what the author wants: nothing at it, in it or around it is a
+// placeholder or has been reported by the loader.
+func (o *Object) Known(path ...any) bool {
+	here := FieldPath(path...)
+	for _, list := range [...][]string{o.Opaque, o.Dropped} {
+		for _, p := range list {
+			if under(p, here) || under(here, p) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// under tells whether a path is another or lies in it.
+func under(path, other string) bool {
+	rest, ok := strings.CutPrefix(path, other)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
 // Document is one YAML or JSON document of a file.

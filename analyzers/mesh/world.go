@@ -42,6 +42,7 @@ type World struct {
 	Settings Settings
 	Scoped   bool // Gateways attach only to workloads of their own namespace
 
+	Istio            []*manifest.Object // every object with a typed spec
 	Gateways         []*Gateway
 	VirtualServices  []*VirtualService
 	DestinationRules []*DestinationRule
@@ -163,6 +164,9 @@ func (w *World) add(o *manifest.Object) {
 		w.kinds[o.Kind] = map[string]int{}
 	}
 	w.kinds[o.Kind][o.Namespace]++
+	if o.Spec != nil {
+		w.Istio = append(w.Istio, o)
+	}
 	switch spec := o.Spec.(type) {
 	case *networking.Gateway:
 		w.addGateway(o, spec)

@@ -178,8 +178,7 @@ func (rc *RouteConfig) ask(r Request, a Answer, take func(*Answer, *VirtualHost,
 	return a
 }
 
-// refused tells whether Envoy rejects the configuration for one of its routes: istiod writes a redirect with another code
-// than Envoy's as a route without action (networking/core/route/route.go), and passes on any status of a direct response.
+// refused tells whether Envoy rejects the configuration for one of its routes.
 func (rc *RouteConfig) refused() bool {
 	for _, vh := range rc.Hosts {
 		for _, e := range vh.Entries {
@@ -189,25 +188,6 @@ func (rc *RouteConfig) refused() bool {
 		}
 	}
 	return false
-}
-
-func (r *Rule) refused() bool {
-	if red := r.HTTP.Redirect; red != nil {
-		switch red.RedirectCode {
-		case 0, 301, 302, 303, 307, 308:
-			return false
-		}
-		return true
-	}
-	if d := r.HTTP.DirectResponse; d != nil {
-		return d.Status < 200 || d.Status >= 600
-	}
-	for _, d := range r.HTTP.Route {
-		if d.GetWeight() != 0 {
-			return false
-		}
-	}
-	return len(r.HTTP.Route) > 1 // weights that add up to nothing
 }
 
 // Lookup finds the virtual host of a Host header: exact, then the longest wildcard, then "*"; the port is ignored.

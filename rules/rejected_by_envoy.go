@@ -1,0 +1,48 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/routing"
+	"github.com/gatelint/gatelint/analyzers/validation"
+)
+
+var rejectedByEnvoy = &Rule{
+	Name: "rejected-by-envoy", Severity: Error, Admission: Deny, Elsewhere: Deny, Since: "0.1.0",
+	Doc: `A value that istiod passes on and Envoy refuses
+
+istiod checks less than Envoy does. A redirect with code 304, a direct response with status 600, a line break at the end of a
+rewrite, a match on the mere presence of a claim: all of these pass the schema and the webhook. Envoy refuses not the rule but
+the whole resource that it is part of, and keeps the one it had. On a gateway that is every host of the port: no route of any
+team changes any more, and a pod that starts anew gets none at all. Only the proxies' logs and the metric pilot_total_xds_rejects
+tell.
+
+Fix: correct the value; whatever was changed since then takes effect with it.`,
+	Run: func(p *Pass) {
+		for _, o := range p.World.Istio {
+			found := routing.Refused(o)
+			if len(found) == 0 {
+				continue
+			}
+			told := map[string]bool{} // what istiod refuses never gets to Envoy
+			for _, r := range validation.Check(o) {
+				told[manifest.FieldPath(r.Path...)] = true
+			}
+			for _, r := range found {
+				if !told[manifest.FieldPath(r.Path...)] && o.Known(r.Path...) {
+					p.Report(Fault{
+						On: o, Path: r.Path, Severity: Error, Words: r.Message,
+						Message: fmt.Sprintf("%s: Envoy refuses the whole %s that %s is part of, %s", r.Message, r.Resource, o.ID, frozen[r.Resource]),
+					})
+				}
+			}
+		}
+	},
+}
+
+var frozen = map[string]string{
+	routing.RouteConfiguration: "and every host on it keeps the routes it had",
+	routing.ListenerResource:   "and every host on its port keeps what it had",
+	routing.ClusterResource:    "and the host keeps the settings it had, or answers 503",
+}
