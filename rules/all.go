@@ -17,6 +17,7 @@ var all = []*Rule{
 	emptyDestination,
 	gatewayLoop,
 	hiddenHost,
+	ineffectiveDestinationRule,
 	sharedCertificate,
 	unboundHost,
 	unexposedPort,

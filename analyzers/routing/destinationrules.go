@@ -278,30 +278,34 @@ type proxy struct {
 	known     bool // the labels are all there are
 }
 
-// effective takes the first entry whose workload selector fits the client, else the last one without selector, as istiod's
-// lookup does (pilot/pkg/model/sidecar.go, DestinationRule).
-func effective(list []*merged, c proxy, host string, wildcard bool, tier Tier) *EffectiveRule {
-	var last *merged
-	open := false
-	for _, m := range list {
-		sel := m.from[0].Spec.WorkloadSelector
+// pick takes the first entry whose workload selector fits the client, else the last one without selector, as istiod's lookup
+// does (pilot/pkg/model/sidecar.go, DestinationRule); open tells that a selector could fit a client whose labels are not known.
+func pick(list []*merged, c proxy) (m *merged, open bool) {
+	for _, e := range list {
+		sel := e.from[0].Spec.WorkloadSelector
 		switch {
 		case sel == nil:
-			last = m
-		case m.from[0].Namespace != c.namespace:
+			m = e
+		case e.from[0].Namespace != c.namespace:
 		case !c.known:
 			open = true
 		case mesh.Subset(sel.MatchLabels, c.labels):
-			return &EffectiveRule{Host: host, From: m.from, Subsets: m.subsets, Certain: m.certain, Wildcard: wildcard, Tier: tier}
+			return e, false
 		}
 	}
-	if last == nil {
+	return m, open
+}
+
+// effective is what a client gets of the entries for a host.
+func effective(list []*merged, c proxy, host string, wildcard bool, tier Tier) *EffectiveRule {
+	m, open := pick(list, c)
+	if m == nil {
 		// The entries hide those of other namespaces all the same: such a client gets no rule at all.
 		return &EffectiveRule{Host: host, From: list[0].from[:1], Subsets: map[string]*Subset{}, Certain: !open, Wildcard: wildcard, Tier: tier}
 	}
-	r := &EffectiveRule{Host: host, From: last.from, Subsets: last.subsets, Certain: last.certain && !open, Wildcard: wildcard, Tier: tier}
-	for _, m := range list {
-		if m != last && m.from[0].Spec.WorkloadSelector == nil && !mesh.OrderKnown(m.from[0].Object, last.from[0].Object) {
+	r := &EffectiveRule{Host: host, From: m.from, Subsets: m.subsets, Certain: m.certain && !open, Wildcard: wildcard, Tier: tier}
+	for _, e := range list {
+		if m.from[0].Spec.WorkloadSelector == nil && e != m && e.from[0].Spec.WorkloadSelector == nil && !mesh.OrderKnown(e.from[0].Object, m.from[0].Object) {
 			r.Certain = false
 		}
 	}
