@@ -11,6 +11,7 @@ var all = []*Rule{
 	danglingSubset,
 
 	ambiguousOrder,
+	impossibleMatch,
 	unboundHost,
 	unexposedPort,
 	unknownDelegate,

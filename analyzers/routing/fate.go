@@ -50,11 +50,15 @@ type Fate struct {
 	Place
 	Alive     bool // some request certainly reaches it
 	Undecided bool // that cannot be told somewhere
+	empty     bool // somewhere no request satisfies it, for its own reasons
 	Deaths    []Death
 }
 
 // Dead tells whether no request reaches it in any table.
 func (f *Fate) Dead() bool { return len(f.Deaths) > 0 && !f.Alive && !f.Undecided }
+
+// Never tells whether no request satisfies it anywhere, for its own reasons.
+func (f *Fate) Never() bool { return f.empty && len(f.Deaths) == 0 && !f.Alive && !f.Undecided }
 
 // Death is one virtual host in which certainly earlier routes take all requests of a match.
 type Death struct {
@@ -70,13 +74,13 @@ func (t *Tables) Fates() []*Fate {
 	return t.fates
 }
 
-// DeadRules are the http rules all of whose matches are dead.
+// DeadRules are the http rules all of whose matches are dead, or can never be true.
 func (t *Tables) DeadRules() map[Place]bool {
 	dead := map[Place]bool{}
 	for _, f := range t.Fates() {
 		rule := Place{f.VS, f.Rule, -1}
 		if was, seen := dead[rule]; !seen || was {
-			dead[rule] = f.Dead()
+			dead[rule] = f.Dead() || f.Never()
 		}
 	}
 	return dead
@@ -176,6 +180,10 @@ func (f *fates) host(vh *VirtualHost, opaque bool) {
 			continue
 		}
 		if fate.Alive {
+			continue
+		}
+		if e.Box.Empty() {
+			fate.empty = true
 			continue
 		}
 		f.judge(fate, vh, entries, boxes, i, index.Over(boxes[i]), &left)
