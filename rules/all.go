@@ -12,12 +12,15 @@ var all = []*Rule{
 
 	ambiguousOrder,
 	impossibleMatch,
+	noEffect,
+	rewriteSlash,
 	unboundHost,
 	unexposedPort,
 	unknownDelegate,
 	unknownGateway,
 	unknownHost,
 	unknownPort,
+	unscopedGateway,
 
 	rejectedByEnvoy,
 	rejectedByIstiod,
