@@ -11,6 +11,7 @@ var all = []*Rule{
 	danglingSubset,
 
 	ambiguousOrder,
+	expiredCertificate,
 	impossibleMatch,
 	noEffect,
 	rewriteSlash,

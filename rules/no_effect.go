@@ -14,9 +14,9 @@ var noEffect = &Rule{
 	Name: "no-effect", Severity: Warning, Admission: Off, Elsewhere: Off, AlsoKnownAs: []string{"KIA1104"}, Since: "0.1.0",
 	Doc: `A field that does nothing where it stands
 
-The object is accepted and the field is read, but nothing is programmed of it: ignoreUriCase changes exact and prefix, never a regex;
-sourceLabels and sourceNamespace are skipped in a match that names gateways, so that it takes the traffic of every client; the
-only destination of a rule gets everything, whatever its weight, 0 too; a mirrorPercentage without mirror copies nothing;
+The object is accepted and the field is read, but nothing is programmed of it: ignoreUriCase changes exact and prefix, never a
+regex; sourceLabels and sourceNamespace are skipped in a match that names gateways, so that it takes the traffic of every client;
+the only destination of a rule gets everything, whatever its weight, 0 too; a mirrorPercentage without mirror copies nothing;
 httpsRedirect is for plaintext servers; a server that passes TLS through uses no credential. And where every server of a
 VirtualService redirects to https, the redirect comes before any of its rules, those for /.well-known too.
 
