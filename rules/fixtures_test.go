@@ -70,6 +70,7 @@ func (c *fixtureCase) unpack(t *testing.T) {
 func lintCase(c *fixtureCase, list []*rules.Rule) ([]rules.Finding, error) {
 	var load manifest.Options
 	var world mesh.Options
+	var err error
 	for _, line := range c.flags {
 		word, arg, _ := strings.Cut(strings.TrimSpace(line), " ")
 		switch word {
@@ -77,6 +78,10 @@ func lintCase(c *fixtureCase, list []*rules.Rule) ([]rules.Finding, error) {
 			world.Complete = mesh.ParseComplete(arg)
 		case "namespace":
 			load.Namespace = func(string) string { return arg }
+		case "now":
+			if world.Now, err = time.Parse(time.DateOnly, arg); err != nil {
+				return nil, err
+			}
 		case "only":
 			list = []*rules.Rule{rules.Find(arg)}
 		default:

@@ -3,9 +3,7 @@ package rules
 import (
 	"fmt"
 
-	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/routing"
-	"github.com/gatelint/gatelint/analyzers/validation"
 )
 
 var rejectedByEnvoy = &Rule{
@@ -25,12 +23,9 @@ Fix: correct the value; whatever was changed since then takes effect with it.`,
 			if len(found) == 0 {
 				continue
 			}
-			told := map[string]bool{} // what istiod refuses never gets to Envoy
-			for _, r := range validation.Check(o) {
-				told[manifest.FieldPath(r.Path...)] = true
-			}
+			refused := toldByIstiod(o)
 			for _, r := range found {
-				if !told[manifest.FieldPath(r.Path...)] && o.Known(r.Path...) {
+				if !refused(r.Path) && o.Known(r.Path...) {
 					p.Report(Fault{
 						On: o, Path: r.Path, Severity: Error, Words: r.Message,
 						Message: fmt.Sprintf("%s: Envoy refuses the whole %s that %s is part of, %s", r.Message, r.Resource, o.ID, frozen[r.Resource]),

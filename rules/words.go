@@ -83,9 +83,17 @@ func gatewaysText(v *mesh.VirtualService) string {
 }
 
 func portText(s *mesh.Service) string {
-	var out []string
+	var out []uint32
 	for _, p := range s.Ports {
-		out = append(out, fmt.Sprint(p.Number))
+		out = append(out, p.Number)
+	}
+	return numbers(out)
+}
+
+func numbers(list []uint32) string {
+	out := make([]string, len(list))
+	for i, n := range list {
+		out[i] = fmt.Sprint(n)
 	}
 	return strings.Join(out, ", ")
 }

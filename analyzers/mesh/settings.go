@@ -17,6 +17,7 @@ type Settings struct {
 	DestinationRuleExportTo []string
 	IngressClass            string
 	IngressSelector         string
+	TrustedProxies          bool // somewhere a gateway is told to trust what proxies before it say of a request
 }
 
 func (w *World) readSettings(objs []*manifest.Object, opt Options) {
@@ -49,6 +50,7 @@ func (w *World) readSettings(objs []*manifest.Object, opt Options) {
 	s.VirtualServiceExportTo = public("defaultVirtualServiceExportTo")
 	s.DestinationRuleExportTo = public("defaultDestinationRuleExportTo")
 	s.RegistryOnly = str(obj(m, "outboundTrafficPolicy")["mode"]) == "REGISTRY_ONLY"
+	s.TrustedProxies = obj(m, "defaultConfig")["gatewayTopology"] != nil
 	s.IngressClass, s.IngressSelector = str(m["ingressClass"]), str(m["ingressSelector"])
 	if s.IngressClass == "" {
 		s.IngressClass = "istio"

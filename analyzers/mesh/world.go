@@ -5,6 +5,7 @@ package mesh
 import (
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	networking "istio.io/api/networking/v1alpha3"
@@ -22,6 +23,7 @@ type Options struct {
 	Revision        string // objects labelled with another istio.io/rev are not seen
 	ScopeToGateways bool   // PILOT_SCOPE_GATEWAY_TO_NAMESPACE
 	Variants        map[string]bool
+	Now             time.Time // zero: no clock was given, and nothing expires
 }
 
 // Name is a namespaced name. Namespace is "" when the manifest leaves it unstated.
@@ -41,6 +43,7 @@ type World struct {
 	Root     string
 	Settings Settings
 	Scoped   bool // Gateways attach only to workloads of their own namespace
+	Now      time.Time
 
 	Istio            []*manifest.Object // every object with a typed spec
 	Gateways         []*Gateway
@@ -106,7 +109,7 @@ func (x nameIndex[T]) find(n Name) []T {
 // New builds the World of these objects. The order of objs does not matter.
 func New(objs []*manifest.Object, opt Options) *World {
 	w := &World{
-		Domain: opt.ClusterDomain, Root: opt.RootNamespace, Scoped: opt.ScopeToGateways, complete: opt.Complete, variants: opt.Variants,
+		Domain: opt.ClusterDomain, Root: opt.RootNamespace, Now: opt.Now, Scoped: opt.ScopeToGateways, complete: opt.Complete, variants: opt.Variants,
 		gateways: nameIndex[*Gateway]{}, virtuals: nameIndex[*VirtualService]{}, k8sGateway: nameIndex[*manifest.Object]{},
 		secrets: nameIndex[*Secret]{},
 		hosts:   map[string][]*Service{}, wildcards: map[string][]*Service{}, kube: map[string][]*Service{},

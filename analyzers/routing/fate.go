@@ -52,11 +52,17 @@ type Fate struct {
 	Alive     bool // some request certainly reaches it
 	Undecided bool // that cannot be told somewhere, within the budget
 	Opaque    bool // it hangs somewhere on what is not known
+	empty     bool // somewhere no request satisfies it, for its own reasons
 	Deaths    []Death
 }
 
 // Dead tells whether no request reaches it in any table.
 func (f *Fate) Dead() bool { return len(f.Deaths) > 0 && !f.Alive && !f.Undecided && !f.Opaque }
+
+// Never tells whether no request satisfies it anywhere, for its own reasons.
+func (f *Fate) Never() bool {
+	return f.empty && len(f.Deaths) == 0 && !f.Alive && !f.Undecided && !f.Opaque
+}
 
 // Death is one virtual host in which certainly earlier routes take all requests of a match.
 type Death struct {
@@ -72,13 +78,13 @@ func (t *Tables) Fates() []*Fate {
 	return t.fates
 }
 
-// DeadRules are the http rules all of whose matches are dead.
+// DeadRules are the http rules all of whose matches are dead, or can never be true.
 func (t *Tables) DeadRules() map[Place]bool {
 	dead := map[Place]bool{}
 	for _, f := range t.Fates() {
 		rule := Place{f.VS, f.Rule, -1}
 		if was, seen := dead[rule]; !seen || was {
-			dead[rule] = f.Dead()
+			dead[rule] = f.Dead() || f.Never()
 		}
 	}
 	return dead
@@ -257,7 +263,9 @@ func (x *trial) judge(fate *Fate, i int) {
 		fate.Alive = true
 	case verdict == match.Undecided:
 		fate.Undecided = true
-	case len(covering) > 0:
+	case len(covering) == 0:
+		fate.empty = true
+	default:
 		d := Death{Host: x.vh, Entry: x.entries[i]}
 		for _, c := range covering {
 			d.By = append(d.By, x.entries[who[c]])

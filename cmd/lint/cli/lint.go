@@ -80,7 +80,7 @@ func (a *app) lintCommand(use, short string) *cobra.Command {
 	s.StringVar(&f.stdinName, "stdin-filename", "", "`NAME` of standard input in positions (default <stdin>)")
 	s.StringVarP(&f.config, "config", "c", "", "config `FILE` (default: "+settings.FileName+" here or in the nearest folder above)")
 	s.BoolVar(&f.noConfig, "no-config", false, "read no config file")
-	s.StringVar(&f.now, "now", "", "the `TIME` by which ignores expire, RFC 3339 or a date (default: the clock)")
+	s.StringVar(&f.now, "now", "", "the `TIME` by which ignores expire (default: the clock) and certificates (default: never), RFC 3339 or a date")
 	_ = cmd.RegisterFlagCompletionFunc("only", a.completeRule)
 	_ = cmd.RegisterFlagCompletionFunc("disable", a.completeRule)
 	return cmd
@@ -212,6 +212,9 @@ func (r *request) setMesh(f *flags) error {
 		Complete: completeness(complete), ClusterDomain: either(f.clusterDomain, istio.ClusterDomain),
 		RootNamespace: either(f.rootNamespace, istio.RootNamespace), Revision: either(f.revision, istio.Revision),
 		ScopeToGateways: istio.ScopeGatewayToNamespace,
+	}
+	if f.now != "" {
+		r.mesh.Now = r.now // findings do not change with the day on which files are linted, unless a day is given
 	}
 	file := f.meshConfig
 	if file == "" && istio.MeshConfig != "" {

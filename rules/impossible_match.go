@@ -1,0 +1,112 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/match"
+	"github.com/gatelint/gatelint/analyzers/mesh"
+	networking "istio.io/api/networking/v1alpha3"
+)
+
+var impossibleMatch = &Rule{
+	Name: "impossible-match", Severity: Warning, Admission: Warn, Elsewhere: Warn, Since: "0.1.0",
+	Doc: `A match that can never be true
+
+Envoy compares exact and prefix with the path alone: without the query, without the fragment, and beginning with a slash. So
+"/search?q=1" or "api" match no request, and the rule takes nothing; the query belongs into queryParams. A missing header counts
+as an empty one in withoutHeaders, so that withoutHeaders with the regex ".*" is never true. And a match on a port is dropped
+for a Gateway none of whose servers has that port: match.port is the port of the Gateway's server, not the pods' and not the
+service's behind it.
+
+Conditions that exclude each other (a header that must be there, and must not) are the same fault.
+
+Fix: write the condition that was meant, or delete the match.`,
+	Run: func(p *Pass) {
+		for _, v := range p.World.VirtualServices {
+			refused := toldByIstiod(v.Object)
+			for i, h := range v.Spec.Http {
+				for j, m := range h.GetMatch() {
+					path := []any{"spec", "http", i, "match", j}
+					for _, never := range match.Impossible(m, manifest.Placeholder) {
+						if at := slices.Concat(path, never.Path); v.Known(at...) && !refused(at) {
+							p.impossible(v, at, never.Why)
+						}
+					}
+					p.unservedPort(v, m.GetGateways(), m.GetPort(), append(path, "port"))
+				}
+			}
+			for i, r := range v.Spec.Tls {
+				for j, m := range r.GetMatch() {
+					p.unservedPort(v, m.GetGateways(), m.GetPort(), []any{"spec", "tls", i, "match", j, "port"})
+				}
+			}
+			for i, r := range v.Spec.Tcp {
+				for j, m := range r.GetMatch() {
+					p.unservedPort(v, m.GetGateways(), m.GetPort(), []any{"spec", "tcp", i, "match", j, "port"})
+				}
+			}
+			p.foreignAuthorities(v)
+		}
+	},
+}
+
+func (p *Pass) impossible(v *mesh.VirtualService, path []any, why string, ends ...End) {
+	p.Report(Fault{
+		On: v.Object, Path: path, Severity: Warning, Words: why, Ends: ends,
+		Message: fmt.Sprintf("no request satisfies this match of %s: %s", v.ID(), why),
+	})
+}
+
+// unservedPort reports a match on a port that no server has of the gateways for which it is. Those of a delegate are its roots',
+// and sidecars have any port.
+func (p *Pass) unservedPort(v *mesh.VirtualService, only []string, port uint32, path []any) {
+	if port == 0 || v.IsDelegate() || v.OnMesh && (len(only) == 0 || slices.Contains(only, mesh.Mesh)) || !v.Known(path...) {
+		return
+	}
+	var ends []End
+	var have []uint32
+	for _, ref := range v.Gateways {
+		if len(only) > 0 && !slices.ContainsFunc(only, func(g string) bool { return sameGateway(mesh.GatewayName(g, v.Namespace), ref.Name) }) {
+			continue
+		}
+		if len(ref.Found) != 1 || ref.K8s || !ref.Found[0].Known("spec") {
+			return
+		}
+		for _, s := range ref.Found[0].Spec.Servers {
+			if s.GetPort().GetNumber() == port {
+				return
+			}
+			have = append(have, s.GetPort().GetNumber())
+		}
+		ends = append(ends, End{ref.Found[0].Object, []any{"spec", "servers"}, "its servers are here"})
+	}
+	if len(ends) > 0 {
+		slices.Sort(have)
+		p.impossible(v, path, fmt.Sprintf("its Gateways have no server on port %d, only on %s", port, numbers(slices.Compact(have))), ends...)
+	}
+}
+
+func sameGateway(a, b mesh.Name) bool {
+	return a.Name == b.Name && (a.Namespace == b.Namespace || a.Namespace == "" || b.Namespace == "")
+}
+
+// foreignAuthorities finds matches on an authority that selects none of the VirtualService's virtual hosts on a gateway.
+func (p *Pass) foreignAuthorities(v *mesh.VirtualService) {
+	if v.OnMesh || v.IsDelegate() || slices.ContainsFunc(v.Hosts, manifest.Placeholder) {
+		return
+	}
+	for i, h := range v.Spec.Http {
+		for j, m := range h.GetMatch() {
+			path := []any{"spec", "http", i, "match", j, "authority"}
+			alone := match.FromHTTP(&networking.HTTPMatchRequest{Authority: m.GetAuthority()})
+			if alone.Empty() || m.GetAuthority() == nil || !v.Known(path...) || manifest.Placeholder(m.GetAuthority().String()) {
+				continue
+			}
+			if !slices.ContainsFunc(v.Hosts, func(host string) bool { return !alone.And(match.Host(host)).Empty() }) {
+				p.impossible(v, path, fmt.Sprintf("%s is none of its hosts", alone))
+			}
+		}
+	}
+}
