@@ -88,17 +88,10 @@ func (p *Pass) idleMatch(v *mesh.VirtualService, m *networking.HTTPMatchRequest,
 
 // idleWeight reports the weight of an only destination. A weight of 0 counts if it is written down: who gives it wants no traffic.
 func (p *Pass) idleWeight(o *manifest.Object, weight int32, path ...any) {
-	if weight == 100 || weight < 0 || weight == 0 && !stands(o, path) {
+	if weight == 100 || weight < 0 || weight == 0 && !slices.Contains(o.Zeros, manifest.FieldPath(path...)) {
 		return
 	}
 	p.idle(o, fmt.Sprintf("weight %d is the weight of the only destination: it gets every request all the same", weight), path...)
-}
-
-// stands tells whether a field is written in the object's text; in a cluster there is none.
-func stands(o *manifest.Object, path []any) bool {
-	at, above := o.At(path...), o.At(path[:len(path)-1]...)
-	at.Path, above.Path = "", ""
-	return at != above
 }
 
 func (p *Pass) idleTLS(g *mesh.Gateway, s *networking.Server, path []any) {

@@ -6,8 +6,14 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
@@ -168,13 +174,34 @@ func Fingerprint(words ...string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// Run runs rules over a World and its tables.
+// Run runs rules over a World and its tables, side by side. It panics, in the caller's goroutine, if a rule does.
 func Run(t *routing.Tables, list []*Rule) Result {
-	var res Result
-	for _, r := range list {
-		if r.Run != nil {
-			r.Run(&Pass{World: t.World, Tables: t, rule: r, result: &res})
+	each := make([]Result, len(list))
+	var crash atomic.Value
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, r := range list {
+		if r.Run == nil {
+			continue
 		}
+		group.Go(func() error {
+			defer func() {
+				if p := recover(); p != nil {
+					crash.Store(fmt.Sprintf("rule %s: %v\n%s", r.Name, p, debug.Stack()))
+				}
+			}()
+			r.Run(&Pass{World: t.World, Tables: t, rule: r, result: &each[i]})
+			return nil
+		})
+	}
+	_ = group.Wait() // no rule returns an error
+	if p := crash.Load(); p != nil {
+		panic(p) // where the caller can catch it
+	}
+	var res Result
+	for _, r := range each {
+		res.Findings = append(res.Findings, r.Findings...)
+		res.Unknown = append(res.Unknown, r.Unknown...)
 	}
 	Sort(res.Findings)
 	// Several workloads can have one fault of one server.

@@ -190,7 +190,11 @@ func (f *filler) scalar(fd protoreflect.FieldDescriptor, n *node) (v protoreflec
 		}
 		return protoreflect.ValueOfFloat64(x), n.kind == kindInt || n.kind == kindFloat
 	}
-	return integer(fd.Kind(), unquoted(n))
+	v, ok = integer(fd.Kind(), unquoted(n))
+	if ok && !fd.HasPresence() && v.Equal(fd.Default()) {
+		f.obj.Zeros = append(f.obj.Zeros, FieldPath(f.path...))
+	}
+	return v, ok
 }
 
 func integer(k protoreflect.Kind, n *node) (v protoreflect.Value, ok bool) {

@@ -55,6 +55,8 @@ type Object struct {
 	Opaque []string
 	// Dropped lists the field paths of keys that the API does not have: reported, and the message lacks them.
 	Dropped []string
+	// Zeros lists the field paths of numbers in Spec that are written as 0: the message cannot tell them from ones left out.
+	Zeros []string
 
 	Doc  *Document
 	Item int // index in the items of a List, -1 when the document is the object itself

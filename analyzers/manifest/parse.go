@@ -8,7 +8,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Parse reads the bytes of one file or stream. Nothing that stands in them makes it fail: what cannot be read is a
@@ -69,16 +70,12 @@ func batched(chunks []chunk) [][]chunk {
 
 // parallel calls f for each number below n, on all processors.
 func parallel(n int, f func(i int)) {
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), n) {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				f(i)
-			}
-		})
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range n {
+		group.Go(func() error { f(i); return nil })
 	}
-	wg.Wait()
+	_ = group.Wait() // f has no errors
 }
 
 // A reader reads some documents of a file, one after the other.

@@ -68,13 +68,12 @@ type vsRules struct {
 	dropped []DroppedRule
 }
 
-// expand merges delegates into the rules of a VirtualService (pilot/pkg/model/virtualservice_controller.go).
-func (t *Tables) expand(v *mesh.VirtualService) *vsRules {
-	if x, ok := t.expanded[v]; ok {
-		return x
-	}
+// expand gives the rules of a VirtualService with its delegates merged in.
+func (t *Tables) expand(v *mesh.VirtualService) *vsRules { return t.expanded[v] }
+
+// newRules merges delegates into the rules of a VirtualService (pilot/pkg/model/virtualservice_controller.go).
+func (t *Tables) newRules(v *mesh.VirtualService) *vsRules {
 	x := &vsRules{}
-	t.expanded[v] = x
 	for i, h := range v.Spec.Http {
 		switch {
 		case h == nil:

@@ -116,6 +116,7 @@ func Build(w *mesh.World) *Tables {
 	}
 	t.rules = newRuleIndex(w)
 	for _, v := range w.VirtualServices {
+		t.expanded[v] = t.newRules(v)
 		if v.OnMesh {
 			t.onMesh = append(t.onMesh, v)
 		}
