@@ -26,7 +26,7 @@ type EntryClash struct {
 func (w *World) EntryClashes() []EntryClash {
 	hosts := map[string][]*Service{}
 	for _, s := range w.Services {
-		if s.Entry != nil && !s.Opaque && !manifest.Placeholder(s.Host) {
+		if s.Entry != nil && s.Namespace != "" && !s.Opaque && !manifest.Placeholder(s.Host) {
 			hosts[s.Host] = append(hosts[s.Host], s)
 		}
 	}
@@ -112,7 +112,7 @@ func compareEntries(by, s *Service, p Port) (c EntryClash, differs bool) {
 		c.What = "resolution " + b.Resolution.String() + " and " + a.Resolution.String()
 	case a.Location != b.Location:
 		c.What = "location " + b.Location.String() + " and " + a.Location.String()
-	case by.Namespace != s.Namespace && by.Namespace != "" && s.Namespace != "" && !sameEndpoints(a, b):
+	case by.Namespace != s.Namespace && !sameEndpoints(a, b):
 		c.What = "different endpoints"
 	default:
 		return c, false

@@ -151,13 +151,17 @@ func (t *Tables) Loops() []Loop {
 			if rc.Servers[0].Drop != nil || shaky[rc.Servers[0]] {
 				continue
 			}
-			judged := map[*Rule]bool{} // one host of a rule is enough
+			judged := map[*Rule]bool{} // one host of a rule is enough, and one look at where it leads
 			for _, d := range rc.domains {
 				for _, e := range rc.Hosts[d].Entries {
 					if e.Opaque || judged[e.Rule] {
 						continue
 					}
-					if l, ok := t.loop(table, rc.Hosts[d], e); ok {
+					i, x := t.toGateway(table, &e)
+					if judged[e.Rule] = x == nil; x == nil {
+						continue
+					}
+					if l, ok := t.loop(table, rc.Hosts[d], e, i, x); ok {
 						judged[e.Rule] = true
 						if key := writtenAt(l.Target.VS, l.Target.Path); !seen[key] {
 							seen[key] = true
@@ -171,17 +175,13 @@ func (t *Tables) Loops() []Loop {
 	return out
 }
 
-func (t *Tables) loop(table *Table, vh *VirtualHost, e Entry) (Loop, bool) {
-	l := Loop{Entry: e, Table: table}
-	i, x := t.toGateway(table, &e)
-	if x == nil {
-		return l, false
-	}
+// loop follows a request of an entry to its destination i, and on.
+func (t *Tables) loop(table *Table, vh *VirtualHost, e Entry, i int, x *Target) (Loop, bool) {
+	l := Loop{Entry: e, Table: table, Target: *x}
 	var ok bool
 	if l.Request, l.Answer, _, ok = t.Shown(vh, e.Box, e); !ok {
 		return l, false
 	}
-	l.Target = *x
 	r, at := l.Request, &e
 	for ; l.Hops < maxHops && x != nil; l.Hops++ {
 		r.TLS, r.SNI = false, ""
