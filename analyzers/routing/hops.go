@@ -179,7 +179,7 @@ func (t *Tables) Loops() []Loop {
 func (t *Tables) loop(table *Table, vh *VirtualHost, e Entry, i int, x *Target) (Loop, bool) {
 	l := Loop{Entry: e, Table: table, Target: *x}
 	var ok bool
-	if l.Request, l.Answer, _, ok = t.Shown(vh, e.Box, e); !ok {
+	if l.Request, l.Answer, _, ok = t.Shown(vh, e.Box, e); !ok || table.taking(l.Request) == nil {
 		return l, false
 	}
 	r, at := l.Request, &e
@@ -218,7 +218,7 @@ func (t *Tables) toGateway(table *Table, e *Entry) (int, *Target) {
 	return 0, nil
 }
 
-// taking is the entry that takes a request, nil for none and where it is not known.
+// taking is the entry that takes a request, nil for none and where that is not known or hangs on an order that is not.
 func (table *Table) taking(r Request) *Entry {
 	var out *Entry
 	l := table.listener(r.Port)
@@ -229,7 +229,15 @@ func (table *Table) taking(r Request) *Entry {
 	if c == nil || c.HTTP == nil || c.TLS != r.TLS || !table.credentialsDelivered(c.Server) {
 		return nil
 	}
-	c.HTTP.ask(r, Answer{}, func(_ *Answer, _ *VirtualHost, e *Entry) { out = e })
+	c.HTTP.ask(r, Answer{}, func(_ *Answer, vh *VirtualHost, e *Entry) {
+		m := MatchRequest(r)
+		for _, x := range vh.Entries {
+			if x.Route != e.Route && x.Box.Matches(m) && !vh.Precedes(*e, x) {
+				return
+			}
+		}
+		out = e
+	})
 	return out
 }
 
