@@ -43,12 +43,12 @@ Fix: bind the VirtualService to the Gateway that has the narrower host too; or r
 
 func (p *Pass) hiddenHost(h routing.HiddenHost) {
 	host := h.VS.Spec.Hosts[h.Host]
-	by := h.By.Server
+	narrow, wide := p.serverTexts(h.By.Server, h.Server)
 	taker, path := h.By.Source("")
 	f := Fault{
 		On: h.VS.Object, Path: []any{"spec", "hosts", h.Host}, Severity: Error, Clash: true, Words: fmt.Sprintf("%s port %d", host, h.Server.Number()),
 		Message: fmt.Sprintf("TLS requests for host %q never reach VirtualService %s on port %d: server %s is narrower than server %s, through which it is bound, and takes the connections",
-			host, h.VS.ID(), h.Server.Number(), p.serverText(by), p.serverText(h.Server)),
+			host, h.VS.ID(), h.Server.Number(), narrow, wide),
 		Ends: []End{
 			{taker, path, "takes the connections for " + h.Request.Host},
 			{h.Server.Gateway.Object, h.Server.Path("hosts"), "is wider, and has the VirtualService's routes"},

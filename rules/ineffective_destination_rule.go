@@ -36,8 +36,9 @@ func (p *Pass) lostRule(l routing.LostRule) {
 	f := Fault{On: d.Object, Path: []any{"metadata", "name"}, Severity: Warning, Clash: true}
 	if l.By == nil {
 		f.Path, f.Words, f.Suspect = []any{"spec", "exportTo"}, "exportTo", !p.World.Settings.Known
-		f.Message = fmt.Sprintf("no client gets DestinationRule %s: it is for a Service of namespace %s, and in its own namespace, the only place besides where clients look for it, it is not visible",
-			d.ID(), p.World.HostNamespace(d.Host))
+		owner := p.World.HostNamespace(d.Host)
+		f.Message = fmt.Sprintf("no client gets DestinationRule %s: for a Service of namespace %s clients look in their own namespace, in %s and in the root namespace, and its exportTo leaves out its own",
+			d.ID(), owner, owner)
 		p.Report(f)
 		return
 	}
@@ -67,9 +68,6 @@ func (p *Pass) lostRule(l routing.LostRule) {
 		f.Path, f.Words = []any{"spec", "subsets", l.Subset}, "subset "+name
 		f.Message = fmt.Sprintf("subset %q of DestinationRule %s has no effect: istiod takes the one of that name in %s, %s", name, d.ID(), l.By.ID(), older)
 		f.Ends = []End{{l.By.Object, []any{"spec", "subsets", l.BySubset}, "has the name first"}}
-		if l.By == d {
-			return // one object is not a pair
-		}
 	case routing.LostClients:
 		f.Words = "clients " + l.Clients
 		f.Message = fmt.Sprintf("DestinationRule %s joins %s, which is older and exported to fewer namespaces: clients in namespace %s get no rule for the host", d.ID(), l.By.ID(), l.Clients)

@@ -30,15 +30,16 @@ Fix: put the hosts of one certificate into one server, or use a certificate for 
 
 func (p *Pass) sharedCertificate(s routing.SharedCertificate) {
 	other := s.Others[0]
+	one, two := p.serverTexts(s.Server, other)
 	f := Fault{
 		On: s.Server.Gateway.Object, Path: s.Server.Path(), Severity: Warning, Clash: true, Words: fmt.Sprintf("%s port %d", s.Host, s.Server.Number()),
-		Message: fmt.Sprintf("the certificate of server %s is good for %s of server %s too", p.serverText(s.Server), s.Host, p.serverText(other)),
+		Message: fmt.Sprintf("the certificate of server %s is good for %s of server %s too", one, s.Host, two),
 		Ends:    []End{{other.Gateway.Object, other.Path("hosts"), "has routes for " + s.Host + ", which the first does not have"}},
 		Witness: &Witness{URL: s.Request.URL(), Request: s.Request, Answer: s.Answer},
 	}
 	if !s.Known {
 		f.Severity = Info
-		f.Message = fmt.Sprintf("server %s has the same certificate as server %s with %s", p.serverText(s.Server), p.serverText(other), s.Host)
+		f.Message = fmt.Sprintf("server %s has the same certificate as server %s with %s", one, two, s.Host)
 	}
 	if n := len(s.Others) - 1; n > 0 {
 		f.Message += fmt.Sprintf(" (a group with %s)", plural(n, "more server"))

@@ -33,6 +33,14 @@ func (p *Pass) serverText(s *routing.Server) string {
 	return fmt.Sprintf("%s port %d", s.Gateway.ID(), s.Number())
 }
 
+// serverTexts names two servers so that they differ.
+func (p *Pass) serverTexts(a, b *routing.Server) (string, string) {
+	if a.Gateway == b.Gateway {
+		return a.ID(), b.ID()
+	}
+	return p.serverText(a), p.serverText(b)
+}
+
 func workloadText(table *routing.Table) string { return "gateway workload " + table.Workload.String() }
 
 func hostsText(s *routing.Server) string {

@@ -18,7 +18,7 @@ type EntryClash struct {
 	Winner, Loser *Service
 	More          []*Service // further losers where no order is known
 	Protocols     bool       // they differ in the protocol
-	What          string     // what differs: "protocol HTTP and TCP"
+	What          string     // what differs: "protocol HTTP here and TCP there"
 }
 
 // EntryClashes lists them, by host and port. Entries are compared where istiod chooses between them by age: among those for
@@ -26,7 +26,7 @@ type EntryClash struct {
 func (w *World) EntryClashes() []EntryClash {
 	hosts := map[string][]*Service{}
 	for _, s := range w.Services {
-		if s.Entry != nil && !s.Opaque && !manifest.Placeholder(s.Host) {
+		if s.Entry != nil && s.Namespace != "" && !s.Opaque && !manifest.Placeholder(s.Host) {
 			hosts[s.Host] = append(hosts[s.Host], s)
 		}
 	}
@@ -107,12 +107,12 @@ func compareEntries(by, s *Service, p Port) (c EntryClash, differs bool) {
 	a, b := by.Entry, s.Entry
 	switch {
 	case family(had.Protocol) != family(p.Protocol) && stated(had.Protocol) && stated(p.Protocol):
-		c.Protocols, c.What = true, "protocol "+p.Protocol+" and "+had.Protocol
+		c.Protocols, c.What = true, "protocol "+p.Protocol+" here and "+had.Protocol+" there"
 	case a.Resolution != b.Resolution:
-		c.What = "resolution " + b.Resolution.String() + " and " + a.Resolution.String()
+		c.What = "resolution " + b.Resolution.String() + " here and " + a.Resolution.String() + " there"
 	case a.Location != b.Location:
-		c.What = "location " + b.Location.String() + " and " + a.Location.String()
-	case by.Namespace != s.Namespace && by.Namespace != "" && s.Namespace != "" && !sameEndpoints(a, b):
+		c.What = "location " + b.Location.String() + " here and " + a.Location.String() + " there"
+	case by.Namespace != s.Namespace && !sameEndpoints(a, b):
 		c.What = "different endpoints"
 	default:
 		return c, false

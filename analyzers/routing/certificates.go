@@ -21,7 +21,12 @@ type SharedCertificate struct {
 // certified is a TLS chain with what its certificate is good for.
 type certified struct {
 	*Chain
-	keys  []string // lower-case names, or the Secret where the names are not known
+	keys []string // lower-case names, and the Secrets whose names are not known
+}
+
+// partner is another chain whose certificate is good for a domain: by its names, or because it is of the same Secret.
+type partner struct {
+	chain int
 	known bool
 }
 
@@ -71,15 +76,15 @@ func (table *Table) sharedOn(l *Listener) []SharedCertificate {
 			if len(c.HTTP.Hosts[d].Entries) == 0 || manifest.Placeholder(d) {
 				continue
 			}
-			for _, i := range table.others(list, byKey, j, d) {
-				if root(i) == root(j) {
+			for _, o := range others(list, byKey, j, d) {
+				a, b := root(o.chain), root(j)
+				if a == b {
 					continue
 				}
-				s, ok := table.reuse(l, list[i], c, d)
+				s, ok := table.reuse(l, list[o.chain], c, d, o.known)
 				if !ok {
 					continue
 				}
-				a, b := root(i), root(j)
 				had := found[a]
 				if had == nil {
 					had = found[b]
@@ -117,14 +122,13 @@ func (table *Table) certified(l *Listener) []certified {
 		if !c.TLS || c.HTTP == nil || shaky[c.Server] {
 			continue
 		}
-		x := certified{Chain: c, known: true}
+		x := certified{Chain: c}
 		for _, cred := range table.Credentials(c.Server) {
 			if !cred.Keys || cred.OtherNamespace {
 				continue
 			}
 			secrets := table.tables.World.Secrets(cred.Secret)
 			if len(secrets) != 1 || secrets[0].Certificate == nil || len(secrets[0].Certificate.Names) == 0 {
-				x.known = false
 				x.keys = append(x.keys, "secret "+cred.Secret.String())
 				continue
 			}
@@ -139,22 +143,23 @@ func (table *Table) certified(l *Listener) []certified {
 	return out
 }
 
-// others are chains whose certificate is good for a domain of chain j, as far as that is known.
-func (table *Table) others(list []certified, byKey map[string][]int, j int, domain string) []int {
+// others are chains whose certificate is good for a domain of chain j, those by name first.
+func others(list []certified, byKey map[string][]int, j int, domain string) []partner {
 	keys := []string{domain}
 	if _, rest, ok := strings.Cut(domain, "."); ok && !strings.HasPrefix(domain, "*") {
 		keys = append(keys, "*."+rest)
 	}
+	names := len(keys)
 	for _, k := range list[j].keys {
 		if strings.HasPrefix(k, "secret ") {
 			keys = append(keys, k)
 		}
 	}
-	var out []int
-	for _, k := range keys {
+	var out []partner
+	for n, k := range keys {
 		for _, i := range byKey[k] {
 			if i != j && len(out) < partners {
-				out = append(out, i)
+				out = append(out, partner{i, n < names})
 			}
 		}
 	}
@@ -162,7 +167,7 @@ func (table *Table) others(list []certified, byKey map[string][]int, j int, doma
 }
 
 // reuse asks for a domain of one chain over a connection to another. It is a fault if the answer is not that of the domain's own.
-func (table *Table) reuse(l *Listener, at, own certified, domain string) (*SharedCertificate, bool) {
+func (table *Table) reuse(l *Listener, at, own certified, domain string, known bool) (*SharedCertificate, bool) {
 	vh := own.HTTP.Hosts[domain]
 	r, ok := table.tables.requestIn(vh, vh.Entries[0].Box, own.Server)
 	if !ok || l.chain(r) != own.Chain {
@@ -170,7 +175,7 @@ func (table *Table) reuse(l *Listener, at, own certified, domain string) (*Share
 	}
 	right := table.ask(r)
 	for _, d := range at.HTTP.domains {
-		if d == domain || len(at.HTTP.Hosts[d].Entries) == 0 || !at.covers(d) {
+		if d == domain || len(at.HTTP.Hosts[d].Entries) == 0 || known && !at.covers(d) {
 			continue
 		}
 		r.SNI = example(d)
@@ -181,15 +186,15 @@ func (table *Table) reuse(l *Listener, at, own certified, domain string) (*Share
 		if wrong.VirtualService == right.VirtualService && wrong.Route == right.Route {
 			return nil, false
 		}
-		return &SharedCertificate{at.Server, []*Server{own.Server}, domain, table, at.known, r, wrong}, true
+		return &SharedCertificate{at.Server, []*Server{own.Server}, domain, table, known, r, wrong}, true
 	}
 	return nil, false
 }
 
-// covers tells whether a client accepts the certificate for a domain; of a certificate whose names are not known it must.
+// covers tells whether a client accepts the certificate for a domain, by the names that are known.
 func (c certified) covers(domain string) bool {
 	for _, k := range c.keys {
-		if !c.known || k == domain {
+		if k == domain {
 			return true
 		}
 		if _, rest, ok := strings.Cut(domain, "."); ok && k == "*."+rest {

@@ -3,7 +3,6 @@ package routing
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -25,7 +24,7 @@ func mergeMatches(root, own []*Match) (out []*Match, lone *Match) {
 	for _, d := range own {
 		n := len(out)
 		for _, r := range root {
-			if conflict(r, d) == nil {
+			if _, clashes := conflict(r, d); !clashes {
 				out = append(out, mergeMatch(r, d))
 			}
 		}
@@ -45,8 +44,7 @@ type DroppedRule struct {
 	Match         int    // the delegate's match that fits none of the root's
 	Text          string // that match in words
 	Why           string // what the two disagree about
-	// Idle tells that no request fits both: nothing is lost if another root takes the rule.
-	Idle bool
+	root, own     []*Match
 }
 
 // DroppedRules lists the delegates' rules that conflict with their roots, in the order of the roots. A rule that another root
@@ -69,7 +67,7 @@ func (t *Tables) DroppedRules() []DroppedRule {
 		all = append(all, x.dropped...)
 	}
 	for _, d := range all {
-		if !d.Idle || !taken[source{d.Delegate, d.DelegateIndex}] {
+		if !taken[source{d.Delegate, d.DelegateIndex}] || !disjoint(d.root, d.own) {
 			out = append(out, d)
 		}
 	}
@@ -78,7 +76,8 @@ func (t *Tables) DroppedRules() []DroppedRule {
 
 // disagreement says why a delegate's match fits none of the root's.
 func disagreement(root []*Match, lone *Match) string {
-	text := conflict(root[0], lone).String()
+	c, _ := conflict(root[0], lone)
+	text := c.String()
 	if len(root) > 1 {
 		text += ", and it fits no other match of the root either"
 	}
@@ -106,9 +105,7 @@ func disjoint(root, own []*Match) bool {
 	return true
 }
 
-func hasPlaceholder(list []*Match) bool {
-	return slices.ContainsFunc(list, func(m *Match) bool { return manifest.Placeholder(m.Spec.String()) })
-}
+func (m *Match) hasPlaceholder() bool { return manifest.Placeholder(m.Spec.String()) }
 
 // clash is a condition of a root's match and one of a delegate's that istiod takes for contradictory.
 type clash struct {
@@ -116,15 +113,15 @@ type clash struct {
 	root, leaf any // *networking.StringMatch, or a plain value
 }
 
-// conflict gives the first clash of two matches, nil if there is none (hasConflict).
-func conflict(root, leaf *Match) *clash {
+// conflict gives the first clash of two matches, false if there is none (hasConflict).
+func conflict(root, leaf *Match) (clash, bool) {
 	r, l := root.Spec, leaf.Spec
 	for _, c := range [...]struct {
 		field      string
 		root, leaf *networking.StringMatch
 	}{{"uri", r.Uri, l.Uri}, {"scheme", r.Scheme, l.Scheme}, {"method", r.Method, l.Method}, {"authority", r.Authority, l.Authority}} {
 		if narrows(c.root, c.leaf) {
-			return &clash{c.field, c.root, c.leaf}
+			return clash{c.field, c.root, c.leaf}, true
 		}
 	}
 	for _, c := range [...]struct {
@@ -133,32 +130,32 @@ func conflict(root, leaf *Match) *clash {
 	}{{"header", r.Headers, l.Headers}, {"withoutHeaders", r.WithoutHeaders, l.WithoutHeaders}, {"query parameter", r.QueryParams, l.QueryParams}} {
 		for _, k := range sortedKeys(c.leaf) {
 			if narrows(c.root[k], c.leaf[k]) {
-				return &clash{c.field + " " + k, c.root[k], c.leaf[k]}
+				return clash{c.field + " " + k, c.root[k], c.leaf[k]}, true
 			}
 		}
 	}
 	if r.IgnoreUriCase != l.IgnoreUriCase {
-		return &clash{"ignoreUriCase", r.IgnoreUriCase, l.IgnoreUriCase}
+		return clash{"ignoreUriCase", r.IgnoreUriCase, l.IgnoreUriCase}, true
 	}
 	if r.Port > 0 && l.Port > 0 && r.Port != l.Port {
-		return &clash{"port", r.Port, l.Port}
+		return clash{"port", r.Port, l.Port}, true
 	}
 	if r.SourceNamespace != "" && r.SourceNamespace != l.SourceNamespace {
-		return &clash{"sourceNamespace", r.SourceNamespace, l.SourceNamespace}
+		return clash{"sourceNamespace", r.SourceNamespace, l.SourceNamespace}, true
 	}
 	for _, k := range sortedKeys(l.SourceLabels) {
 		if have, ok := r.SourceLabels[k]; ok && have != l.SourceLabels[k] {
-			return &clash{"source label " + k, have, l.SourceLabels[k]}
+			return clash{"source label " + k, have, l.SourceLabels[k]}, true
 		}
 	}
 	if gatewaysConflict(root.gateways, leaf.gateways) {
-		return &clash{"gateways", strings.Join(r.Gateways, ", "), strings.Join(l.Gateways, ", ")}
+		return clash{"gateways", strings.Join(r.Gateways, ", "), strings.Join(l.Gateways, ", ")}, true
 	}
-	return nil
+	return clash{}, false
 }
 
 // String says in words what the two sides ask.
-func (c *clash) String() string {
+func (c clash) String() string {
 	text := fmt.Sprintf("%s is %s in the root and %s in the delegate", c.field, condition(c.root), condition(c.leaf))
 	r, _ := c.root.(*networking.StringMatch)
 	l, _ := c.leaf.(*networking.StringMatch)

@@ -51,7 +51,7 @@ func (t *Tables) HiddenHosts() []HiddenHost {
 					lost := by != nil && by != c && len(table.Opaque) == 0 && l.Rejected == nil && !shaky[c.Server] && !shaky[by.Server] && !manifest.Placeholder(d)
 					for _, v := range c.HTTP.Hosts[d].owners() {
 						p := placed{v, c.Server.Number()}
-						if !lost || by.serves(v, d) || l.plainServes(v, d) {
+						if !lost {
 							reached[p] = append(reached[p], d)
 							continue
 						}
@@ -139,27 +139,6 @@ func (x names) taker(domain string) *Chain {
 	return x[""]
 }
 
-// serves tells whether the chain has routes of a VirtualService where a name of the domain is looked up.
-func (c *Chain) serves(v *mesh.VirtualService, domain string) bool {
-	if c.HTTP == nil {
-		return false
-	}
-	vh := c.HTTP.Hosts[domain]
-	if vh == nil {
-		vh = c.HTTP.wider(domain)
-	}
-	return vh != nil && vh.has(v)
-}
-
-func (l *Listener) plainServes(v *mesh.VirtualService, domain string) bool {
-	for _, c := range l.Chains {
-		if !c.IsTLS() && c.serves(v, domain) {
-			return true
-		}
-	}
-	return false
-}
-
 // owners are the VirtualServices whose routes a virtual host has.
 func (vh *VirtualHost) owners() []*mesh.VirtualService {
 	var out []*mesh.VirtualService
@@ -171,15 +150,6 @@ func (vh *VirtualHost) owners() []*mesh.VirtualService {
 		}
 	}
 	return out
-}
-
-func (vh *VirtualHost) has(v *mesh.VirtualService) bool {
-	for _, e := range vh.Entries {
-		if e.Rule.VS == v {
-			return true
-		}
-	}
-	return false
 }
 
 // hostIndex is the host of a VirtualService that makes a domain on a server, -1 for none.

@@ -151,13 +151,17 @@ func (t *Tables) Loops() []Loop {
 			if rc.Servers[0].Drop != nil || shaky[rc.Servers[0]] {
 				continue
 			}
-			judged := map[*Rule]bool{} // one host of a rule is enough
+			judged := map[*Rule]bool{} // one host of a rule is enough, and one look at where it leads
 			for _, d := range rc.domains {
 				for _, e := range rc.Hosts[d].Entries {
 					if e.Opaque || judged[e.Rule] {
 						continue
 					}
-					if l, ok := t.loop(table, rc.Hosts[d], e); ok {
+					i, x := t.toGateway(table, &e)
+					if judged[e.Rule] = x == nil; x == nil {
+						continue
+					}
+					if l, ok := t.loop(table, rc.Hosts[d], e, i, x); ok {
 						judged[e.Rule] = true
 						if key := writtenAt(l.Target.VS, l.Target.Path); !seen[key] {
 							seen[key] = true
@@ -171,17 +175,13 @@ func (t *Tables) Loops() []Loop {
 	return out
 }
 
-func (t *Tables) loop(table *Table, vh *VirtualHost, e Entry) (Loop, bool) {
-	l := Loop{Entry: e, Table: table}
-	i, x := t.toGateway(table, &e)
-	if x == nil {
-		return l, false
-	}
+// loop follows a request of an entry to its destination i, and on.
+func (t *Tables) loop(table *Table, vh *VirtualHost, e Entry, i int, x *Target) (Loop, bool) {
+	l := Loop{Entry: e, Table: table, Target: *x}
 	var ok bool
-	if l.Request, l.Answer, _, ok = t.Shown(vh, e.Box, e); !ok {
+	if l.Request, l.Answer, _, ok = t.Shown(vh, e.Box, e); !ok || table.taking(l.Request) == nil {
 		return l, false
 	}
-	l.Target = *x
 	r, at := l.Request, &e
 	for ; l.Hops < maxHops && x != nil; l.Hops++ {
 		r.TLS, r.SNI = false, ""
@@ -218,7 +218,7 @@ func (t *Tables) toGateway(table *Table, e *Entry) (int, *Target) {
 	return 0, nil
 }
 
-// taking is the entry that takes a request, nil for none and where it is not known.
+// taking is the entry that takes a request, nil for none and where that is not known or hangs on an order that is not.
 func (table *Table) taking(r Request) *Entry {
 	var out *Entry
 	l := table.listener(r.Port)
@@ -229,7 +229,15 @@ func (table *Table) taking(r Request) *Entry {
 	if c == nil || c.HTTP == nil || c.TLS != r.TLS || !table.credentialsDelivered(c.Server) {
 		return nil
 	}
-	c.HTTP.ask(r, Answer{}, func(_ *Answer, _ *VirtualHost, e *Entry) { out = e })
+	c.HTTP.ask(r, Answer{}, func(_ *Answer, vh *VirtualHost, e *Entry) {
+		m := MatchRequest(r)
+		for _, x := range vh.Entries {
+			if x.Route != e.Route && x.Box.Matches(m) && !vh.Precedes(*e, x) {
+				return
+			}
+		}
+		out = e
+	})
 	return out
 }
 

@@ -35,6 +35,9 @@ type LostRule struct {
 	Ordered bool
 }
 
+// maxRules bounds the rules for one host in one namespace that are compared, each with each.
+const maxRules = 300
+
 // LostRules lists them, in the order of the rules. It holds back where the order of two rules is not known and decides whether
 // anything is lost.
 func (t *Tables) LostRules() []LostRule {
@@ -56,7 +59,7 @@ func (t *Tables) LostRules() []LostRule {
 		}
 	}
 	for _, k := range order {
-		if g := groups[k]; len(g) > 1 && oneRevision(g) {
+		if g := groups[k]; len(g) > 1 && len(g) <= maxRules && oneRevision(g) {
 			out = append(out, t.lostIn(g)...)
 		}
 	}

@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -113,6 +114,7 @@ func (t *Tables) expandDelegate(x *vsRules, v *mesh.VirtualService, i int, h *ne
 	for j, m := range h.Match {
 		root = append(root, t.newMatch(v, m, j, -1))
 	}
+	open := slices.ContainsFunc(root, (*Match).hasPlaceholder)
 	for k, dh := range d.Spec.Http {
 		if dh == nil {
 			continue
@@ -122,12 +124,12 @@ func (t *Tables) expandDelegate(x *vsRules, v *mesh.VirtualService, i int, h *ne
 			own = append(own, t.newMatch(d, m, -1, j))
 		}
 		merged, lone := mergeMatches(root, own)
-		if lone != nil && hasPlaceholder(append(root[:len(root):len(root)], lone)) {
-			x.rules = append(x.rules, unknown)
-			continue
-		}
 		if lone != nil {
-			x.dropped = append(x.dropped, DroppedRule{v, i, d, k, lone.DelegateIndex, lone.box.String(), disagreement(root, lone), disjoint(root, own)})
+			if open || lone.hasPlaceholder() {
+				x.rules = append(x.rules, unknown)
+				continue
+			}
+			x.dropped = append(x.dropped, DroppedRule{v, i, d, k, lone.DelegateIndex, lone.box.String(), disagreement(root, lone), root, own})
 			continue
 		}
 		mirror := d.Namespace

@@ -23,6 +23,9 @@ func example(w *rules.Witness) string {
 	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
 		fmt.Fprintf(&b, " with %s: %s", name, r.Headers[name])
 	}
+	if r.TLS && r.SNI != "" && !strings.HasPrefix(strings.ToLower(r.Host), strings.ToLower(r.SNI)) {
+		fmt.Fprintf(&b, " over a connection to %s", r.SNI)
+	}
 	if r.Mesh != nil && r.Mesh.Namespace != "" {
 		fmt.Fprintf(&b, " from namespace %s", r.Mesh.Namespace)
 		if len(r.Mesh.Labels) > 0 {
