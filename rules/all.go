@@ -12,6 +12,7 @@ var all = []*Rule{
 
 	ambiguousOrder,
 	expiredCertificate,
+	ignoredCredential,
 	impossibleMatch,
 	noEffect,
 	rewriteSlash,
