@@ -7,7 +7,6 @@ import (
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
-	"github.com/gatelint/gatelint/analyzers/routing"
 	networking "istio.io/api/networking/v1alpha3"
 )
 
@@ -73,13 +72,34 @@ func gatewayCredentials(d *mesh.DestinationRule) [][]any {
 type traffic struct {
 	fromGateways map[string]bool // hosts to which a VirtualService on a gateway routes
 	fromMesh     map[string]bool // hosts to which a VirtualService on the sidecars routes
-	handed       []string        // hosts that the sidecars may hand to something else
+	handed       map[string]bool // hosts that the sidecars may hand to something else
+	named        map[string]bool // hosts that a Gateway names, which takes them out of the mesh
+	selected     map[string]bool // "namespace/host" of DestinationRules with a workloadSelector
+	routes       string          // all that Gateway API routes say
 	apps         map[string]bool // namespaces with pods that are no gateways
 	gateways     map[string]bool // namespaces with gateway workloads
 }
 
 func (p *Pass) traffic() *traffic {
-	t := &traffic{fromGateways: map[string]bool{}, fromMesh: map[string]bool{}, apps: map[string]bool{}, gateways: map[string]bool{}}
+	t := &traffic{
+		fromGateways: map[string]bool{}, fromMesh: map[string]bool{}, handed: map[string]bool{}, named: map[string]bool{},
+		selected: map[string]bool{}, apps: map[string]bool{}, gateways: map[string]bool{},
+	}
+	for _, d := range p.World.DestinationRules {
+		t.selected[d.Namespace+"/"+d.Host] = t.selected[d.Namespace+"/"+d.Host] || d.Spec.WorkloadSelector != nil
+	}
+	var routes strings.Builder
+	for _, r := range p.World.HTTPRoutes {
+		fmt.Fprint(&routes, r.Tree)
+	}
+	t.routes = routes.String()
+	for _, g := range p.World.Gateways {
+		for _, s := range g.Spec.Servers {
+			for _, h := range s.GetHosts() {
+				t.named[h[strings.LastIndexByte(h, '/')+1:]] = true
+			}
+		}
+	}
 	for _, wl := range p.World.Apps {
 		t.apps[wl.Namespace] = true
 	}
@@ -94,36 +114,37 @@ func (p *Pass) traffic() *traffic {
 			t.fromMesh[host] = t.fromMesh[host] || v.OnMesh
 			elsewhere = elsewhere || !slices.Contains(v.Hosts, host)
 		}
-		if v.OnMesh && elsewhere {
-			t.handed = append(t.handed, v.Hosts...)
+		for _, h := range v.Hosts {
+			if manifest.Placeholder(h) {
+				h = "*" // it may be any
+			}
+			t.handed[h] = t.handed[h] || v.OnMesh && elsewhere
 		}
 	}
 	return t
 }
 
+// handsOver tells whether the host, or a wildcard that covers it, is handed to something else.
+func (t *traffic) handsOver(host string) bool {
+	for i := range len(host) + 1 {
+		if t.handed["*"+host[i:]] {
+			return true
+		}
+	}
+	return t.handed[host]
+}
+
 // sidecarsUse tells whether sidecars are seen to send to the host of a DestinationRule, and nothing points at a gateway.
 func (p *Pass) sidecarsUse(d *mesh.DestinationRule, to *traffic) bool {
 	services := p.World.ServicesFor(d.Host)
+	waypoint := func(s *mesh.Service) bool { return s.Labels["istio.io/use-waypoint"] != "" }
 	switch {
-	case slices.ContainsFunc(p.World.Rules(d.Namespace), func(o *mesh.DestinationRule) bool { return o.Host == d.Host && o.Spec.WorkloadSelector != nil }):
-		return false // the pods that matter may be selected there
-	case d.ExportTo.Covers(d.Namespace) != mesh.Yes:
-		return false
-	case d.Namespace == "" || d.Namespace == p.World.Root || len(services) == 0 || manifest.Placeholder(d.Host):
-		return false
-	case to.gateways[d.Namespace] || to.fromGateways[d.Host] || !to.apps[d.Namespace] && !to.fromMesh[d.Host]:
-		return false
-	case slices.ContainsFunc(to.handed, func(h string) bool { return routing.Covers(h, d.Host) || manifest.Placeholder(h) }):
-		return false
-	case slices.ContainsFunc(services, func(s *mesh.Service) bool { return s.Labels["istio.io/use-waypoint"] != "" }):
-		return false
-	case slices.ContainsFunc(p.World.HTTPRoutes, func(r *mesh.HTTPRoute) bool { return strings.Contains(fmt.Sprint(r.Tree), d.Spec.Host) }):
-		return false
+	case d.Namespace == "" || d.Namespace == p.World.Root || len(services) == 0 || manifest.Placeholder(d.Host) || d.ExportTo.Covers(d.Namespace) != mesh.Yes:
+		return false // who its clients are is open
+	case !to.apps[d.Namespace] && !to.fromMesh[d.Host] || to.selected[d.Namespace+"/"+d.Host]:
+		return false // no sidecar is seen, or those that matter are selected elsewhere
+	case to.gateways[d.Namespace] || to.fromGateways[d.Host] || to.named[d.Host] || to.handsOver(d.Host):
+		return false // a gateway may be meant
 	}
-	// A Gateway that names the host takes it out of the mesh.
-	return !slices.ContainsFunc(p.World.Gateways, func(g *mesh.Gateway) bool {
-		return slices.ContainsFunc(g.Spec.Servers, func(s *networking.Server) bool {
-			return slices.ContainsFunc(s.GetHosts(), func(h string) bool { return h == d.Host || strings.HasSuffix(h, "/"+d.Host) })
-		})
-	})
+	return !slices.ContainsFunc(services, waypoint) && !strings.Contains(to.routes, d.Spec.Host)
 }

@@ -104,14 +104,17 @@ func (p *Pass) misspelt(v *mesh.VirtualService) {
 // toldByIstiod tells of a place in an object whether istiod refuses it, or something in or around it: then it never comes to what would
 // follow, and rejected-by-istiod says so.
 func toldByIstiod(o *manifest.Object) func(path []any) bool {
-	there, above := map[string]bool{}, map[string]bool{}
-	for _, r := range validation.Check(o) {
-		there[pathText(r.Path)] = true
-		for i := range r.Path {
-			above[pathText(r.Path[:i+1])] = true
-		}
-	}
+	var there, above map[string]bool
 	return func(path []any) bool {
+		if there == nil {
+			there, above = map[string]bool{}, map[string]bool{}
+			for _, r := range validation.Check(o) {
+				there[pathText(r.Path)] = true
+				for i := range r.Path {
+					above[pathText(r.Path[:i+1])] = true
+				}
+			}
+		}
 		for i := range path {
 			if there[pathText(path[:i+1])] {
 				return true
