@@ -20,6 +20,7 @@ var all = []*Rule{
 	ineffectiveDestinationRule,
 	sharedCertificate,
 	expiredCertificate,
+	ignoredCredential,
 	impossibleMatch,
 	noEffect,
 	rewriteSlash,

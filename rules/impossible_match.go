@@ -92,19 +92,26 @@ func sameGateway(a, b mesh.Name) bool {
 	return a.Name == b.Name && (a.Namespace == b.Namespace || a.Namespace == "" || b.Namespace == "")
 }
 
+// manyHosts bounds the comparison of every match with every host of a VirtualService.
+const manyHosts = 50
+
 // foreignAuthorities finds matches on an authority that selects none of the VirtualService's virtual hosts on a gateway.
 func (p *Pass) foreignAuthorities(v *mesh.VirtualService) {
-	if v.OnMesh || v.IsDelegate() || slices.ContainsFunc(v.Hosts, manifest.Placeholder) {
+	if v.OnMesh || v.IsDelegate() || len(v.Hosts) > manyHosts || slices.ContainsFunc(v.Hosts, manifest.Placeholder) {
 		return
 	}
+	var hosts []match.Box
 	for i, h := range v.Spec.Http {
 		for j, m := range h.GetMatch() {
 			path := []any{"spec", "http", i, "match", j, "authority"}
 			alone := match.FromHTTP(&networking.HTTPMatchRequest{Authority: m.GetAuthority()})
-			if alone.Empty() || m.GetAuthority() == nil || !v.Known(path...) || manifest.Placeholder(m.GetAuthority().String()) {
+			if m.GetAuthority() == nil || alone.Empty() || !v.Known(path...) || manifest.Placeholder(m.GetAuthority().String()) {
 				continue
 			}
-			if !slices.ContainsFunc(v.Hosts, func(host string) bool { return !alone.And(match.Host(host)).Empty() }) {
+			for k := len(hosts); k < len(v.Hosts); k++ {
+				hosts = append(hosts, match.Host(v.Hosts[k]))
+			}
+			if !slices.ContainsFunc(hosts, func(host match.Box) bool { return !alone.And(host).Empty() }) {
 				p.impossible(v, path, fmt.Sprintf("%s is none of its hosts", alone))
 			}
 		}

@@ -21,7 +21,6 @@ Where the order of two Gateways decides and is not known, the finding is a warni
 Fix: give the servers different ports, or different binds.`,
 	Run: func(p *Pass) {
 		p.droppedServers(routing.DropProtocol, p.portClash)
-		p.droppedServers(routing.DropPortName, p.portClash)
 		seen := map[string]bool{}
 		for _, table := range p.Tables.Gateways {
 			for _, s := range table.Servers {
@@ -55,8 +54,6 @@ func (p *Pass) portClash(by *routing.Server, losers []*routing.Server) {
 		f.Ends = append(f.Ends, End{l.Gateway.Object, l.Path(), "falls too"})
 	}
 	switch {
-	case s.Drop.Reason == routing.DropPortName:
-		f.Message = fmt.Sprintf("%s has the port name %q of another HTTPS server of its Gateway: istiod drops it whole", describe(s), s.Spec.Port.Name)
 	case s.Drop.Certain:
 		f.Message = fmt.Sprintf("%s cannot share the port with %s, which comes first: istiod drops it whole", describe(s), describe(by))
 		f.Message += p.hanging(s)

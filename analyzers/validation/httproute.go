@@ -207,9 +207,9 @@ func (a at) redirect(r *networking.HTTPRedirect, matches []*networking.HTTPMatch
 		a.in("prefixRewrite").refuse("\"uri\" and \"prefixRewrite\" exclude each other in redirect")
 		return
 	}
-	for i, m := range matches {
+	for _, m := range matches {
 		if _, prefix := m.GetUri().GetMatchType().(*networking.StringMatch_Prefix); r.PrefixRewrite != "" && m.GetUri() != nil && !prefix {
-			a.in("prefixRewrite").refuse("prefixRewrite needs a prefix in every uri of the rule, and match[%d] has none", i)
+			a.in("prefixRewrite").refuse("prefixRewrite needs a prefix in every uri of the rule, and a match has none")
 			return
 		}
 	}
