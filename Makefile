@@ -6,8 +6,10 @@ GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 WORLDS ?= 100
 SEED   ?= 1
 FUZZTIME ?= 5m
+# The number of worlds that a real Envoy answers too.
+ENVOY_WORLDS ?= 100
 
-.PHONY: build test unit lint conformance e2e bench fuzz generate fmt clean
+.PHONY: build test unit lint conformance envoy e2e bench fuzz generate fmt clean
 
 build: ## the binaries, in bin/
 	go build -trimpath -o bin/gatelint ./cmd/lint
@@ -24,6 +26,10 @@ lint: ## vet, staticcheck and formatting
 
 conformance: ## agreement with istiod's own code
 	cd fixtures/istiod && go vet ./... && WORLDS=$(WORLDS) SEED=$(SEED) go test ./...
+
+envoy: ## a real Envoy asked over the wire: ENVOY=/path, or the one that .ci/tools fetches
+	envoy=$${ENVOY:-$$(.ci/tools envoy)} && cd fixtures/istiod && \
+		ENVOY=$$envoy WORLDS=$(ENVOY_WORLDS) SEED=$(SEED) go test -count=1 -run Envoy .
 
 e2e: ## the webhook against a real API server
 	@echo "the webhook and its end-to-end tests do not exist yet" >&2; exit 1
