@@ -36,18 +36,6 @@ func (t *Tables) OnMesh(namespace string) []*mesh.VirtualService {
 	return out
 }
 
-func (s *sidecar) ask(r Request) Answer {
-	return s.config(r.Port).ask(r, Answer{ID: r.ID}, func(a *Answer, vh *VirtualHost, e *Entry) {
-		if e.Rule != nil {
-			a.take(e.Route, s.t.targets(e.Rule, proxy{s.client.Namespace, s.client.Labels, true}, r.Port, true))
-			return
-		}
-		yes := true
-		a.Outcome = OutcomeRouted
-		a.Destinations = []AnswerTarget{{Host: vh.service.Host, Port: r.Port, Weight: 100, Cluster: "outbound|" + itoa(r.Port) + "||" + vh.service.Host, Exists: &yes}}
-	})
-}
-
 // config gives the virtual hosts of one port (networking/core/httproute.go, BuildSidecarOutboundVirtualHosts): for each host
 // the first VirtualService that yields a route.
 func (s *sidecar) config(port uint32) *RouteConfig {

@@ -336,5 +336,13 @@ func (table *Table) proxy() proxy {
 	return proxy{table.Workload.Namespace, table.Workload.Labels, !table.Workload.Assumed}
 }
 
+// Name is the workload, and its control plane where there are several.
+func (table *Table) Name() string {
+	if table.revision == "" {
+		return table.Workload.String()
+	}
+	return table.Workload.String() + " of revision " + table.revision
+}
+
 // Configs are the route configurations of the table, sorted by name.
 func (table *Table) Configs() []*RouteConfig { return table.order }
