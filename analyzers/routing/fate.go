@@ -153,33 +153,44 @@ func (f *fates) alone(v *mesh.VirtualService, gateway string) {
 
 // host judges every entry of a virtual host against those that are certainly before it.
 func (f *fates) host(vh *VirtualHost, opaque bool) {
-	entries := append(vh.Entries[:len(vh.Entries):len(vh.Entries)], vh.behind...)
-	var index match.Index
-	boxes := make([]match.Box, len(entries))
-	left := hostBudget
-	schemed := vh.Table != nil && slices.ContainsFunc(entries, func(e Entry) bool {
-		return e.Match >= 0 && e.Rule.Matches[e.Match].Spec.Scheme.GetMatchType() != nil
-	})
-	for i, e := range entries {
-		boxes[i] = e.Box
-		if schemed {
-			boxes[i] = e.Box.And(schemes[e.Server.IsTLS()]) // what comes to a listener has the listener's scheme
-		}
-		if !e.Opaque {
-			index.Add(i, e.Box)
-		}
-	}
-	for i, e := range entries {
+	x := newTrial(vh)
+	for i, e := range x.entries {
 		fate := f.of(e.Place())
 		if opaque || e.Opaque {
 			fate.Undecided = true
 			continue
 		}
-		if fate.Alive {
-			continue
+		if !fate.Alive {
+			x.judge(fate, i)
 		}
-		f.judge(fate, vh, entries, boxes, i, index.Over(boxes[i]), &left)
 	}
+}
+
+// trial is a virtual host with what is needed to judge its entries.
+type trial struct {
+	vh      *VirtualHost
+	entries []Entry // with those that are not generated
+	boxes   []match.Box
+	index   match.Index
+	left    int // of the host's budget
+}
+
+func newTrial(vh *VirtualHost) *trial {
+	x := &trial{vh: vh, entries: append(vh.Entries[:len(vh.Entries):len(vh.Entries)], vh.behind...), left: hostBudget}
+	x.boxes = make([]match.Box, len(x.entries))
+	schemed := vh.Table != nil && slices.ContainsFunc(x.entries, func(e Entry) bool {
+		return e.Match >= 0 && e.Rule.Matches[e.Match].Spec.Scheme.GetMatchType() != nil
+	})
+	for i, e := range x.entries {
+		x.boxes[i] = e.Box
+		if schemed {
+			x.boxes[i] = e.Box.And(schemes[e.Server.IsTLS()]) // what comes to a listener has the listener's scheme
+		}
+		if !e.Opaque {
+			x.index.Add(i, e.Box)
+		}
+	}
+	return x
 }
 
 var schemes = map[bool]match.Box{false: schemeBox("http"), true: schemeBox("https")}
@@ -188,10 +199,12 @@ func schemeBox(s string) match.Box {
 	return match.FromHTTP(&networking.HTTPMatchRequest{Scheme: &networking.StringMatch{MatchType: &networking.StringMatch_Exact{Exact: s}}})
 }
 
-func (f *fates) judge(fate *Fate, vh *VirtualHost, entries []Entry, boxes []match.Box, i int, candidates []int, left *int) {
+// judge enters in a fate what becomes of entry i.
+func (x *trial) judge(fate *Fate, i int) {
+	vh, entries, boxes, left := x.vh, x.entries, x.boxes, &x.left
 	var earlier []match.Box
 	var who []int
-	for _, j := range candidates {
+	for _, j := range x.index.Over(boxes[i]) {
 		if j != i && vh.Precedes(entries[j], entries[i]) {
 			earlier = append(earlier, boxes[j])
 			who = append(who, j)

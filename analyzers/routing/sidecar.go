@@ -13,6 +13,7 @@ import (
 type sidecar struct {
 	t      *Tables
 	client Client
+	open   bool // the client's labels are any: conditions on them are dimensions of the algebra
 	mu     sync.Mutex
 	ports  map[uint32]*RouteConfig
 }
@@ -116,7 +117,7 @@ func (s *sidecar) mostSpecific(all []*mesh.VirtualService, services map[string]*
 func (s *sidecar) addVirtualService(rc *RouteConfig, v *mesh.VirtualService, port uint32, services map[string]*mesh.Service,
 	specific map[string]*mesh.VirtualService, served map[string]bool,
 ) {
-	routes, _ := s.t.generate(v, client{gateway: mesh.Mesh, port: port, labels: s.client.Labels, namespace: s.client.Namespace})
+	routes, _ := s.t.generate(v, client{gateway: mesh.Mesh, port: port, labels: s.client.Labels, namespace: s.client.Namespace, anyLabels: s.open})
 	if len(routes) == 0 {
 		return
 	}

@@ -93,6 +93,7 @@ type VirtualHost struct {
 	Alone   *mesh.VirtualService // set when it is judged alone: on mesh, or on a gateway that is not known
 	behind  []Entry              // not generated: their VirtualService has a catch-all before them
 	OnMesh  bool                 // judged alone, for sidecars
+	from    string               // on mesh: a namespace whose sidecars have it
 	service *mesh.Service        // on mesh: the service whose host it is
 }
 

@@ -27,7 +27,7 @@ func (table *Table) config(name string, servers []*Server) *RouteConfig {
 			key := [2]string{gatewayKey(s.Gateway), bound.vs.Namespace + "/" + bound.vs.Name}
 			entries, ok := generated[key]
 			if !ok {
-				c := client{gatewayKey(s.Gateway), s.Number(), table.Workload.Labels, table.Workload.Namespace, false, false}
+				c := client{gateway: gatewayKey(s.Gateway), port: s.Number(), labels: table.Workload.Labels, namespace: table.Workload.Namespace}
 				routes, rest := table.tables.generate(bound.vs, c)
 				for _, r := range routes {
 					entries[0] = append(entries[0], Entry{Route: r, Server: s, Port: s.Number(), tier: bound.tier})

@@ -1,0 +1,210 @@
+package routing
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/gatelint/gatelint/analyzers/match"
+	"github.com/gatelint/gatelint/analyzers/mesh"
+)
+
+// States of a route in one virtual host.
+const (
+	StateLive      = "live"      // some request certainly reaches it
+	StateShadowed  = "shadowed"  // none does
+	StateUndecided = "undecided" // that cannot be told
+	StateOpaque    = "opaque"    // what it takes is not known
+)
+
+// Standing is a route of a virtual host with what is certain of it there.
+type Standing struct {
+	Entry
+	State   string
+	Witness *Request // that it takes, as the router has confirmed; nil unless asked for, and where none is found
+}
+
+// Late tells that istiod does not generate the route: it stands behind a catch-all of its own VirtualService.
+func (s *Standing) Late() bool { return s.late }
+
+// Standings gives the routes of a virtual host in the order in which Envoy tries them, and behind them those that istiod does
+// not generate. Refused says that Envoy takes none of the configuration.
+func (t *Tables) Standings(vh *VirtualHost, refused, witnesses bool) []Standing {
+	x := newTrial(vh)
+	out := make([]Standing, len(x.entries))
+	for i, e := range x.entries {
+		out[i] = Standing{Entry: e, State: x.state(i, refused)}
+		if witnesses && out[i].State == StateLive {
+			out[i].Witness = t.reaching(x, i)
+		}
+	}
+	return out
+}
+
+func (x *trial) state(i int, refused bool) string {
+	e := x.entries[i]
+	switch {
+	case e.uncertain():
+		return StateOpaque
+	case refused || x.vh.Table != nil && len(x.vh.Table.Opaque) > 0:
+		return StateUndecided
+	case x.vh.RequireTLS && !x.vh.Config.Servers[0].IsTLS():
+		return StateShadowed // the redirect comes before any route
+	}
+	var fate Fate
+	switch x.judge(&fate, i); {
+	case fate.Alive:
+		return StateLive
+	case fate.Undecided:
+		return StateUndecided
+	}
+	return StateShadowed
+}
+
+// reaching finds a request that exactly this route takes, and has the router confirm it.
+func (t *Tables) reaching(x *trial, i int) *Request {
+	var earlier []match.Box
+	for _, j := range x.index.Meeting(x.boxes[i]) {
+		if j < i {
+			earlier = append(earlier, x.boxes[j])
+		}
+	}
+	verdict, rest, _ := match.Subtract(x.boxes[i], earlier, nil)
+	if verdict != match.Alive {
+		return nil
+	}
+	for _, host := range x.vh.examples() {
+		m, ok := rest.Witness(host)
+		if !ok || len(m.Claims) > 0 || strings.Contains(m.Authority, "..") {
+			return nil
+		}
+		r := onTheWire(m)
+		x.vh.address(&r, x.entries[i], m)
+		w, err := t.Walk(r)
+		if err == nil && len(w.Open) == 0 && w.Entry != nil && w.Entry.Route.same(x.entries[i].Route) && w.Answer.VirtualHost == x.vh.Domain {
+			return &r
+		}
+	}
+	return nil
+}
+
+// same tells whether two routes are one match of one rule: sidecars of other clients have routes of their own.
+func (r *Route) same(o *Route) bool { return r.Rule == o.Rule && r.Match == o.Match }
+
+// examples are names that a virtual host may have: a narrower one can have the first that comes to mind.
+func (vh *VirtualHost) examples() []string {
+	suffix, wildcard := strings.CutPrefix(vh.Domain, "*")
+	switch {
+	case !wildcard:
+		return []string{vh.Domain}
+	case suffix == "":
+		suffix = ".example.com"
+	}
+	var out []string
+	for _, name := range []string{"a", "b", "any", "other"} {
+		out = append(out, name+suffix)
+	}
+	return out
+}
+
+// address says where a request goes to come to a route of the virtual host.
+func (vh *VirtualHost) address(r *Request, e Entry, m match.Request) {
+	if vh.Table == nil {
+		r.Port, r.Mesh = vh.Port, &Client{vh.from, m.SourceLabels}
+		return
+	}
+	if r.Port, r.TLS = e.Server.Number(), e.Server.IsTLS(); r.TLS {
+		r.SNI = hostName(r.Host)
+	}
+	r.Workload = &Client{vh.Table.Workload.Namespace, vh.Table.Workload.Labels}
+}
+
+// MeshTable is what the sidecars of a namespace get: the virtual hosts of VirtualServices, with the port of each.
+type MeshTable struct {
+	Namespace string // "" for any namespace that has nothing of its own
+	Hosts     []*VirtualHost
+	client    proxy
+}
+
+// MeshTables are the tables of the sidecars in any namespace, and of those in each namespace that has something of its own:
+// VirtualServices and Services that not all others see, DestinationRules, conditions on the source.
+func (t *Tables) MeshTables() []*MeshTable {
+	if len(t.onMesh) == 0 {
+		return nil
+	}
+	own := t.ownNamespaces()
+	any := "default"
+	for slices.Contains(own, any) {
+		any += "-other"
+	}
+	out := []*MeshTable{t.meshTable("", any)}
+	for _, ns := range own {
+		out = append(out, t.meshTable(ns, ns))
+	}
+	return out
+}
+
+func (t *Tables) ownNamespaces() []string {
+	own := map[string]bool{}
+	add := func(v mesh.Visibility) {
+		for ns := range v.To {
+			own[ns] = own[ns] || !v.Public
+		}
+	}
+	for _, v := range t.onMesh {
+		add(v.ExportTo)
+		for _, r := range t.expand(v).rules {
+			for _, m := range r.Matches {
+				own[m.Spec.SourceNamespace] = true
+			}
+		}
+	}
+	for _, s := range t.World.Services {
+		add(s.ExportTo)
+	}
+	for _, d := range t.World.DestinationRules {
+		own[d.Namespace] = true
+	}
+	delete(own, "")
+	return slices.DeleteFunc(sortedKeys(own), func(ns string) bool { return !own[ns] })
+}
+
+func (t *Tables) meshTable(namespace, from string) *MeshTable {
+	s := &sidecar{t: t, client: Client{Namespace: from}, open: true, ports: map[uint32]*RouteConfig{}}
+	out := &MeshTable{Namespace: namespace, client: proxy{namespace: from}}
+	for _, port := range t.httpPorts() {
+		rc := s.config(port)
+		for _, domain := range sortedKeys(rc.Hosts) {
+			vh := rc.Hosts[domain]
+			if vh.Entries[0].Rule == nil || vh.service != nil && domain != strings.ToLower(vh.service.Host) {
+				continue // a Service that no VirtualService names; a shorter name of one
+			}
+			vh.Port, vh.from, vh.OnMesh = port, from, true
+			out.Hosts = append(out.Hosts, vh)
+		}
+	}
+	return out
+}
+
+// httpPorts are the ports on which sidecars serve HTTP.
+func (t *Tables) httpPorts() []uint32 {
+	ports := []uint32{80}
+	for _, s := range t.World.Services {
+		for _, p := range s.Ports {
+			if sniffedOrHTTP(p.Protocol) && !p.UDP {
+				ports = append(ports, p.Number)
+			}
+		}
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
+}
+
+// Targets are the destinations of a route of the table.
+func (m *MeshTable) Targets(t *Tables, e Entry) []Target {
+	return t.targets(e.Rule, m.client, e.Port, true)
+}
+
+// Targets are the destinations of a route of a gateway workload.
+func (table *Table) Targets(e Entry) []Target {
+	return table.tables.targets(e.Rule, table.proxy(), e.Port, false)
+}
