@@ -230,6 +230,13 @@ func (e *Entry) Doubt() string {
 	return "it is for clients of one namespace, and that of this one is not known"
 }
 
+// Answer says where the route is written, and nothing of where it leads.
+func (e *Entry) Answer() Answer {
+	var a Answer
+	a.place(e.Route)
+	return a
+}
+
 // ServerName is the server name that a TLS client sends: the one given, else the host, and none for an address.
 func (r Request) ServerName() string {
 	if !r.TLS {
@@ -239,4 +246,107 @@ func (r Request) ServerName() string {
 		return strings.ToLower(r.SNI)
 	}
 	return hostName(r.Host)
+}
+
+// Tables are those that the walk leads through.
+func (w *Walk) Tables() *Tables { return w.tables }
+
+// Losers are servers on the listener's port that are for the connection too, and that istiod drops.
+func (w *Walk) Losers() []*Server {
+	name := w.Request.ServerName()
+	if !w.Request.TLS {
+		name = w.Request.Host
+	}
+	var out []*Server
+	for _, s := range w.Table.Servers {
+		if s.Drop != nil && s.Listen == w.Listener.Port && s.Claims(name) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Rivals are routes of other VirtualServices that fit the request too, with another outcome, and that only ages which are not
+// known put behind the one that takes it; one a VirtualService.
+func (w *Walk) Rivals() []Entry {
+	if w.Entry == nil || w.Entry.Rule == nil || w.Table == nil {
+		return nil
+	}
+	var out []Entry
+	seen := map[*mesh.VirtualService]bool{w.Entry.Rule.VS: true}
+	for _, e := range w.Host.Entries[len(w.Tried)+1:] {
+		if !seen[e.Rule.VS] && !e.uncertain() && e.Box.Matches(w.Seen) && !w.Host.OrderKnown(*w.Entry, e) &&
+			w.tables.Outcome(e.Rule) != w.tables.Outcome(w.Entry.Rule) {
+			seen[e.Rule.VS] = true
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// Claimants are VirtualServices that have the host of a request which finds no virtual host.
+func (w *Walk) Claimants() []*mesh.VirtualService {
+	var out []*mesh.VirtualService
+	host := strings.ToLower(withoutPort(w.Request.Host))
+	for _, v := range w.tables.World.VirtualServices {
+		for _, h := range v.Hosts {
+			if h != "*" && Covers(strings.ToLower(h), host) {
+				out = append(out, v)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// Claims tells whether a name is one of those that the server is for.
+func (s *Server) Claims(name string) bool {
+	name = strings.ToLower(withoutPort(name))
+	for _, h := range s.entries() {
+		if Covers(strings.ToLower(h.Host), name) {
+			return true
+		}
+	}
+	return false
+}
+
+// Endpoints are the workloads of the input that a service selects, those of a subset where its labels are given.
+func (t *Tables) Endpoints(s *mesh.Service, subset map[string]string) []*mesh.Workload {
+	if len(s.Selector) == 0 {
+		return nil
+	}
+	var out []*mesh.Workload
+	for _, list := range [][]*mesh.Workload{t.World.Apps, t.World.Workloads} {
+		for _, wl := range list {
+			if (wl.Namespace == s.Namespace || wl.Namespace == "" || s.Namespace == "") && mesh.Subset(s.Selector, wl.Labels) && mesh.Subset(subset, wl.Labels) {
+				out = append(out, wl)
+			}
+		}
+	}
+	return out
+}
+
+// Mirrors are the destinations that get a copy of the request.
+func (w *Walk) Mirrors() []Target {
+	if w.Entry == nil || w.Entry.Rule == nil || w.Answer.Outcome != OutcomeRouted {
+		return nil
+	}
+	port := w.Entry.Port
+	if w.Table == nil {
+		port = w.Request.Port
+	}
+	return w.tables.mirrors(w.Entry.Rule, w.client(), port, w.Table == nil)
+}
+
+// Endpoints are the workloads of the input behind a destination.
+func (w *Walk) Endpoints(x *Target) []*mesh.Workload {
+	var labels map[string]string
+	if s := w.Rule(x); s != nil && s.Subsets[x.Spec.GetSubset()] != nil {
+		sub := s.Subsets[x.Spec.GetSubset()]
+		labels = sub.Rule.Spec.Subsets[sub.Index].Labels
+	}
+	if len(x.Services) == 0 {
+		return nil
+	}
+	return w.tables.Endpoints(x.Services[0], labels)
 }
