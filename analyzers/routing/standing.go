@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatelint/gatelint/analyzers/match"
 	"github.com/gatelint/gatelint/analyzers/mesh"
+	networking "istio.io/api/networking/v1alpha3"
 )
 
 // States of a route in one virtual host.
@@ -30,6 +31,7 @@ func (s *Standing) Late() bool { return s.late }
 // not generate. Refused says that Envoy takes none of the configuration.
 func (t *Tables) Standings(vh *VirtualHost, refused, witnesses bool) []Standing {
 	x := newTrial(vh)
+	x.named()
 	out := make([]Standing, len(x.entries))
 	for i, e := range x.entries {
 		out[i] = Standing{Entry: e, State: x.state(i, refused)}
@@ -38,6 +40,42 @@ func (t *Tables) Standings(vh *VirtualHost, refused, witnesses bool) []Standing 
 		}
 	}
 	return out
+}
+
+// named confines boxes that ask for an authority to those that select the virtual host.
+func (x *trial) named() {
+	asks := func(e Entry) bool { return e.Match >= 0 && e.Rule.Matches[e.Match].authority() }
+	if !slices.ContainsFunc(x.entries, asks) {
+		return
+	}
+	var narrower []string
+	for d := range x.vh.Config.Hosts {
+		if d != x.vh.Domain && Covers(x.vh.Domain, d) {
+			narrower = append(narrower, d)
+		}
+	}
+	slices.Sort(narrower)
+	name := match.Host(x.vh.Domain, narrower...)
+	for i, e := range x.entries {
+		if asks(e) {
+			x.boxes[i] = x.boxes[i].And(name)
+		}
+	}
+}
+
+// authority tells whether the match has a condition on the host that the client names.
+func (m *Match) authority() bool {
+	if m.Spec.Authority.GetMatchType() != nil {
+		return true
+	}
+	for _, headers := range []map[string]*networking.StringMatch{m.Spec.Headers, m.Spec.WithoutHeaders} {
+		for name := range headers {
+			if n := strings.ToLower(name); n == "host" || n == ":authority" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (x *trial) state(i int, refused bool) string {
@@ -51,7 +89,12 @@ func (x *trial) state(i int, refused bool) string {
 		return StateShadowed // the redirect comes before any route
 	}
 	var fate Fate
-	switch x.judge(&fate, i); {
+	x.judge(&fate, i)
+	if fate.Alive { // conditions that contradict each other by regular expressions are not seen to be empty
+		_, fate.Alive = x.boxes[i].Witness(x.vh.Domain)
+		fate.Undecided = !fate.Alive
+	}
+	switch {
 	case fate.Alive:
 		return StateLive
 	case fate.Undecided:
@@ -175,8 +218,13 @@ func (t *Tables) meshTable(namespace, from string) *MeshTable {
 		rc := s.config(port)
 		for _, domain := range sortedKeys(rc.Hosts) {
 			vh := rc.Hosts[domain]
-			if vh.Entries[0].Rule == nil || vh.service != nil && domain != strings.ToLower(vh.service.Host) {
-				continue // a Service that no VirtualService names; a shorter name of one
+			switch {
+			case vh.Entries[0].Rule == nil: // a Service that no VirtualService names
+				continue
+			case vh.service != nil && domain != strings.ToLower(vh.service.Host): // a shorter name of one
+				continue
+			case vh.service == nil && len(t.World.ServicesFor(domain)) > 0: // none of its ports: nobody dials it
+				continue
 			}
 			vh.Port, vh.from, vh.OnMesh = port, from, true
 			out.Hosts = append(out.Hosts, vh)
@@ -207,4 +255,24 @@ func (m *MeshTable) Targets(t *Tables, e Entry) []Target {
 // Targets are the destinations of a route of a gateway workload.
 func (table *Table) Targets(e Entry) []Target {
 	return table.tables.targets(e.Rule, table.proxy(), e.Port, false)
+}
+
+// Server is the one that the virtual host is of: of several that share a port the first that has a route there, or redirects.
+func (vh *VirtualHost) Server() *Server {
+	if len(vh.Entries) > 0 {
+		return vh.Entries[0].Server
+	}
+	for _, s := range vh.Config.Servers {
+		if s.Redirects() && s.Claims(vh.Domain) {
+			return s
+		}
+	}
+	return vh.Config.Servers[0]
+}
+
+// Destinations are targets as answers give them.
+func Destinations(targets []Target) []AnswerTarget {
+	var a Answer
+	a.forward(targets)
+	return a.Destinations
 }
