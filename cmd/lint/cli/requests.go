@@ -214,11 +214,18 @@ func readRequests(in io.Reader) ([]question, error) {
 func decodeRequest(line []byte, r *routing.Request) error {
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
-	if err := d.Decode(r); err != nil {
+	wrong := (*json.UnmarshalTypeError)(nil)
+	switch err := d.Decode(r); {
+	case errors.As(err, &wrong) && wrong.Field != "":
+		return fmt.Errorf("%s cannot be a %s", wrong.Field, wrong.Value)
+	case errors.As(err, &wrong):
+		return fmt.Errorf("a request is a JSON object, not a %s", wrong.Value)
+	case err != nil && strings.HasPrefix(err.Error(), "json: "): // an unknown key
 		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
-	}
-	if d.More() {
-		return errors.New("more than one JSON value")
+	case err != nil:
+		return fmt.Errorf("no JSON object on one line: %w", err)
+	case d.More():
+		return errors.New("more than one JSON value on the line")
 	}
 	return askable(r)
 }
