@@ -32,6 +32,9 @@ func (t *Tables) tableFor(r Request) (*Table, error) {
 		names := make([]string, len(found))
 		for i, table := range found {
 			names[i] = table.Name()
+			if table.Workload.Object != nil {
+				names[i] += " (" + mesh.LabelText(table.Workload.Labels) + ")"
+			}
 		}
 		return nil, fmt.Errorf("%d gateway workloads listen on port %d, name one: %s", len(found), r.Port, strings.Join(names, "; "))
 	}

@@ -197,7 +197,7 @@ func (w *Walk) alternatives() []Alternative {
 	for _, e := range w.Open {
 		x := Alternative{Answer: Answer{VirtualHost: w.Host.Domain}}
 		w.take(&x.Answer, e, w.targets(e))
-		x.If = fmt.Sprintf("%s %s takes it: %s", e.Rule.VS.ID(), either(x.Match, x.Route), e.Doubt())
+		x.If = fmt.Sprintf("%s %s takes it (%s)", e.Rule.VS.ID(), either(x.Match, x.Route), e.Doubt())
 		out = append(out, x)
 	}
 	x := Alternative{If: "it does not take it", Answer: Answer{VirtualHost: w.Host.Domain}}

@@ -68,7 +68,7 @@ func setAuthority(r *routing.Request, authority string) error {
 	case strings.Contains(host, "@"):
 		return errors.New("leave the user out: it is no part of what is routed")
 	case strings.ContainsAny(host, `\"<>{}|^`) || strings.HasPrefix(host, "[") != strings.HasSuffix(host, "]") || strings.Contains(strings.Trim(host, "[]"), ":") != strings.HasPrefix(host, "["):
-		return fmt.Errorf("%q is no host; an IPv6 address stands in brackets", host)
+		return fmt.Errorf("%q is no host; an IPv6 address stands in brackets", authority)
 	}
 	r.Host = host
 	if !given {
@@ -217,9 +217,9 @@ func decodeRequest(line []byte, r *routing.Request) error {
 	wrong := (*json.UnmarshalTypeError)(nil)
 	switch err := d.Decode(r); {
 	case errors.As(err, &wrong) && wrong.Field != "":
-		return fmt.Errorf("%s cannot be a %s", wrong.Field, wrong.Value)
+		return fmt.Errorf("%s cannot be of type %s", wrong.Field, wrong.Value)
 	case errors.As(err, &wrong):
-		return fmt.Errorf("a request is a JSON object, not a %s", wrong.Value)
+		return fmt.Errorf("a request is a JSON object, and this is of type %s", wrong.Value)
 	case err != nil && strings.HasPrefix(err.Error(), "json: "): // an unknown key
 		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 	case err != nil:

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
+
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/routing"
@@ -61,17 +61,14 @@ func (a *app) trace(f *traceFlags, args []string) error {
 	}
 	w := bufio.NewWriter(a.stdout)
 	style := traceStyle{color: wantsColor(f.colorise, a.stdout), all: f.all}
-	for i, q := range questions {
+	for _, q := range questions {
 		if f.format == "json" {
 			if traceAsJSON(w, q, views, f.all) != nil {
 				a.code = exitUsage
 			}
 			continue
 		}
-		if i > 0 {
-			fmt.Fprintln(w)
-		}
-		switch err := traceAsText(w, q, views, style); {
+		switch err := traceAsText(w, q, views, &style); {
 		case err == nil:
 		case f.requests == "":
 			w.Flush()
@@ -212,7 +209,7 @@ func grouped(views []view, result func(view) string) (order []string, worlds map
 }
 
 // traceAsText writes the walk of a question; the error is that of a World in which it cannot be asked.
-func traceAsText(w *bufio.Writer, q question, views []view, style traceStyle) error {
+func traceAsText(w *bufio.Writer, q question, views []view, style *traceStyle) error {
 	var failed error
 	order, worlds := grouped(views, func(v view) string {
 		walk, err := v.walk(q)
@@ -225,11 +222,14 @@ func traceAsText(w *bufio.Writer, q question, views []view, style traceStyle) er
 		failed = err
 		return ""
 	})
-	order = slices.DeleteFunc(order, func(text string) bool { return text == "" })
-	for i, text := range order {
-		if i > 0 {
+	for _, text := range order {
+		if text == "" {
+			continue
+		}
+		if style.begun {
 			fmt.Fprintln(w)
 		}
+		style.begun = true
 		if in := worlds[text]; in[0] != "" {
 			fmt.Fprintf(w, "%s\n", style.paint(bold, "in "+few(in)+":"))
 		}

@@ -187,7 +187,7 @@ func entryEndpoints(e *networking.ServiceEntry, host string) string {
 func (t *traceText) hops(list []routing.Hop) {
 	for _, h := range list {
 		wl := h.Walk.Table.Workload
-		fmt.Fprintf(t, "\n%s\n\n", t.paint(bold, "then "+plainText(sent(h.Walk.Request)+" at gateway workload "+wl.String()+" "+becomes(h.Walk.Answer))))
+		fmt.Fprintf(t, "\n%s\n\n", t.paint(bold, "then "+plainText(sent(h.Walk.Request)+" at gateway workload "+wl.String()+" "+fate(h.Walk))))
 		if h.Loop {
 			fmt.Fprintf(t, "%s the same route of this workload took it before: it goes round until a limit stops it\n", t.paint(red, "loop:"))
 			continue

@@ -9,11 +9,13 @@ import (
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
-	"github.com/gatelint/gatelint/rules"
 )
 
 // traceStyle is how walks are written for people.
-type traceStyle struct{ color, all bool }
+type traceStyle struct {
+	color, all bool
+	begun      bool // there is something above
+}
 
 func (s traceStyle) paint(color, text string) string {
 	return (&textReport{color: s.color}).paint(color, text)
@@ -35,11 +37,22 @@ const (
 // render writes where a request goes, in one sentence, and how it comes there, a stage a paragraph.
 func (s traceStyle) render(w *routing.Walk) string {
 	t := &traceText{traceStyle: s, walk: w}
-	fmt.Fprintf(t, "%s\n\n", s.paint(bold, short(example(&rules.Witness{URL: w.Request.URL(), Request: w.Request, Answer: w.Answer}), 300)))
+	fmt.Fprintf(t, "%s\n\n", s.paint(bold, short(requestText(w.Request), 200)+" "+short(fate(w), 300)))
 	t.order()
 	t.stages()
 	t.hops(w.Hops())
 	return t.String()
+}
+
+// fate says what becomes of the request.
+func fate(w *routing.Walk) string {
+	switch {
+	case w.Why != "":
+		return "gets no connection: " + w.Why
+	case w.Request.Mesh != nil && w.Answer.Outcome == routing.OutcomeNoHost:
+		return "is not routed: the sidecar has no virtual host of the name"
+	}
+	return becomes(w.Answer)
 }
 
 func (t *traceText) stages() {
@@ -48,6 +61,9 @@ func (t *traceText) stages() {
 	t.listener()
 	if w.Chain != nil || w.Why != "" {
 		t.chain()
+	}
+	if w.Answer.Outcome == routing.OutcomeTCP {
+		t.connection(w.Chain.TCP)
 	}
 	if w.Config != nil {
 		t.host()
@@ -85,7 +101,11 @@ func (t *traceText) stage(name string, lines ...string) {
 		if i > 0 {
 			name = ""
 		}
-		fmt.Fprintf(t, "%s%s%s\n", t.paint(bold, name), strings.Repeat(" ", label-len(name)), text)
+		pad := strings.Repeat(" ", label-len(name))
+		if name != "" {
+			name = t.paint(bold, name)
+		}
+		fmt.Fprintf(t, "%s%s%s\n", name, pad, text)
 	}
 }
 
@@ -268,6 +288,15 @@ func (t *traceText) offered() []string {
 	return []string{"the port has " + plainText(few(names))}
 }
 
+// connection is the rule of a TCP or passthrough server, which has only one for the connection.
+func (t *traceText) connection(r *routing.L4Route) {
+	path := []any{"spec", r.Section, r.Index}
+	if r.Match >= 0 {
+		path = append(path, "match", r.Match)
+	}
+	t.stage("routes", at("VirtualService "+r.VS.ID().String()+" "+manifest.FieldPath(path...), r.VS.Object, path...)+", for the connection as a whole")
+}
+
 func (t *traceText) firstOf(lines []string, which string) []string {
 	if n := len(lines) - fewNames; n > 0 && !t.all {
 		return append(lines[:fewNames:fewNames], fmt.Sprintf("and %d more%s (--all)", n, which))
@@ -289,9 +318,13 @@ func (t *traceText) host() {
 			lines[0] += "; here are " + plainText(few(all))
 		}
 		if w.Request.Mesh != nil {
-			lines = append(lines, "the sidecar passes it on as it is, or refuses it where the mesh allows only what the registry has")
+			lines = append(lines, "the sidecar passes it on to the address that was dialled, or refuses it under REGISTRY_ONLY")
 		}
-		t.stage("virtual host", append(lines, t.claimants()...)...)
+		more := t.claimants()
+		if len(more) == 0 {
+			more = []string{"no VirtualService of the input has it"}
+		}
+		t.stage("virtual host", append(lines, more...)...)
 	case w.Answer.Outcome == routing.OutcomeHTTPSRedirect:
 		t.stage("virtual host", plainText(w.Host.Domain)+": a server with httpsRedirect sends all plaintext requests to https (301)")
 	default:
@@ -374,7 +407,11 @@ func (t *traceText) routes() {
 func (t *traceText) alternatives() {
 	var lines []string
 	for _, x := range t.walk.Answer.Alternatives {
-		lines = append(lines, plainText("if "+x.If), "  it "+plainText(becomes(x.Answer)))
+		goes := becomes(x.Answer)
+		if x.Outcome == routing.OutcomeUnknown {
+			goes = "goes where is not known"
+		}
+		lines = append(lines, plainText("if "+x.If+": "+goes))
 	}
 	if len(lines) > 0 {
 		t.stage("depends on", lines...)
