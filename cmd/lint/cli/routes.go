@@ -169,9 +169,15 @@ func gatewayListing(t *routing.Tables, table *routing.Table, witness bool) listi
 		}
 	}
 	for _, s := range table.Servers {
+		if s.Section() == "" {
+			l.notes = append(l.notes, "server "+at(s.ID(), s.Gateway.Object, s.Path()...)+": AUTO_PASSTHROUGH, for Istio's own connections between clusters")
+		}
 		if s.Drop != nil {
 			l.notes = append(l.notes, fmt.Sprintf("not server %s: %s", at(s.ID(), s.Gateway.Object, s.Path()...), dropped(s)))
 		}
+	}
+	if len(table.Listeners) == 0 {
+		l.notes = append(l.notes, "nothing listens: no server that is kept has a route")
 	}
 	return l
 }

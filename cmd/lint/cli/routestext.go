@@ -54,9 +54,6 @@ func (s traceStyle) listing(b *strings.Builder, l listing) {
 		fmt.Fprintln(b)
 		s.routes(b, l.hosts[i].Routes)
 	}
-	if len(l.hosts) == 0 {
-		fmt.Fprintln(b, "  nothing listens: no server that is kept has a route")
-	}
 	for _, note := range l.notes {
 		fmt.Fprintf(b, "  %s\n", note)
 	}
@@ -74,17 +71,14 @@ func (s traceStyle) routes(b *strings.Builder, list []routeJSON) {
 			name += " by delegate " + r.Delegate.VirtualService + " " + either(r.Delegate.Match, r.Delegate.Route)
 		}
 		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t→ %s\n", r.State, short(name, 120), r.at, short(r.takes, 100), short(r.leads, 200))
-		if r.Witness != nil {
-			fmt.Fprintf(tab, "\texample: %s\n", short(witnessText(r.Witness), 200))
-		}
 	}
 	tab.Flush()
-	for _, text := range strings.SplitAfter(table.String(), "\n") {
-		if text == "" {
-			continue
+	lines := strings.Split(table.String(), "\n")
+	for i, r := range list {
+		fmt.Fprintf(b, "      %s%s\n", s.paint(stateColors[r.State], r.State), strings.TrimPrefix(lines[i], r.State))
+		if r.Witness != nil {
+			fmt.Fprintf(b, "        example: %s\n", short(witnessText(r.Witness), 200))
 		}
-		state, rest, _ := strings.Cut(text, " ")
-		fmt.Fprintf(b, "      %s %s", s.paint(stateColors[state], state), rest)
 	}
 }
 

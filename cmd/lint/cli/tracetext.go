@@ -280,7 +280,9 @@ func (t *traceText) credentials(s *routing.Server) []string {
 func (t *traceText) offered() []string {
 	var names []string
 	for _, c := range t.walk.Listener.Chains {
-		names = append(names, c.SNI...)
+		if !c.Internal {
+			names = append(names, c.SNI...)
+		}
 	}
 	if len(names) == 0 {
 		return nil
