@@ -28,15 +28,25 @@ type Standing struct {
 func (s *Standing) Late() bool { return s.late }
 
 // Standings gives the routes of a virtual host in the order in which Envoy tries them, and behind them those that istiod does
-// not generate. Refused says that Envoy takes none of the configuration.
+// not generate; a match that comes through several Gateways once, where it is tried first. Refused says that Envoy takes none of
+// the configuration.
 func (t *Tables) Standings(vh *VirtualHost, refused, witnesses bool) []Standing {
 	x := newTrial(vh)
 	x.named()
-	out := make([]Standing, len(x.entries))
+	var out []Standing
+	type written struct {
+		rule  *Rule
+		match int
+	}
+	seen := map[written]bool{}
 	for i, e := range x.entries {
-		out[i] = Standing{Entry: e, State: x.state(i, refused)}
-		if witnesses && out[i].State == StateLive {
-			out[i].Witness = t.reaching(x, i)
+		if at := (written{e.Rule, e.Match}); !seen[at] {
+			seen[at] = true
+			s := Standing{Entry: e, State: x.state(i, refused)}
+			if witnesses && s.State == StateLive {
+				s.Witness = t.reaching(x, i)
+			}
+			out = append(out, s)
 		}
 	}
 	return out

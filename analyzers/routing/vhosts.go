@@ -40,8 +40,8 @@ func (table *Table) config(name string, servers []*Server) *RouteConfig {
 			for _, h := range hosts {
 				if len(entries[0]) > 0 {
 					vh := rc.host(table, h, s)
-					vh.Entries = append(vh.Entries, entries[0]...)
-					vh.behind = append(vh.behind, entries[1]...)
+					vh.Entries = through(s, vh.Entries, entries[0])
+					vh.behind = through(s, vh.behind, entries[1])
 				}
 			}
 		}
@@ -69,6 +69,15 @@ func (rc *RouteConfig) host(table *Table, name string, s *Server) *VirtualHost {
 	}
 	vh.RequireTLS = vh.RequireTLS || s.Redirects()
 	return vh
+}
+
+// through adds routes to a virtual host that they come into by a server, which need not be the one that they were generated for.
+func through(s *Server, list, entries []Entry) []Entry {
+	for _, e := range entries {
+		e.Server = s
+		list = append(list, e)
+	}
+	return list
 }
 
 func catchAllsLast(entries []Entry) []Entry {

@@ -100,7 +100,7 @@ func (w *Walk) resets() string {
 		return "the server wants TLS, and the request is plaintext"
 	case c.HTTP != nil && tls && !c.TLS:
 		return "the server takes plaintext HTTP, and the request is TLS"
-	case c.TLS && !w.Table.credentialsDelivered(c.Server):
+	case c.TLS && !w.Table.Delivered(c.Server):
 		return "its certificate is not delivered: there is no Secret that it can use"
 	}
 	return ""

@@ -194,6 +194,8 @@ func virtualHost(t *routing.Tables, head tableJSON, ln *routing.Listener, c *rou
 		h.note = "Envoy refuses this configuration"
 	case vh.RequireTLS && !s.IsTLS():
 		h.note = "every request is redirected to https"
+	case c.TLS && !vh.Table.Delivered(s):
+		h.note = "connections fail, for the server's certificate is not delivered"
 	}
 	for _, x := range t.Standings(vh, refused, witness) {
 		h.Routes = append(h.Routes, asRoute(x, vh.Table.Targets(x.Entry)))
