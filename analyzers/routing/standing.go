@@ -185,18 +185,39 @@ func (t *Tables) MeshTables() []*MeshTable {
 		return nil
 	}
 	own := t.ownNamespaces()
+	for _, d := range t.World.DestinationRules {
+		own[d.Namespace] = own[d.Namespace] || false
+	}
+	delete(own, "")
 	any := "default"
-	for slices.Contains(own, any) {
+	for _, taken := own[any]; taken; _, taken = own[any] {
 		any += "-other"
 	}
-	out := []*MeshTable{t.meshTable("", any)}
-	for _, ns := range own {
-		out = append(out, t.meshTable(ns, ns))
+	common := t.meshTable("", any)
+	out := []*MeshTable{common}
+	for _, ns := range sortedKeys(own) {
+		if own[ns] {
+			out = append(out, t.meshTable(ns, ns))
+		} else { // the same routes, perhaps to other clusters
+			out = append(out, common.from(ns))
+		}
 	}
 	return out
 }
 
-func (t *Tables) ownNamespaces() []string {
+// from is the table as the sidecars of a namespace have it which sees the same VirtualServices and Services.
+func (m *MeshTable) from(namespace string) *MeshTable {
+	out := &MeshTable{Namespace: namespace, client: proxy{namespace: namespace}}
+	for _, vh := range m.Hosts {
+		c := *vh
+		c.from = namespace
+		out.Hosts = append(out.Hosts, &c)
+	}
+	return out
+}
+
+// ownNamespaces are those that see VirtualServices or Services which not all others see.
+func (t *Tables) ownNamespaces() map[string]bool {
 	own := map[string]bool{}
 	add := func(v mesh.Visibility) {
 		for ns := range v.To {
@@ -214,11 +235,7 @@ func (t *Tables) ownNamespaces() []string {
 	for _, s := range t.World.Services {
 		add(s.ExportTo)
 	}
-	for _, d := range t.World.DestinationRules {
-		own[d.Namespace] = true
-	}
-	delete(own, "")
-	return slices.DeleteFunc(sortedKeys(own), func(ns string) bool { return !own[ns] })
+	return own
 }
 
 func (t *Tables) meshTable(namespace, from string) *MeshTable {

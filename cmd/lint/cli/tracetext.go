@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -363,29 +364,22 @@ func (t *traceText) routes() {
 	w := t.walk
 	var table strings.Builder
 	tab := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
-	run := 0
-	for i := range w.Tried {
-		if run++; i == 0 || kindOf(w, i) != kindOf(w, i-1) {
-			run = 1
+	for i := 0; i < len(w.Tried); {
+		kind, end := kindOf(w, i), i+1
+		for end < len(w.Tried) && kindOf(w, end) == kind {
+			end++
 		}
-		if run > 2 && !t.all && len(w.Tried) > lots {
-			rest := 1
-			for i+rest < len(w.Tried) && kindOf(w, i+rest) == kindOf(w, i) {
-				rest++
-			}
-			if run == 3 && rest > 1 {
-				fmt.Fprintf(tab, "…\t%d more\t\t%s (--all)\n", rest, kindOf(w, i))
-			}
-			if run > 3 || rest > 1 {
-				continue
-			}
+		show := end
+		if end-i > 3 && !t.all && len(w.Tried) > lots {
+			show = i + 2
 		}
-		e := &w.Tried[i]
-		mark := "✗"
-		if e.Doubt() != "" {
-			mark = "?"
+		for ; i < show; i++ {
+			t.missed(tab, &w.Tried[i])
 		}
-		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\n", mark, short(where(e), 120), place(e), short(because(w, e), 200))
+		if show < end {
+			fmt.Fprintf(tab, "…\t%d more\t\t%s (--all)\n", end-show, kind)
+		}
+		i = end
 	}
 	if w.Entry != nil && w.Entry.Rule != nil {
 		takes := "takes it: " + w.Entry.Box.String()
@@ -404,6 +398,15 @@ func (t *traceText) routes() {
 	}
 	t.stage("routes", lines...)
 	t.alternatives()
+}
+
+// missed is one route that does not take the request, or of which that is not known.
+func (t *traceText) missed(w io.Writer, e *routing.Entry) {
+	mark := "✗"
+	if e.Doubt() != "" {
+		mark = "?"
+	}
+	fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", mark, short(where(e), 120), place(e), short(because(t.walk, e), 200))
 }
 
 func (t *traceText) alternatives() {
