@@ -22,7 +22,7 @@ type hostJSON struct {
 	Worlds []string    `json:"worlds,omitempty"` // where the input is several
 
 	note string
-	at   string // where the server is written
+	at   func() string // where the server is written
 }
 
 type tableJSON struct {
@@ -44,7 +44,8 @@ type routeJSON struct {
 	Witness        *wireJSON              `json:"witness,omitempty"`
 	Destinations   []routing.AnswerTarget `json:"destinations"`
 
-	takes, leads, at string
+	takes, leads string
+	at           func() string // where it is written; the text asks for few of many
 }
 
 // listing is one table as routes shows it.
@@ -119,32 +120,13 @@ func (v view) listings(witness bool) []listing {
 	for _, table := range v.tables.Gateways {
 		out = append(out, gatewayListing(v.tables, table, witness))
 	}
-	var common map[string]bool
+	common := map[string]bool{}
 	for _, m := range v.tables.MeshTables() {
-		l := meshListing(v.tables, m, witness)
-		if common == nil {
-			common = map[string]bool{}
-			for _, h := range l.hosts {
-				common[h.bare()] = true
-			}
-		} else {
-			l.hosts = slices.DeleteFunc(l.hosts, func(h hostJSON) bool { return common[h.bare()] })
-		}
-		if len(l.hosts) > 0 {
+		if l := meshListing(v.tables, m, witness, common); len(l.hosts) > 0 {
 			out = append(out, l)
 		}
 	}
 	return out
-}
-
-// bare is a virtual host without the table it is in, and without requests that name it.
-func (h hostJSON) bare() string {
-	h.Table = tableJSON{}
-	h.Routes = slices.Clone(h.Routes)
-	for i := range h.Routes {
-		h.Routes[i].Witness = nil
-	}
-	return line(h)
 }
 
 func gatewayListing(t *routing.Tables, table *routing.Table, witness bool) listing {
@@ -186,7 +168,7 @@ func virtualHost(t *routing.Tables, head tableJSON, ln *routing.Listener, c *rou
 	s := vh.Server()
 	h := hostJSON{
 		Table: head, Port: s.Number(), Server: s.ID(), Host: vh.Domain, Routes: []routeJSON{},
-		at: location(s.Gateway.At(s.Path()...), s.Gateway.Object.ID),
+		at: func() string { return location(s.Gateway.At(s.Path()...), s.Gateway.Object.ID) },
 	}
 	refused := c.HTTP.Rejected || ln.Rejected != nil
 	switch {
@@ -221,41 +203,52 @@ func connections(head tableJSON, ln *routing.Listener, c *routing.Chain) []hostJ
 	if ln.Rejected != nil {
 		r.State = routing.StateUndecided
 	}
-	r.takes, r.at = "connections", location(c.TCP.VS.At(path...), c.TCP.VS.Object.ID)
+	r.takes, r.at = "connections", func() string { return location(c.TCP.VS.At(path...), c.TCP.VS.Object.ID) }
 	r.setDestinations(c.TCP.Targets)
 	var out []hostJSON
 	for _, name := range names {
 		out = append(out, hostJSON{
 			Table: head, Port: c.Server.Number(), Server: c.Server.ID(), Host: name, Routes: []routeJSON{r},
-			at: location(c.Server.Gateway.At(c.Server.Path()...), c.Server.Gateway.Object.ID),
+			at: func() string { return location(c.Server.Gateway.At(c.Server.Path()...), c.Server.Gateway.Object.ID) },
 		})
 	}
 	return out
 }
 
-func meshListing(t *routing.Tables, m *routing.MeshTable, witness bool) listing {
+// meshListing is the table of any namespace, or of one as far as it differs from what is common to all.
+func meshListing(t *routing.Tables, m *routing.MeshTable, witness bool, common map[string]bool) listing {
 	l := listing{title: "sidecars in any namespace, to the hosts of VirtualServices"}
 	if m.Namespace != "" {
 		l.title = "sidecars in namespace " + plainText(m.Namespace) + ", where it differs"
 	}
 	for _, vh := range m.Hosts {
-		h := hostJSON{Table: tableJSON{Mesh: &meshJSON{m.Namespace}}, Port: vh.Port, Host: vh.Domain, Routes: []routeJSON{}}
-		if vh.Config.Rejected {
-			h.note = "Envoy refuses this configuration"
+		h := sidecarHost(t, m, vh, false)
+		if bare := line(h); !common[bare] {
+			common[bare] = m.Namespace == ""
+			h = sidecarHost(t, m, vh, witness)
+			h.Table.Mesh = &meshJSON{m.Namespace}
+			l.hosts = append(l.hosts, h)
 		}
-		for _, x := range t.Standings(vh, vh.Config.Rejected, witness) {
-			h.Routes = append(h.Routes, asRoute(x, m.Targets(t, x.Entry)))
-		}
-		l.hosts = append(l.hosts, h)
 	}
 	return l
+}
+
+func sidecarHost(t *routing.Tables, m *routing.MeshTable, vh *routing.VirtualHost, witness bool) hostJSON {
+	h := hostJSON{Port: vh.Port, Host: vh.Domain, Routes: []routeJSON{}}
+	if vh.Config.Rejected {
+		h.note = "Envoy refuses this configuration"
+	}
+	for _, x := range t.Standings(vh, vh.Config.Rejected, witness) {
+		h.Routes = append(h.Routes, asRoute(x, m.Targets(t, x.Entry)))
+	}
+	return h
 }
 
 func asRoute(x routing.Standing, targets []routing.Target) routeJSON {
 	a := x.Answer()
 	r := routeJSON{
 		VirtualService: a.VirtualService, Route: a.Route, Match: a.Match, Delegate: a.Delegate, State: x.State, Destinations: []routing.AnswerTarget{},
-		takes: x.Box.String(), leads: leads(x), at: place(&x.Entry),
+		takes: x.Box.String(), leads: leads(x), at: func() string { return place(&x.Entry) },
 	}
 	if doubt := x.Doubt(); doubt != "" {
 		r.takes = doubt

@@ -41,7 +41,7 @@ func (s traceStyle) listing(b *strings.Builder, l listing) {
 	for i, h := range l.hosts {
 		head := fmt.Sprintf("port %d", h.Port)
 		if h.Server != "" {
-			head = fmt.Sprintf("port %d, server %s (%s)", h.Port, plainText(h.Server), h.at)
+			head = fmt.Sprintf("port %d, server %s (%s)", h.Port, plainText(h.Server), h.at())
 		}
 		if head != last {
 			fmt.Fprintf(b, "  %s\n", head)
@@ -70,7 +70,7 @@ func (s traceStyle) routes(b *strings.Builder, list []routeJSON) {
 		if r.Delegate != nil {
 			name += " by delegate " + r.Delegate.VirtualService + " " + either(r.Delegate.Match, r.Delegate.Route)
 		}
-		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t→ %s\n", r.State, short(name, 120), r.at, short(r.takes, 100), short(r.leads, 200))
+		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t→ %s\n", r.State, short(name, 120), r.at(), short(r.takes, 100), short(r.leads, 200))
 	}
 	tab.Flush()
 	lines := strings.Split(table.String(), "\n")
