@@ -225,7 +225,7 @@ func (e *Entry) Doubt() string {
 	case e.Rule.Opaque:
 		return "it holds placeholders"
 	case e.Box.Undecidable():
-		return "it cannot be judged by " + strings.Join(e.Box.Unread(), ", ")
+		return "it has a condition that cannot be read: " + strings.Join(e.Box.Unread(), ", ")
 	}
 	return "it is for clients of one namespace, and that of this one is not known"
 }
