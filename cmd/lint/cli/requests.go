@@ -176,7 +176,7 @@ func (c *clientFlag) find(t *routing.Tables) (*routing.Client, error) {
 	for _, table := range t.Gateways {
 		all = append(all, table.Workload)
 	}
-	return nil, fmt.Errorf("there is no gateway workload %s, but %s", c, workloadNames(all))
+	return nil, fmt.Errorf("there is no gateway workload %s; there is %s", c, workloadNames(all))
 }
 
 func workloadNames(list []*mesh.Workload) string {

@@ -151,17 +151,32 @@ func gatewayListing(t *routing.Tables, table *routing.Table, witness bool) listi
 		}
 	}
 	for _, s := range table.Servers {
-		if s.Section() == "" {
-			l.notes = append(l.notes, "server "+at(s.ID(), s.Gateway.Object, s.Path()...)+": AUTO_PASSTHROUGH, for Istio's own connections between clusters")
-		}
-		if s.Drop != nil {
-			l.notes = append(l.notes, fmt.Sprintf("not server %s: %s", at(s.ID(), s.Gateway.Object, s.Path()...), dropped(s)))
+		if why := without(t, s); why != "" {
+			l.notes = append(l.notes, fmt.Sprintf("server %s: %s", at(s.ID(), s.Gateway.Object, s.Path()...), why))
 		}
 	}
-	if len(table.Listeners) == 0 {
-		l.notes = append(l.notes, "nothing listens: no server that is kept has a route")
+	if len(table.Servers) == 0 {
+		l.notes = append(l.notes, "no Gateway attaches to it")
 	}
 	return l
+}
+
+// without says why a server has nothing above, "" if it has.
+func without(t *routing.Tables, s *routing.Server) string {
+	switch section := s.Section(); {
+	case s.Drop != nil:
+		return dropped(s)
+	case section == "":
+		return "AUTO_PASSTHROUGH, for Istio's own connections between clusters"
+	case s.Gateway.Ingress:
+		return "made of an Ingress, whose own routes are not shown"
+	case t.Bound(s) > 0 || s.Redirects():
+		return ""
+	case section == "http":
+		return "no VirtualService of the input with http rules is bound to it; without one requests get 404"
+	default:
+		return noListener(s)
+	}
 }
 
 func virtualHost(t *routing.Tables, head tableJSON, ln *routing.Listener, c *routing.Chain, vh *routing.VirtualHost, witness bool) hostJSON {

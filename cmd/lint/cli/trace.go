@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/routing"

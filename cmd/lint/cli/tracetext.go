@@ -197,7 +197,7 @@ func noListener(s *routing.Server) string {
 	if s.Drop != nil {
 		return dropped(s)
 	}
-	return "no " + s.Section() + " rule of a VirtualService is bound to it, so istiod opens nothing"
+	return "no " + s.Section() + " rule of a VirtualService of the input is bound to it; without one istiod opens nothing"
 }
 
 // ports are the Service ports on which a workload listens.
@@ -324,6 +324,9 @@ func (t *traceText) host() {
 			lines = append(lines, "the sidecar passes it on to the address that was dialled, or refuses it under REGISTRY_ONLY")
 		}
 		more := t.claimants()
+		if slices.ContainsFunc(w.Config.Servers, func(s *routing.Server) bool { return s.Gateway.Ingress }) {
+			lines = append(lines, "a server of this port is made of an Ingress, whose own routes are not seen")
+		}
 		if len(more) == 0 {
 			more = []string{"no VirtualService of the input has it"}
 		}
