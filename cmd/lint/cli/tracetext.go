@@ -52,8 +52,14 @@ func fate(w *routing.Walk) string {
 		return "gets no connection: " + w.Why
 	case w.Request.Mesh != nil && w.Answer.Outcome == routing.OutcomeNoHost:
 		return "is not routed: the sidecar has no virtual host of the name"
+	case (w.Answer.Outcome == routing.OutcomeNoHost || w.Answer.Outcome == routing.OutcomeNoRoute) && hasIngress(w.Config):
+		return "is taken by no VirtualService; the routes of an Ingress on this port are not seen"
 	}
 	return becomes(w.Answer)
+}
+
+func hasIngress(rc *routing.RouteConfig) bool {
+	return slices.ContainsFunc(rc.Servers, func(s *routing.Server) bool { return s.Gateway.Ingress })
 }
 
 func (t *traceText) stages() {
@@ -154,7 +160,7 @@ func (t *traceText) attached() []string {
 	for _, s := range t.walk.Table.Servers {
 		if s.Gateway != last {
 			last = s.Gateway
-			lines = append(lines, at("with Gateway "+s.Gateway.ID().String(), s.Gateway.Object))
+			lines = append(lines, at("with "+s.Gateway.Object.ID.String(), s.Gateway.Object))
 		}
 	}
 	return t.firstOf(lines, " Gateways")
@@ -324,9 +330,6 @@ func (t *traceText) host() {
 			lines = append(lines, "the sidecar passes it on to the address that was dialled, or refuses it under REGISTRY_ONLY")
 		}
 		more := t.claimants()
-		if slices.ContainsFunc(w.Config.Servers, func(s *routing.Server) bool { return s.Gateway.Ingress }) {
-			lines = append(lines, "a server of this port is made of an Ingress, whose own routes are not seen")
-		}
 		if len(more) == 0 {
 			more = []string{"no VirtualService of the input has it"}
 		}
