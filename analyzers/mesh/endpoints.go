@@ -82,5 +82,5 @@ func addedLater(key string) bool {
 
 // EndpointsClosed tells whether every pod of a namespace is known.
 func (w *World) EndpointsClosed(namespace string) bool {
-	return w.Closed("Pod", namespace) || w.Closed("Deployment", namespace) && w.Closed("StatefulSet", namespace) && w.Closed("DaemonSet", namespace)
+	return w.Closed("Pod", namespace)
 }

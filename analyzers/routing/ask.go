@@ -50,7 +50,14 @@ type Answer struct {
 	Match          string         `json:"match,omitempty"`          // "spec.http[2].match[0]"; "" when the rule has no match
 	Delegate       *DelegateRef   `json:"delegate,omitempty"`
 	Destinations   []AnswerTarget `json:"destinations,omitempty"`
+	Alternatives   []Alternative  `json:"alternatives,omitempty"` // of an outcome that depends on what is not known
 	Error          string         `json:"error,omitempty"`
+}
+
+// Alternative is the answer if something that is not known turns out in one way.
+type Alternative struct {
+	If string `json:"if"`
+	Answer
 }
 
 // DelegateRef is where a merged route stands in the delegate VirtualService.

@@ -173,7 +173,7 @@ func (table *Table) reuse(l *Listener, at, own certified, domain string, known b
 	if !ok || l.chain(r) != own.Chain {
 		return nil, false
 	}
-	right := table.ask(r)
+	right := table.walk(r).Answer
 	for _, d := range at.HTTP.domains {
 		if d == domain || len(at.HTTP.Hosts[d].Entries) == 0 || known && !at.covers(d) {
 			continue
@@ -182,7 +182,7 @@ func (table *Table) reuse(l *Listener, at, own certified, domain string, known b
 		if l.chain(r) != at.Chain {
 			continue
 		}
-		wrong := table.ask(r)
+		wrong := table.walk(r).Answer
 		if wrong.VirtualService == right.VirtualService && wrong.Route == right.Route {
 			return nil, false
 		}

@@ -121,7 +121,8 @@ func (t *Tables) Serves(c Credential) mesh.Truth {
 	return mesh.No
 }
 
-func (table *Table) credentialsDelivered(s *Server) bool {
+// Delivered tells whether a server gets every certificate it asks for, as far as is known.
+func (table *Table) Delivered(s *Server) bool {
 	for _, c := range table.Credentials(s) {
 		if table.tables.Serves(c) == mesh.No {
 			return false

@@ -11,21 +11,6 @@ import (
 	"github.com/gatelint/gatelint/analyzers/mesh"
 )
 
-// Ask answers where a request goes. The error says why it cannot be asked: no such workload, or several that could take it.
-func (t *Tables) Ask(r Request) (Answer, error) {
-	if r.Mesh != nil {
-		return t.sidecarOf(r.Mesh).ask(r), nil
-	}
-	table, err := t.tableFor(r)
-	if err != nil {
-		return Answer{ID: r.ID, Outcome: OutcomeError, Error: err.Error()}, err
-	}
-	if table == nil {
-		return Answer{ID: r.ID, Outcome: OutcomeNoListener}, nil
-	}
-	return table.ask(r), nil
-}
-
 func (t *Tables) tableFor(r Request) (*Table, error) {
 	var found []*Table
 	for _, table := range t.Gateways {
@@ -46,7 +31,10 @@ func (t *Tables) tableFor(r Request) (*Table, error) {
 	if len(found) > 1 {
 		names := make([]string, len(found))
 		for i, table := range found {
-			names[i] = table.Workload.String()
+			names[i] = table.Name()
+			if table.Workload.Object != nil {
+				names[i] += " (" + mesh.LabelText(table.Workload.Labels) + ")"
+			}
 		}
 		return nil, fmt.Errorf("%d gateway workloads listen on port %d, name one: %s", len(found), r.Port, strings.Join(names, "; "))
 	}
@@ -67,48 +55,9 @@ func (table *Table) listener(port uint32) *Listener {
 	return nil
 }
 
-func (table *Table) ask(r Request) Answer {
-	a := Answer{ID: r.ID}
-	l := table.listener(r.Port)
-	switch {
-	case l == nil:
-		a.Outcome = OutcomeNoListener
-		return a
-	case l.Rejected != nil:
-		a.Outcome = OutcomeRejected
-		return a
-	}
-	c := l.chain(r)
-	if c == nil || c.TLS && !r.TLS || c.HTTP != nil && r.TLS && !c.TLS || c.TLS && !table.credentialsDelivered(c.Server) {
-		a.Outcome = OutcomeNoTLSServer
-		return a
-	}
-	if c.TCP != nil {
-		a.Gateway = c.Server.Gateway.ID().String()
-		a.VirtualService = c.TCP.VS.ID().String()
-		a.Route = manifest.FieldPath("spec", c.TCP.Section, c.TCP.Index)
-		if c.TCP.Match >= 0 {
-			a.Match = manifest.FieldPath("spec", c.TCP.Section, c.TCP.Index, "match", c.TCP.Match)
-		}
-		a.Outcome = OutcomeTCP
-		a.forward(c.TCP.Targets)
-		return a
-	}
-	return table.askHTTP(c.HTTP, r, a)
-}
-
 // chain selects by server name, the most specific first, never falling back (Envoy's FilterChainManagerImpl).
 func (l *Listener) chain(r Request) *Chain {
-	sni := ""
-	if r.TLS {
-		if sni = r.SNI; sni == "" {
-			sni = withoutPort(r.Host)
-			if _, err := netip.ParseAddr(sni); err == nil {
-				sni = "" // clients send no server name for addresses
-			}
-		}
-		sni = strings.ToLower(sni)
-	}
+	sni := r.ServerName()
 	var best *Chain
 	rank := -1
 	for _, c := range l.Chains {
@@ -139,50 +88,11 @@ func (c *Chain) rank(sni string) int {
 	return best
 }
 
-func (table *Table) askHTTP(rc *RouteConfig, r Request, a Answer) Answer {
-	return rc.ask(r, a, func(a *Answer, _ *VirtualHost, e *Entry) {
-		a.Gateway = e.Server.Gateway.ID().String()
-		a.take(e.Route, table.tables.targets(e.Rule, table.proxy(), e.Port, false))
-	})
-}
-
-// ask answers up to the route that takes the request, which take fills in.
-func (rc *RouteConfig) ask(r Request, a Answer, take func(*Answer, *VirtualHost, *Entry)) Answer {
-	switch {
-	case strings.Contains(r.Path, "#"):
-		a.Outcome = OutcomeBadRequest
-		return a
-	case rc.Rejected:
-		a.Outcome = OutcomeRejected
-		return a
-	}
-	vh := rc.Lookup(r.Host)
-	switch {
-	case vh == nil:
-		a.Outcome = OutcomeNoHost
-		return a
-	case vh.RequireTLS && !r.TLS:
-		a.Outcome, a.VirtualHost = OutcomeHTTPSRedirect, vh.Domain
-		return a
-	}
-	a.VirtualHost = vh.Domain
-	e, known := vh.Take(MatchRequest(r), nil)
-	switch {
-	case !known:
-		a.Outcome = OutcomeUnknown
-	case e == nil:
-		a.Outcome = OutcomeNoRoute
-	default:
-		take(&a, vh, e)
-	}
-	return a
-}
-
 // refused tells whether Envoy rejects the configuration for one of its routes.
 func (rc *RouteConfig) refused() bool {
 	for _, vh := range rc.Hosts {
 		for _, e := range vh.Entries {
-			if e.Rule != nil && e.Rule.refused() {
+			if e.Rule != nil && !e.Rule.Opaque && e.Rule.refused() {
 				return true
 			}
 		}
@@ -207,18 +117,31 @@ func (rc *RouteConfig) Lookup(host string) *VirtualHost {
 // Take gives the route that takes a request, skipping those that skip names; known is false when a route whose content is
 // not known stands before.
 func (vh *VirtualHost) Take(r match.Request, skip func(Entry) bool) (e *Entry, known bool) {
-	for i := range vh.Entries {
+	i, known := vh.first(r, 0, skip)
+	if !known || i == len(vh.Entries) {
+		return nil, known
+	}
+	return &vh.Entries[i], true
+}
+
+// first gives the index of the first route from one on that takes a request, or of which that is not known; the number of
+// routes if there is none.
+func (vh *VirtualHost) first(r match.Request, from int, skip func(Entry) bool) (i int, known bool) {
+	for i = from; i < len(vh.Entries); i++ {
 		x := &vh.Entries[i]
 		switch {
 		case skip != nil && skip(*x):
-		case x.Opaque || x.Box.Undecidable():
-			return nil, false
+		case x.uncertain():
+			return i, false
 		case x.Box.Matches(r):
-			return x, true
+			return i, true
 		}
 	}
-	return nil, true
+	return i, true
 }
+
+// uncertain tells whether it is not known what the route takes.
+func (e *Entry) uncertain() bool { return e.Opaque || e.Box.Undecidable() }
 
 // MatchRequest is the request as routes see it: path normalised and without query, header names lower-case.
 func MatchRequest(r Request) match.Request {
@@ -271,6 +194,15 @@ func normalise(path string) string {
 	return strings.Join(out, "/")
 }
 
+// hostName is the server name that goes with a host: none for an address.
+func hostName(host string) string {
+	host = withoutPort(host)
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return ""
+	}
+	return strings.ToLower(host)
+}
+
 func withoutPort(host string) string {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		return h
@@ -280,6 +212,21 @@ func withoutPort(host string) string {
 
 // take fills in the route that took the request.
 func (a *Answer) take(r *Route, targets []Target) {
+	a.place(r)
+	rule := r.Rule
+	switch {
+	case rule.HTTP.Redirect != nil:
+		a.Outcome = OutcomeRedirect
+	case rule.HTTP.DirectResponse != nil:
+		a.Outcome = OutcomeDirectResponse
+	default:
+		a.Outcome = OutcomeRouted
+		a.forward(targets)
+	}
+}
+
+// place fills in where a route is written.
+func (a *Answer) place(r *Route) {
 	rule := r.Rule
 	a.VirtualService = rule.VS.ID().String()
 	a.Route = manifest.FieldPath("spec", "http", rule.Index)
@@ -291,15 +238,6 @@ func (a *Answer) take(r *Route, targets []Target) {
 		if r.Match >= 0 && rule.Matches[r.Match].DelegateIndex >= 0 {
 			a.Delegate.Match = manifest.FieldPath("spec", "http", rule.DelegateIndex, "match", rule.Matches[r.Match].DelegateIndex)
 		}
-	}
-	switch {
-	case rule.HTTP.Redirect != nil:
-		a.Outcome = OutcomeRedirect
-	case rule.HTTP.DirectResponse != nil:
-		a.Outcome = OutcomeDirectResponse
-	default:
-		a.Outcome = OutcomeRouted
-		a.forward(targets)
 	}
 }
 

@@ -79,7 +79,7 @@ func (table *Table) hidden(v *mesh.VirtualService, c, by *Chain, domain string) 
 		Workload: &Client{Namespace: table.Workload.Namespace, Labels: table.Workload.Labels},
 	}
 	r.SNI = r.Host
-	if a := table.ask(r); a.VirtualService != v.ID().String() || a.Outcome == OutcomeTCP {
+	if a := table.walk(r).Answer; a.VirtualService != v.ID().String() || a.Outcome == OutcomeTCP {
 		h.Request, h.Answer = r, a
 	}
 	return h

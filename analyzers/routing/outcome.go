@@ -66,12 +66,8 @@ func (t *Tables) requestIn(vh *VirtualHost, box match.Box, server *Server) (Requ
 	if !ok || len(m.Claims) > 0 || strings.Contains(m.Authority, "..") { // a host in an unstated namespace is not a name yet
 		return Request{}, false
 	}
-	r := Request{Port: vh.Port, Host: m.Authority, Path: m.Path, Method: m.Method, Headers: m.Headers}
-	sep := "?"
-	for _, k := range sortedKeys(m.Query) {
-		r.Path += sep + k + "=" + m.Query[k]
-		sep = "&"
-	}
+	r := onTheWire(m)
+	r.Port = vh.Port
 	switch {
 	case vh.OnMesh:
 		r.Mesh = &Client{Namespace: m.SourceNamespace, Labels: m.SourceLabels}
@@ -101,7 +97,9 @@ func (t *Tables) Shown(vh *VirtualHost, box match.Box, wanted ...Entry) (r Reque
 	}
 	a, err := t.Ask(r)
 	if vh.Table != nil && vh.Config.Servers[0].Drop != nil {
-		a, err = vh.Table.askHTTP(vh.Config, r, Answer{}), nil // as it is where the server is the one that is kept
+		w := &Walk{Request: r, Table: vh.Table, tables: t}
+		w.http(vh.Config)
+		a, err = w.Answer, nil // as it is where the server is the one that is kept
 	}
 	if err != nil {
 		return Request{}, Answer{}, 0, false
@@ -114,6 +112,17 @@ func (t *Tables) Shown(vh *VirtualHost, box match.Box, wanted ...Entry) (r Reque
 		}
 	}
 	return Request{}, Answer{}, 0, false
+}
+
+// onTheWire is a request as a client sends it, but for where it sends it.
+func onTheWire(m match.Request) Request {
+	r := Request{Host: m.Authority, Path: m.Path, Method: m.Method, Headers: m.Headers}
+	sep := "?"
+	for _, k := range sortedKeys(m.Query) {
+		r.Path += sep + k + "=" + m.Query[k]
+		sep = "&"
+	}
+	return r
 }
 
 // meshPort is a port on which sidecars serve a host: the first that speaks HTTP, 80 for a host that no service has.

@@ -209,6 +209,7 @@ type client struct {
 	labels    map[string]string
 	namespace string
 	anySource bool // keep what source conditions would remove: they are dimensions of the algebra then
+	anyLabels bool // the same for labels alone
 	anyPort   bool
 }
 
@@ -230,7 +231,7 @@ func (c client) admits(m *Match) mesh.Truth {
 	if c.anySource {
 		return mesh.Yes
 	}
-	if !mesh.Subset(s.SourceLabels, c.labels) {
+	if !c.anyLabels && !mesh.Subset(s.SourceLabels, c.labels) {
 		return mesh.No
 	}
 	switch {
@@ -273,9 +274,13 @@ func (t *Tables) generate(v *mesh.VirtualService, c client) (routes, rest []*Rou
 			}
 			rt := &Route{Rule: r, Match: i, Box: m.box, Opaque: r.Opaque || admitted == mesh.Maybe}
 			rt.CatchAll = m.catchAll() && !rt.Opaque
-			if c.anySource && len(m.gateways) == 0 {
-				rt.Box = rt.Box.WithSource(m.Spec.SourceNamespace, m.Spec.SourceLabels)
-				rt.CatchAll = rt.CatchAll && m.Spec.SourceNamespace == "" && len(m.Spec.SourceLabels) == 0
+			if (c.anySource || c.anyLabels) && len(m.gateways) == 0 {
+				namespace := m.Spec.SourceNamespace
+				if !c.anySource {
+					namespace = "" // decided
+				}
+				rt.Box = rt.Box.WithSource(namespace, m.Spec.SourceLabels)
+				rt.CatchAll = rt.CatchAll && namespace == "" && len(m.Spec.SourceLabels) == 0
 			}
 			if ended {
 				rest = append(rest, rt)

@@ -13,6 +13,7 @@ import (
 type sidecar struct {
 	t      *Tables
 	client Client
+	open   bool // the client's labels are any: conditions on them are dimensions of the algebra
 	mu     sync.Mutex
 	ports  map[uint32]*RouteConfig
 }
@@ -34,18 +35,6 @@ func (t *Tables) OnMesh(namespace string) []*mesh.VirtualService {
 		out = append(out, b.vs)
 	}
 	return out
-}
-
-func (s *sidecar) ask(r Request) Answer {
-	return s.config(r.Port).ask(r, Answer{ID: r.ID}, func(a *Answer, vh *VirtualHost, e *Entry) {
-		if e.Rule != nil {
-			a.take(e.Route, s.t.targets(e.Rule, proxy{s.client.Namespace, s.client.Labels, true}, r.Port, true))
-			return
-		}
-		yes := true
-		a.Outcome = OutcomeRouted
-		a.Destinations = []AnswerTarget{{Host: vh.service.Host, Port: r.Port, Weight: 100, Cluster: "outbound|" + itoa(r.Port) + "||" + vh.service.Host, Exists: &yes}}
-	})
 }
 
 // config gives the virtual hosts of one port (networking/core/httproute.go, BuildSidecarOutboundVirtualHosts): for each host
@@ -128,7 +117,7 @@ func (s *sidecar) mostSpecific(all []*mesh.VirtualService, services map[string]*
 func (s *sidecar) addVirtualService(rc *RouteConfig, v *mesh.VirtualService, port uint32, services map[string]*mesh.Service,
 	specific map[string]*mesh.VirtualService, served map[string]bool,
 ) {
-	routes, _ := s.t.generate(v, client{gateway: mesh.Mesh, port: port, labels: s.client.Labels, namespace: s.client.Namespace})
+	routes, _ := s.t.generate(v, client{gateway: mesh.Mesh, port: port, labels: s.client.Labels, namespace: s.client.Namespace, anyLabels: s.open})
 	if len(routes) == 0 {
 		return
 	}

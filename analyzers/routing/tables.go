@@ -94,6 +94,7 @@ type VirtualHost struct {
 	Alone   *mesh.VirtualService // set when it is judged alone: on mesh, or on a gateway that is not known
 	behind  []Entry              // not generated: their VirtualService has a catch-all before them
 	OnMesh  bool                 // judged alone, for sidecars
+	from    string               // on mesh: a namespace whose sidecars have it
 	service *mesh.Service        // on mesh: the service whose host it is
 }
 
@@ -341,6 +342,14 @@ func (t *Tables) Serving(g *mesh.Gateway) []*Table { return t.serving[gatewayKey
 // proxy is the workload as a client; an assumed one can have more labels than the selector that implies it.
 func (table *Table) proxy() proxy {
 	return proxy{table.Workload.Namespace, table.Workload.Labels, !table.Workload.Assumed}
+}
+
+// Name is the workload, and its control plane where there are several.
+func (table *Table) Name() string {
+	if table.revision == "" {
+		return table.Workload.String()
+	}
+	return table.Workload.String() + " of revision " + table.revision
 }
 
 // Configs are the route configurations of the table, sorted by name.

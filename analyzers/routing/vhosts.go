@@ -27,7 +27,7 @@ func (table *Table) config(name string, servers []*Server) *RouteConfig {
 			key := [2]string{gatewayKey(s.Gateway), bound.vs.Namespace + "/" + bound.vs.Name}
 			entries, ok := generated[key]
 			if !ok {
-				c := client{gatewayKey(s.Gateway), s.Number(), table.Workload.Labels, table.Workload.Namespace, false, false}
+				c := client{gateway: gatewayKey(s.Gateway), port: s.Number(), labels: table.Workload.Labels, namespace: table.Workload.Namespace}
 				routes, rest := table.tables.generate(bound.vs, c)
 				for _, r := range routes {
 					entries[0] = append(entries[0], Entry{Route: r, Server: s, Port: s.Number(), tier: bound.tier})
@@ -40,8 +40,8 @@ func (table *Table) config(name string, servers []*Server) *RouteConfig {
 			for _, h := range hosts {
 				if len(entries[0]) > 0 {
 					vh := rc.host(table, h, s)
-					vh.Entries = appendThrough(vh.Entries, entries[0], s)
-					vh.behind = appendThrough(vh.behind, entries[1], s)
+					vh.Entries = through(s, vh.Entries, entries[0])
+					vh.behind = through(s, vh.behind, entries[1])
 				}
 			}
 		}
@@ -60,16 +60,6 @@ func (table *Table) config(name string, servers []*Server) *RouteConfig {
 	return rc
 }
 
-// appendThrough adds entries that a server brings to a host. Another server can have had them generated: what they are bound
-// through counts for their precedence, what they were generated with for their port.
-func appendThrough(list, entries []Entry, s *Server) []Entry {
-	for _, e := range entries {
-		e.Server = s
-		list = append(list, e)
-	}
-	return list
-}
-
 func (rc *RouteConfig) host(table *Table, name string, s *Server) *VirtualHost {
 	name = strings.ToLower(name)
 	vh := rc.Hosts[name]
@@ -79,6 +69,15 @@ func (rc *RouteConfig) host(table *Table, name string, s *Server) *VirtualHost {
 	}
 	vh.RequireTLS = vh.RequireTLS || s.Redirects()
 	return vh
+}
+
+// through adds routes to a virtual host that they come into by a server, which need not be the one that they were generated for.
+func through(s *Server, list, entries []Entry) []Entry {
+	for _, e := range entries {
+		e.Server = s
+		list = append(list, e)
+	}
+	return list
 }
 
 func catchAllsLast(entries []Entry) []Entry {

@@ -29,7 +29,7 @@ func Lookup(name string, list []*rules.Rule) (*rules.Rule, error) {
 }
 
 // closable are the kinds whose references can be closed with complete.
-var closable = []string{"ConfigMap", "DestinationRule", "Gateway", "Secret", "Service", "ServiceEntry", "VirtualService"}
+var closable = []string{"ConfigMap", "DestinationRule", "Gateway", "Pod", "Secret", "Service", "ServiceEntry", "VirtualService"}
 
 // CheckComplete refuses KIND[/NAMESPACE],… where a kind is none that can be closed: it would close nothing.
 func CheckComplete(text string) error {

@@ -12,14 +12,16 @@ import (
 )
 
 // example says in one sentence what becomes of a witness.
-func example(w *rules.Witness) string {
-	r := w.Request
+func example(w *rules.Witness) string { return requestText(w.Request) + " " + becomes(w.Answer) }
+
+// requestText is a request as people write it.
+func requestText(r routing.Request) string {
 	method := r.Method
 	if method == "" {
 		method = "GET"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s", method, w.URL)
+	fmt.Fprintf(&b, "%s %s", method, r.URL())
 	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
 		fmt.Fprintf(&b, " with %s: %s", name, r.Headers[name])
 	}
@@ -32,7 +34,7 @@ func example(w *rules.Witness) string {
 			fmt.Fprintf(&b, " and pods with %s", mesh.LabelText(r.Mesh.Labels))
 		}
 	}
-	return b.String() + " " + becomes(w.Answer)
+	return b.String()
 }
 
 // becomes says where an answer leads, by its outcome.

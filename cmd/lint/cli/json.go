@@ -108,14 +108,17 @@ func findingAsJSON(f rules.Finding) findingJSON {
 		x.Related = append(x.Related, relatedJSON{identity(r.Object, r.API), positionJSON(r.Pos), r.Message})
 	}
 	if f.Witness != nil {
-		r := f.Witness.Request
-		headers := r.Headers
-		if headers == nil {
-			headers = map[string]string{}
-		}
-		x.Witness = &witnessJSON{f.Witness.URL, wireJSON{r.Port, r.TLS, r.SNI, r.Host, r.Path, r.Method, headers, r.Workload, r.Mesh}, f.Witness.Answer}
+		x.Witness = &witnessJSON{f.Witness.URL, wire(f.Witness.Request), f.Witness.Answer}
 	}
 	return x
+}
+
+func wire(r routing.Request) wireJSON {
+	headers := r.Headers
+	if headers == nil {
+		headers = map[string]string{}
+	}
+	return wireJSON{r.Port, r.TLS, r.SNI, r.Host, r.Path, r.Method, headers, r.Workload, r.Mesh}
 }
 
 func identity(id manifest.ID, api string) objectJSON {

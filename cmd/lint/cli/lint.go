@@ -68,6 +68,16 @@ func (a *app) lintCommand(use, short string) *cobra.Command {
 	s.StringSliceVar(&f.disable, "disable", nil, "do not run these `RULE`s; repeatable")
 	s.BoolVarP(&f.quiet, "quiet", "q", false, "findings only, no summary")
 	s.StringVar(&f.colorise, "color", "auto", "`WHEN` to colour: auto, always or never; NO_COLOR is heeded")
+	f.input(cmd)
+	s.StringVar(&f.now, "now", "", "the `TIME` by which ignores expire (default: the clock) and certificates (default: never), RFC 3339 or a date")
+	_ = cmd.RegisterFlagCompletionFunc("only", a.completeRule)
+	_ = cmd.RegisterFlagCompletionFunc("disable", a.completeRule)
+	return cmd
+}
+
+// input are the flags that say what is read, and that shape the Worlds made of it.
+func (f *flags) input(cmd *cobra.Command) {
+	s := cmd.Flags()
 	s.StringArrayVar(&f.complete, "complete", nil, "the input is all there is: of everything, or of `KIND[/NAMESPACE],…`")
 	s.Lookup("complete").NoOptDefVal = "true"
 	s.StringArrayVar(&f.with, "with", nil, "load this `PATH` as well, as context: faults within it are not reported; repeatable")
@@ -80,10 +90,6 @@ func (a *app) lintCommand(use, short string) *cobra.Command {
 	s.StringVar(&f.stdinName, "stdin-filename", "", "`NAME` of standard input in positions (default <stdin>)")
 	s.StringVarP(&f.config, "config", "c", "", "config `FILE` (default: "+settings.FileName+" here or in the nearest folder above)")
 	s.BoolVar(&f.noConfig, "no-config", false, "read no config file")
-	s.StringVar(&f.now, "now", "", "the `TIME` by which ignores expire (default: the clock) and certificates (default: never), RFC 3339 or a date")
-	_ = cmd.RegisterFlagCompletionFunc("only", a.completeRule)
-	_ = cmd.RegisterFlagCompletionFunc("disable", a.completeRule)
-	return cmd
 }
 
 func (a *app) request(f *flags, args []string) (*request, error) {
@@ -93,11 +99,9 @@ func (a *app) request(f *flags, args []string) (*request, error) {
 			return nil, err
 		}
 	}
-	config, err := a.findConfig(f)
-	if err != nil {
+	if err := a.setInput(r, f); err != nil {
 		return nil, err
 	}
-	r.config, r.base = config, config.Dir
 	for _, names := range [][]string{f.only, f.disable} {
 		for _, name := range names {
 			if _, err := settings.Lookup(name, a.rules); err != nil {
@@ -105,14 +109,23 @@ func (a *app) request(f *flags, args []string) (*request, error) {
 			}
 		}
 	}
-	r.list = config.Select(a.rules, f.only, f.disable)
-	if err := r.setExclude(f); err != nil {
-		return nil, err
+	r.list = r.config.Select(a.rules, f.only, f.disable)
+	return r, nil
+}
+
+// setInput joins the flags and the config to what is read.
+func (a *app) setInput(r *request, f *flags) error {
+	config, err := a.findConfig(f)
+	if err != nil {
+		return err
 	}
-	if err := r.setMesh(f); err != nil {
-		return nil, err
+	r.config, r.base = config, config.Dir
+	for _, step := range []func(*flags) error{r.setExclude, r.setMesh, r.setWorlds} {
+		if err := step(f); err != nil {
+			return err
+		}
 	}
-	return r, r.setWorlds(f)
+	return nil
 }
 
 func (r *request) setSeverities(f *flags) (err error) {
@@ -124,6 +137,10 @@ func (r *request) setSeverities(f *flags) (err error) {
 	if r.least, err = settings.ParseSeverity(f.minSeverity); err != nil {
 		return fmt.Errorf("--min-severity: %w", err)
 	}
+	return f.checkColor()
+}
+
+func (f *flags) checkColor() error {
 	switch f.colorise {
 	case "auto", "always", "never":
 		return nil

@@ -43,6 +43,18 @@ func TestScripts(t *testing.T) {
 	}
 }
 
+// TestReadme holds the trace that README shows to the one that fixtures/cli/trace.txtar proves.
+func TestReadme(t *testing.T) {
+	readme, err := os.ReadFile("../../../README.md")
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(string(readme), "```\n$ gatelint trace ")
+	require.True(t, found)
+	shown, _, _ := strings.Cut(rest, "```")
+	proven, err := os.ReadFile("../../../fixtures/cli/trace.txtar")
+	require.NoError(t, err)
+	require.Contains(t, string(proven), "\n$ gatelint trace "+shown+"[exit 0]")
+}
+
 // unpack writes the files of an archive into the working directory. A tab, an escape and a zero-width space are spelt out
 // in archives, as <TAB>, <ESC> and <ZWSP>, so that they survive editors.
 func unpack(t *testing.T, ar *txtar.Archive) (run string, want *txtar.File) {

@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/gatelint/gatelint/analyzers/routing"
+)
+
+// routesAsText writes the tables for people; Worlds with the same tables once.
+func routesAsText(w *bufio.Writer, views []view, witness bool, style traceStyle) {
+	order, worlds := grouped(views, func(v view) string {
+		var b strings.Builder
+		for i, l := range v.listings(witness) {
+			if i > 0 {
+				b.WriteByte('\n')
+			}
+			style.listing(&b, l)
+		}
+		if b.Len() == 0 {
+			b.WriteString("no tables: the input has no Gateway, and no VirtualService for sidecars\n")
+		}
+		return b.String()
+	})
+	for i, text := range order {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		if in := worlds[text]; in[0] != "" {
+			fmt.Fprintf(w, "%s\n\n", style.paint(bold, "in "+few(in)+":"))
+		}
+		w.WriteString(text)
+	}
+}
+
+func (s traceStyle) listing(b *strings.Builder, l listing) {
+	fmt.Fprintf(b, "%s\n", s.paint(bold, l.title))
+	last := ""
+	for i, h := range l.hosts {
+		head := fmt.Sprintf("port %d", h.Port)
+		if h.Server != "" {
+			head = fmt.Sprintf("port %d, server %s (%s)", h.Port, plainText(h.Server), h.at())
+		}
+		if head != last {
+			fmt.Fprintf(b, "  %s\n", head)
+			last = head
+		}
+		fmt.Fprintf(b, "    %s", s.paint(bold, plainText(h.Host)))
+		if h.note != "" {
+			fmt.Fprintf(b, ": %s", h.note)
+		}
+		fmt.Fprintln(b)
+		s.routes(b, l.hosts[i].Routes)
+	}
+	for _, note := range l.notes {
+		fmt.Fprintf(b, "  %s\n", note)
+	}
+}
+
+var stateColors = map[string]string{routing.StateLive: green, routing.StateShadowed: red, routing.StateUndecided: yellow, routing.StateOpaque: yellow}
+
+// routes writes the routes of a virtual host in columns; colours come last, for they have no width.
+func (s traceStyle) routes(b *strings.Builder, list []routeJSON) {
+	var table strings.Builder
+	tab := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
+	for _, r := range list {
+		name := r.VirtualService + " " + either(r.Match, r.Route)
+		if r.Delegate != nil {
+			name += " by delegate " + r.Delegate.VirtualService + " " + either(r.Delegate.Match, r.Delegate.Route)
+		}
+		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t→ %s\n", r.State, short(name, 120), r.at(), short(r.takes, 100), short(r.leads, 200))
+	}
+	tab.Flush()
+	lines := strings.Split(table.String(), "\n")
+	for i, r := range list {
+		fmt.Fprintf(b, "      %s%s\n", s.paint(stateColors[r.State], r.State), strings.TrimPrefix(lines[i], r.State))
+		if r.Witness != nil {
+			fmt.Fprintf(b, "        example: %s\n", short(witnessText(r.Witness), 200))
+		}
+	}
+}
+
+func witnessText(w *wireJSON) string {
+	return requestText(routing.Request{Port: w.Port, TLS: w.TLS, Host: w.Host, Path: w.Path, Method: w.Method, Headers: w.Headers, Mesh: w.Mesh})
+}
+
+// destinationsText names destinations, with weights where there are several.
+func destinationsText(list []routing.AnswerTarget) string {
+	var out []string
+	for _, d := range list {
+		text := fmt.Sprintf("%s:%d", d.Host, d.Port)
+		if d.Subset != "" {
+			text += " subset " + d.Subset
+		}
+		if d.Weight != 100 {
+			text = fmt.Sprintf("%d%% %s", d.Weight, text)
+		}
+		if d.Exists != nil && !*d.Exists {
+			text += " (no cluster)"
+		}
+		out = append(out, text)
+	}
+	if len(out) == 0 {
+		return "nothing"
+	}
+	return strings.Join(out, " | ")
+}
