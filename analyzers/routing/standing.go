@@ -116,8 +116,8 @@ func (x *trial) state(i int, refused bool) string {
 // reaching finds a request that exactly this route takes, and has the router confirm it.
 func (t *Tables) reaching(x *trial, i int) *Request {
 	var earlier []match.Box
-	for _, j := range x.index.Meeting(x.boxes[i]) {
-		if j < i {
+	for _, j := range append(x.index.Meeting(x.boxes[i]), x.index.Inside(x.boxes[i])...) {
+		if j < i { // one listed twice is harmless
 			earlier = append(earlier, x.boxes[j])
 		}
 	}
