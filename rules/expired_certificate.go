@@ -11,7 +11,7 @@ import (
 const soon = 14 * 24 * time.Hour
 
 var expiredCertificate = &Rule{
-	Name: "expired-certificate", Severity: Error, Admission: Off, Elsewhere: Off, AlsoKnownAs: []string{"IST0161"}, Since: "0.1.0",
+	Name: "expired-certificate", Severity: Error, Admission: Off, Elsewhere: Off, AlsoKnownAs: []string{"IST0161"}, Since: "0.1.0", Clock: true,
 	Doc: `A certificate that has expired, or will within 14 days
 
 A server of a Gateway uses a Secret whose certificate has run out: every client that checks certificates ends the connection. One

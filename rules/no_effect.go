@@ -40,14 +40,10 @@ Fix: delete the field, or move it to where it works.`,
 				}
 			}
 			for i, r := range v.Spec.Tls {
-				if len(r.Route) == 1 {
-					p.idleWeight(v.Object, r.Route[0].GetWeight(), "spec", "tls", i, "route", 0, "weight")
-				}
+				p.idleL4(v, r.GetRoute(), "tls", i)
 			}
 			for i, r := range v.Spec.Tcp {
-				if len(r.Route) == 1 {
-					p.idleWeight(v.Object, r.Route[0].GetWeight(), "spec", "tcp", i, "route", 0, "weight")
-				}
+				p.idleL4(v, r.GetRoute(), "tcp", i)
 			}
 			p.onlyRedirected(v)
 		}
@@ -74,24 +70,26 @@ func (p *Pass) idleMatch(v *mesh.VirtualService, m *networking.HTTPMatchRequest,
 	case m.GetIgnoreUriCase() && m.GetUri().GetMatchType() == nil && v.Known(at("uri")...):
 		p.idle(v.Object, "ignoreUriCase stands in a match without uri: there is nothing to compare", at("ignoreUriCase")...)
 	}
-	if len(m.GetGateways()) == 0 {
-		return
+	const message = " is skipped in a match that names gateways: it takes the requests of every client there"
+	if len(m.GetGateways()) > 0 && len(m.GetSourceLabels()) > 0 {
+		p.idle(v.Object, "sourceLabels"+message, at("sourceLabels")...)
 	}
-	const message = "%s is skipped in a match that names gateways: it takes the requests of every client there"
-	if len(m.GetSourceLabels()) > 0 {
-		p.idle(v.Object, fmt.Sprintf(message, "sourceLabels"), at("sourceLabels")...)
+	if len(m.GetGateways()) > 0 && m.GetSourceNamespace() != "" {
+		p.idle(v.Object, "sourceNamespace"+message, at("sourceNamespace")...)
 	}
-	if m.GetSourceNamespace() != "" {
-		p.idle(v.Object, fmt.Sprintf(message, "sourceNamespace"), at("sourceNamespace")...)
+}
+
+func (p *Pass) idleL4(v *mesh.VirtualService, route []*networking.RouteDestination, section string, i int) {
+	if len(route) == 1 {
+		p.idleWeight(v.Object, route[0].GetWeight(), "spec", section, i, "route", 0, "weight")
 	}
 }
 
 // idleWeight reports the weight of an only destination. A weight of 0 counts if it is written down: who gives it wants no traffic.
 func (p *Pass) idleWeight(o *manifest.Object, weight int32, path ...any) {
-	if weight == 100 || weight < 0 || weight == 0 && !slices.Contains(o.Zeros, manifest.FieldPath(path...)) {
-		return
+	if weight != 100 && weight >= 0 && (weight > 0 || slices.Contains(o.Zeros, manifest.FieldPath(path...))) {
+		p.idle(o, fmt.Sprintf("weight %d is the weight of the only destination: it gets every request all the same", weight), path...)
 	}
-	p.idle(o, fmt.Sprintf("weight %d is the weight of the only destination: it gets every request all the same", weight), path...)
 }
 
 func (p *Pass) idleTLS(g *mesh.Gateway, s *networking.Server, path []any) {
@@ -100,10 +98,10 @@ func (p *Pass) idleTLS(g *mesh.Gateway, s *networking.Server, path []any) {
 		return
 	}
 	at := func(field string) []any { return append(path[:len(path):len(path)], field) }
+	through := t.Mode == networking.ServerTLSSettings_PASSTHROUGH || t.Mode == networking.ServerTLSSettings_AUTO_PASSTHROUGH
 	if t.HttpsRedirect && !p.World.Settings.TrustedProxies {
 		p.idle(g.Object, fmt.Sprintf("httpsRedirect does nothing on a server of protocol %s: it is for plaintext HTTP servers", s.Port.Protocol), at("httpsRedirect")...)
 	}
-	through := t.Mode == networking.ServerTLSSettings_PASSTHROUGH || t.Mode == networking.ServerTLSSettings_AUTO_PASSTHROUGH
 	if through && t.CredentialName != "" && g.Known(at("mode")...) {
 		p.idle(g.Object, fmt.Sprintf("credentialName does nothing in mode %s: TLS is passed through, and no certificate of the Gateway is used", t.Mode), at("credentialName")...)
 	}
@@ -118,8 +116,7 @@ func (p *Pass) onlyRedirected(v *mesh.VirtualService) {
 	if !b.Known || !b.Visible || slices.ContainsFunc(b.Tables, func(t *routing.Table) bool { return len(t.Opaque) > 0 }) {
 		return
 	}
-	var ends []End
-	seen := map[*routing.Server]bool{}
+	ends, seen := []End(nil), map[*routing.Server]bool{}
 	for k := range v.Hosts {
 		for _, s := range b.Servers[k] {
 			if !s.IsHTTP() || !s.Redirects() {

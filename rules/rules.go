@@ -55,6 +55,7 @@ type Rule struct {
 	Since       string   // the release that brought it
 	Preview     bool     // reports as info and never denies
 	Unignorable bool
+	Clock       bool        // runs only where a time is given: without one the same files give the same findings
 	Run         func(*Pass) // nil for the rules that the loader and the settings report
 }
 

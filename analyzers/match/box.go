@@ -154,11 +154,20 @@ func (b Box) header(name string, m *networking.StringMatch, not bool) Box {
 	return b.with(c)
 }
 
+// claimKeys is what follows the name of a claim, which is in any letter case.
+func claimKeys(name, separator string) (string, bool) {
+	n := len(claimPrefix) + 1
+	if len(name) < n || !strings.EqualFold(name[:n], claimPrefix+separator) {
+		return "", false
+	}
+	return name[n:], true
+}
+
 func headerDimension(name string) dimension {
-	if keys, ok := strings.CutPrefix(name, claimPrefix+"."); ok {
+	if keys, ok := claimKeys(name, "."); ok {
 		return dimension{claim, keys}
 	}
-	if keys, ok := strings.CutPrefix(name, claimPrefix+"["); ok {
+	if keys, ok := claimKeys(name, "["); ok {
 		keys = strings.TrimSuffix(keys, "]")
 		if strings.Contains(keys, ".") {
 			return dimension{claim, "[" + keys + "]"} // the dot belongs to a key

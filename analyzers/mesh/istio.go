@@ -12,6 +12,8 @@ type Gateway struct {
 	*manifest.Object
 	Spec    *networking.Gateway
 	Ingress bool
+	// Services are hosts of Services whose pods get the Gateway, in place of a selector (annotation internal.istio.io/gateway-service).
+	Services []string
 }
 
 // ID is the Gateway's namespaced name.
@@ -108,7 +110,7 @@ func visibility(exportTo []string, own string, dflt []string) Visibility {
 }
 
 func (w *World) addGateway(o *manifest.Object, spec *networking.Gateway) {
-	g := &Gateway{Object: o, Spec: spec}
+	g := &Gateway{Object: o, Spec: spec, Services: splitList(o.Annotations["internal.istio.io/gateway-service"])}
 	w.Gateways = append(w.Gateways, g)
 	w.gateways.add(g.ID(), g)
 }

@@ -41,7 +41,7 @@ func (t *Tables) SharedCertificates() []SharedCertificate {
 			continue
 		}
 		for _, l := range table.Listeners {
-			if l.Rejected == nil && table.listener(l.servicePort()) == l {
+			if !l.Stuck() && table.listener(l.servicePort()) == l {
 				out = append(out, table.sharedOn(l)...)
 			}
 		}

@@ -48,7 +48,7 @@ func (t *Tables) HiddenHosts() []HiddenHost {
 				}
 				for _, d := range c.HTTP.domains {
 					by := names.taker(d)
-					lost := by != nil && by != c && len(table.Opaque) == 0 && l.Rejected == nil && !shaky[c.Server] && !shaky[by.Server] && !manifest.Placeholder(d)
+					lost := by != nil && by != c && len(table.Opaque) == 0 && !l.Stuck() && !shaky[c.Server] && !shaky[by.Server] && !manifest.Placeholder(d)
 					for _, v := range c.HTTP.Hosts[d].owners() {
 						p := placed{v, c.Server.Number()}
 						if !lost {

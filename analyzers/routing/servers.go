@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -298,9 +299,16 @@ func (m *merger) contest(s *Server) {
 }
 
 // attached gives the Gateways that a workload gets, in istiod's nominal order.
-func attached(w *mesh.World, wl *mesh.Workload, selected []*mesh.Gateway, everywhere []*mesh.Gateway) []*mesh.Gateway {
+func attached(w *mesh.World, wl *mesh.Workload, selected, everywhere, byService []*mesh.Gateway) []*mesh.Gateway {
 	out := make([]*mesh.Gateway, 0, len(selected)+len(everywhere))
-	for _, g := range append(append(out, selected...), everywhere...) {
+	for _, g := range byService {
+		if slices.ContainsFunc(wl.Services, func(s *mesh.Service) bool {
+			return s.Namespace == g.Namespace && slices.Contains(g.Services, s.Host)
+		}) {
+			out = append(out, g)
+		}
+	}
+	for _, g := range append(selected[:len(selected):len(selected)], everywhere...) {
 		if w.Scoped && g.Namespace != wl.Namespace && g.Namespace != "" && wl.Namespace != "" {
 			continue
 		}

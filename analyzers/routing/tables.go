@@ -3,11 +3,13 @@
 package routing
 
 import (
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
 	"sync"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 )
 
@@ -51,7 +53,12 @@ type Listener struct {
 	Chains []*Chain
 	// Rejected is set when Envoy refuses the listener: two chains that match the same connections.
 	Rejected *Overlap
+	// Refused is the chain with a value that Envoy takes in no listener; nil for none.
+	Refused *Chain
 }
+
+// Stuck tells whether Envoy refuses the listener: it keeps what it had.
+func (l *Listener) Stuck() bool { return l.Rejected != nil || l.Refused != nil }
 
 // Overlap is a pair of filter chains that Envoy will not take together.
 type Overlap struct {
@@ -130,15 +137,19 @@ func Build(w *mesh.World) *Tables {
 		}
 	}
 	var bySelector mesh.Selectors[*mesh.Gateway]
-	var everywhere []*mesh.Gateway
+	var everywhere, byService []*mesh.Gateway
 	for _, g := range w.Gateways {
-		if len(g.Spec.Selector) == 0 {
+		switch {
+		case len(g.Services) > 0:
+			byService = append(byService, g)
+			continue
+		case len(g.Spec.Selector) == 0:
 			everywhere = append(everywhere, g)
 		}
 		bySelector.Add(g.Spec.Selector, g)
 	}
 	for _, wl := range append(append([]*mesh.Workload(nil), w.Workloads...), assumed(w, len(everywhere) > 0)...) {
-		gateways := attached(w, wl, bySelector.Matching(wl.Labels), everywhere)
+		gateways := attached(w, wl, bySelector.Matching(wl.Labels), everywhere, byService)
 		sort.SliceStable(gateways, func(i, j int) bool { return mesh.Before(gateways[i].Object, gateways[j].Object) })
 		for _, rev := range revisions(w) {
 			table := t.newTable(wl, gateways, rev)
@@ -158,7 +169,7 @@ func assumed(w *mesh.World, everywhere bool) []*mesh.Workload {
 	var index mesh.Selectors[string]
 	labels := map[string]map[string]string{}
 	for _, g := range w.Gateways {
-		if key := mesh.LabelText(g.Spec.Selector); key != "" && labels[key] == nil {
+		if key := mesh.LabelText(g.Spec.Selector); key != "" && labels[key] == nil && len(g.Services) == 0 {
 			labels[key] = g.Spec.Selector
 			index.Add(g.Spec.Selector, key)
 		}
@@ -265,6 +276,9 @@ func (table *Table) listen(m *merger) {
 	for _, l := range table.Listeners {
 		if len(l.Chains) > 0 {
 			l.Rejected = overlap(l.Chains)
+			if i := slices.IndexFunc(l.Chains, (*Chain).refused); i >= 0 {
+				l.Refused = l.Chains[i]
+			}
 			kept = append(kept, l)
 		}
 	}
@@ -292,6 +306,17 @@ func (table *Table) chains(s *Server, m *merger, snis map[string]sniOwner) []*Ch
 		return []*Chain{c}
 	}
 	return nil
+}
+
+// refused tells a chain with a value that Envoy refuses the whole listener for.
+func (c *Chain) refused() bool {
+	within := func(o *manifest.Object, path ...any) bool {
+		return slices.ContainsFunc(Refused(o), func(r Refusal) bool {
+			return r.Resource == ListenerResource && len(r.Path) >= len(path) && slices.Equal(r.Path[:len(path)], path)
+		})
+	}
+	return c.Server.Spec.GetTls() != nil && within(c.Server.Gateway.Object, "spec", "servers", c.Server.Index) ||
+		c.TCP != nil && c.TCP.Section == "tls" && within(c.TCP.VS.Object, "spec", "tls", c.TCP.Index)
 }
 
 // sniOf gives the server names of a TLS server; a "*" among them makes the chain match every connection.

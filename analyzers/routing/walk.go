@@ -69,7 +69,7 @@ func (w *Walk) connect() {
 	case w.Listener == nil:
 		w.Answer.Outcome = OutcomeNoListener
 		return
-	case w.Listener.Rejected != nil:
+	case w.Listener.Stuck():
 		w.Answer.Outcome = OutcomeRejected
 		return
 	}

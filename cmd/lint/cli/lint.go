@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -110,6 +111,9 @@ func (a *app) request(f *flags, args []string) (*request, error) {
 		}
 	}
 	r.list = r.config.Select(a.rules, f.only, f.disable)
+	if f.now == "" {
+		r.list = slices.DeleteFunc(r.list, func(r *rules.Rule) bool { return r.Clock })
+	}
 	return r, nil
 }
 

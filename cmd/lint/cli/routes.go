@@ -185,7 +185,7 @@ func virtualHost(t *routing.Tables, head tableJSON, ln *routing.Listener, c *rou
 		Table: head, Port: s.Number(), Server: s.ID(), Host: vh.Domain, Routes: []routeJSON{},
 		at: func() string { return location(s.Gateway.At(s.Path()...), s.Gateway.Object.ID) },
 	}
-	refused := c.HTTP.Rejected || ln.Rejected != nil
+	refused := c.HTTP.Rejected || ln.Stuck()
 	switch {
 	case refused:
 		h.note = "Envoy refuses this configuration"
@@ -215,7 +215,7 @@ func connections(head tableJSON, ln *routing.Listener, c *routing.Chain) []hostJ
 		path = append(path, "match", c.TCP.Match)
 		r.Match = manifest.FieldPath(path...)
 	}
-	if ln.Rejected != nil {
+	if ln.Stuck() {
 		r.State = routing.StateUndecided
 	}
 	r.takes, r.at = "connections", func() string { return location(c.TCP.VS.At(path...), c.TCP.VS.Object.ID) }

@@ -195,6 +195,8 @@ func (t *traceText) listener() {
 	lines := []string{text}
 	if o := w.Listener.Rejected; o != nil {
 		lines = append(lines, "Envoy refuses it: two servers match the same connections", t.server(o.A.Server), t.server(o.B.Server))
+	} else if c := w.Listener.Refused; c != nil {
+		lines = append(lines, "Envoy refuses it for a value of this server (lint says which)", t.server(c.Server))
 	}
 	t.stage("listener", lines...)
 }
