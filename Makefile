@@ -25,11 +25,11 @@ lint: ## vet, staticcheck and formatting
 	@test -z "$$(go run $(GOFUMPT) -l . | tee /dev/stderr)" || { echo "run make fmt"; exit 1; }
 
 conformance: ## agreement with istiod's own code
-	cd fixtures/istiod && go vet ./... && WORLDS=$(WORLDS) SEED=$(SEED) go test ./...
+	cd fixtures/istiod && go vet ./... && WORLDS=$(WORLDS) SEED=$(SEED) go test -timeout 1h ./...
 
 envoy: ## a real Envoy asked over the wire: ENVOY=/path, or the one that .ci/tools fetches
 	envoy=$${ENVOY:-$$(.ci/tools envoy)} && cd fixtures/istiod && \
-		ENVOY=$$envoy WORLDS=$(ENVOY_WORLDS) SEED=$(SEED) go test -count=1 -run Envoy .
+		ENVOY=$$envoy WORLDS=$(ENVOY_WORLDS) SEED=$(SEED) go test -count=1 -timeout 1h -run Envoy .
 
 e2e: ## the webhook against a real API server
 	@echo "the webhook and its end-to-end tests do not exist yet" >&2; exit 1

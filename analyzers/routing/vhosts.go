@@ -35,7 +35,9 @@ func (table *Table) config(name string, servers []*Server) *RouteConfig {
 				for _, r := range rest {
 					entries[1] = append(entries[1], Entry{Route: r, Server: s, Port: s.Number(), tier: bound.tier, late: true})
 				}
-				generated[key] = entries
+				if len(entries[0]) > 0 { // what yields nothing is tried again with the next server's port
+					generated[key] = entries
+				}
 			}
 			for _, h := range hosts {
 				if len(entries[0]) > 0 {
