@@ -205,17 +205,17 @@ func newTrial(vh *VirtualHost) *trial {
 	return x
 }
 
-// arriving is what can come to a virtual host of a gateway, as far as the matches ask for it: the listener's scheme, and the
-// authorities that no narrower virtual host takes.
+// arriving is what can come to a virtual host, as far as the matches ask for it: the listener's scheme, and the authorities that
+// no narrower virtual host takes. A service has its short names beside the domain, and one that is judged alone has no listener.
 func (vh *VirtualHost) arriving(entries []Entry) match.Box {
 	var b match.Box
-	if vh.Table == nil {
+	if vh.Config == nil {
 		return b
 	}
 	if slices.ContainsFunc(entries, func(e Entry) bool { return e.Box.Asks("scheme") }) {
-		b = b.And(schemes[entries[0].Server.IsTLS()])
+		b = b.And(schemes[vh.Table != nil && entries[0].Server.IsTLS()])
 	}
-	if slices.ContainsFunc(entries, func(e Entry) bool { return e.Box.Asks("authority") }) {
+	if vh.service == nil && slices.ContainsFunc(entries, func(e Entry) bool { return e.Box.Asks("authority") }) {
 		var narrower []string
 		if strings.HasPrefix(vh.Domain, "*") {
 			for _, d := range vh.Config.domains {

@@ -62,6 +62,11 @@ func (x *trial) state(i int, refused bool) string {
 	}
 	var fate Fate
 	x.judge(&fate, i)
+	if fate.Alive && x.vh.service != nil && x.boxes[i].Asks("authority") {
+		_, verdict := match.Meet(x.boxes[i], match.Host(x.vh.Domain))
+		fate.Undecided = verdict != match.Alive // it may be for one of the short names
+		fate.Alive = !fate.Undecided
+	}
 	switch {
 	case fate.Alive:
 		return StateLive
