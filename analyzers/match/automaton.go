@@ -20,7 +20,8 @@ type automaton struct {
 	starts []rune  // of the intervals of one class
 	class  []int32 // of each interval
 	ascii  [utf8.RuneSelf]int32
-	any    []rune // one character of each class
+	any    []rune  // one character of each class
+	ahead  []int32 // of each instruction: the least number of characters to a match, or far
 
 	mu     sync.Mutex
 	states []state
@@ -32,8 +33,11 @@ type state struct {
 	pcs     []uint32
 	before  rune // the character before, where the expression looks at it
 	accepts bool
+	ahead   int32   // the least number of characters to a match, or far
 	next    []int32 // by class
 }
+
+const far = 1 << 30
 
 const (
 	dead  int32 = 0
@@ -53,6 +57,7 @@ func newAutomaton(tree *syntax.Regexp) (*automaton, error) {
 	}
 	a := &automaton{prog: prog, known: map[string]int32{}}
 	a.classify()
+	a.measure()
 	a.state(nil, 0)
 	a.state([]uint32{uint32(prog.Start)}, -1)
 	return a, nil
@@ -114,6 +119,46 @@ func (a *automaton) classify() {
 	}
 }
 
+// measure counts the characters from each instruction to a match, assertions aside.
+func (a *automaton) measure() {
+	a.ahead = make([]int32, len(a.prog.Inst))
+	into := make([][]uint32, len(a.prog.Inst)) // from where an instruction is reached
+	var now []uint32
+	for pc := range a.prog.Inst {
+		a.ahead[pc] = far
+		switch in := &a.prog.Inst[pc]; in.Op {
+		case syntax.InstMatch:
+			now = append(now, uint32(pc))
+		case syntax.InstFail:
+		case syntax.InstAlt, syntax.InstAltMatch:
+			into[in.Arg] = append(into[in.Arg], uint32(pc))
+			into[in.Out] = append(into[in.Out], uint32(pc))
+		default:
+			into[in.Out] = append(into[in.Out], uint32(pc))
+		}
+	}
+	for distance := int32(0); len(now) > 0; distance++ {
+		var next []uint32
+		for len(now) > 0 {
+			pc := now[len(now)-1]
+			now = now[:len(now)-1]
+			if a.ahead[pc] != far {
+				continue
+			}
+			a.ahead[pc] = distance
+			for _, from := range into[pc] {
+				switch a.prog.Inst[from].Op {
+				case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
+					next = append(next, from)
+				default:
+					now = append(now, from)
+				}
+			}
+		}
+		now = next
+	}
+}
+
 // cutInst cuts at the bounds of what an instruction takes.
 func cutInst(in *syntax.Inst, cut func(lo, hi rune)) {
 	switch {
@@ -171,7 +216,10 @@ func (a *automaton) state(pcs []uint32, before rune) int32 {
 	if len(a.states) == maxStates {
 		return unmade
 	}
-	s := state{pcs: pcs, before: before, next: make([]int32, len(a.any))}
+	s := state{pcs: pcs, before: before, ahead: far, next: make([]int32, len(a.any))}
+	for _, pc := range pcs {
+		s.ahead = min(s.ahead, a.ahead[pc])
+	}
 	for i := range s.next {
 		s.next[i] = unmade
 	}
@@ -234,8 +282,9 @@ func (a *automaton) step(from int32, r rune, budget *int) int32 {
 	return next
 }
 
-func (a *automaton) accepts(s int32) bool {
+// at tells whether a state accepts, and how far it is to one that does at least.
+func (a *automaton) at(s int32) (accepts bool, ahead int32) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.states[s].accepts
+	return a.states[s].accepts, a.states[s].ahead
 }

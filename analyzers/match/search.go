@@ -8,24 +8,27 @@ import (
 	"unicode/utf8"
 )
 
-// A search walks the strings of a piece, the shortest first and plain
-// characters before others, through the product of the automata of its
-// expressions, of what is taken out of it, and of the universe. Two strings
+// A search walks the strings of a piece through the product of the automata of
+// its expressions, of what is taken out of it, and of the universe. Two strings
 // after which all of them stand alike are one: so the walk ends, and is exact.
+// It goes first where the whole string is the shortest, by what the expressions
+// still need at least, and takes plain characters before others.
 type search struct {
 	universe *universe
 	piece    piece
 	tails    []span // of less, behind the text of the piece; sorted
 	chars    []rune // one of each kind that anything in the product tells apart
 	budget   *int
-	visited  map[string]bool
+	depth    map[string]int32 // the least at which a place was seen
 	trail    []spot
+	queue    [][]int32 // of trail, by the least length of the whole
 }
 
 // spot is a string in the walk: that of its parent and one more character.
 type spot struct {
-	parent int
+	parent int32
 	char   rune
+	depth  int32
 	states []int32 // of each sign
 	// tail is what was walked, while it may still become something in less, and
 	// segment that of a path, while it may still become a dot segment; else free.
@@ -43,7 +46,7 @@ func (p piece) find(u *universe, budget *int) (text string, found, known bool) {
 	if !u.extends(p.text) {
 		return "", false, true
 	}
-	s := &search{universe: u, piece: p, budget: budget, visited: map[string]bool{}}
+	s := &search{universe: u, piece: p, budget: budget, depth: map[string]int32{}}
 	for _, l := range p.less {
 		s.tails = append(s.tails, span{l.text[len(p.text):], l.open})
 	}
@@ -116,24 +119,69 @@ func (s *search) run() (text string, found, known bool) {
 	if !ok {
 		return "", false, *s.budget >= 0
 	}
-	s.trail = append(s.trail, first)
-	for i := 0; i < len(s.trail); i++ {
-		if s.accepts(s.trail[i], i > 0) {
-			return s.piece.text + s.text(i), true, true
-		}
-		if i == 0 {
-			s.chars = s.alphabet()
-		}
-		for _, r := range s.chars {
-			if *s.budget -= 1 + len(first.states); *s.budget < 0 {
-				return "", false, false
+	for i, length := range s.enter(first, nil) {
+		s.await(length, int32(i))
+	}
+	for length := 0; length < len(s.queue); length++ {
+		for len(s.queue[length]) > 0 {
+			last := len(s.queue[length]) - 1
+			i := s.queue[length][last]
+			s.queue[length] = s.queue[length][:last]
+			if s.accepts(s.trail[i]) {
+				return s.piece.text + s.text(i), true, true
 			}
-			if next, ok := s.next(i, r); ok {
-				s.trail = append(s.trail, next)
+			if s.chars == nil {
+				s.chars = s.alphabet()
+			}
+			if !s.expand(i) {
+				return "", false, false
 			}
 		}
 	}
 	return "", false, *s.budget >= 0
+}
+
+// expand enters the strings of one character more; it fails when the budget is spent.
+func (s *search) expand(i int32) bool {
+	from := len(s.trail)
+	var lengths []int32
+	for _, r := range s.chars {
+		if *s.budget -= 1 + len(s.trail[i].states); *s.budget < 0 {
+			return false
+		}
+		if next, ok := s.next(i, r); ok {
+			lengths = s.enter(next, lengths)
+		}
+	}
+	for k := len(lengths) - 1; k >= 0; k-- { // the last of a list is looked at first: the plainest character
+		s.await(lengths[k], int32(from+k))
+	}
+	return true
+}
+
+// enter adds a place unless it was reached with fewer characters, or no string from it can be in the piece, and notes the least
+// length of a whole string through it.
+func (s *search) enter(at spot, lengths []int32) []int32 {
+	ahead := int32(0)
+	for i, sign := range s.piece.signs {
+		if _, more := sign.pattern.auto.at(at.states[i]); sign.want {
+			ahead = max(ahead, more)
+		}
+	}
+	key := at.key()
+	if before, seen := s.depth[key]; ahead == far || seen && before <= at.depth {
+		return lengths
+	}
+	s.depth[key] = at.depth
+	s.trail = append(s.trail, at)
+	return append(lengths, at.depth+ahead)
+}
+
+func (s *search) await(length, place int32) {
+	for int(length) >= len(s.queue) {
+		s.queue = append(s.queue, nil)
+	}
+	s.queue[length] = append(s.queue[length], place)
 }
 
 // first is the text that every string of the piece begins with.
@@ -158,7 +206,7 @@ func (s *search) first() (spot, bool) {
 		}
 		at.states = append(at.states, state)
 	}
-	return at, s.hopeful(at)
+	return at, true
 }
 
 // segmentOf keeps a segment that may become a dot segment.
@@ -172,18 +220,8 @@ func segmentOf(text string) string {
 	return free
 }
 
-// hopeful reports that no expression that must match has become unable to.
-func (s *search) hopeful(at spot) bool {
-	for i, sign := range s.piece.signs {
-		if sign.want && at.states[i] == dead {
-			return false
-		}
-	}
-	return true
-}
-
-func (s *search) accepts(at spot, longer bool) bool {
-	if s.universe.nonEmpty && s.piece.text == "" && !longer || at.segment != free && dotSegment(at.segment) {
+func (s *search) accepts(at spot) bool {
+	if s.universe.nonEmpty && s.piece.text == "" && at.depth == 0 || at.segment != free && dotSegment(at.segment) {
 		return false
 	}
 	if at.tail != free {
@@ -192,7 +230,7 @@ func (s *search) accepts(at spot, longer bool) bool {
 		}
 	}
 	for i, sign := range s.piece.signs {
-		if sign.pattern.auto.accepts(at.states[i]) != sign.want {
+		if accepts, _ := sign.pattern.auto.at(at.states[i]); accepts != sign.want {
 			return false
 		}
 	}
@@ -205,9 +243,9 @@ func (s *search) tailAt(text string) (int, bool) {
 	return i, i < len(s.tails) && s.tails[i].text == text
 }
 
-func (s *search) next(from int, r rune) (spot, bool) {
-	at := spot{parent: from, char: r, tail: free, segment: free}
+func (s *search) next(from int32, r rune) (spot, bool) {
 	before := s.trail[from]
+	at := spot{parent: from, char: r, depth: before.depth + 1, tail: free, segment: free}
 	if before.tail != free {
 		tail := before.tail + string(r)
 		i, found := s.tailAt(tail)
@@ -235,10 +273,6 @@ func (s *search) next(from int, r rune) (spot, bool) {
 			return at, false
 		}
 	}
-	if !s.hopeful(at) || s.visited[at.key()] {
-		return at, false
-	}
-	s.visited[at.key()] = true
 	return at, true
 }
 
@@ -250,7 +284,7 @@ func (at spot) key() string {
 	return string(append(append(append(key, at.segment...), 0), at.tail...))
 }
 
-func (s *search) text(i int) string {
+func (s *search) text(i int32) string {
 	var out []rune
 	for ; i > 0; i = s.trail[i].parent {
 		out = append(out, s.trail[i].char)

@@ -59,6 +59,7 @@ func Subtract(b Box, earlier []Box, budget *int) (verdict Verdict, remainder Box
 	var all []int
 	for i, e := range earlier {
 		if e.Undecidable() {
+			s.unread = append(s.unread, i)
 			continue
 		}
 		if within(b, e) {
@@ -77,6 +78,7 @@ type subtraction struct {
 	from      Box
 	earlier   []Box
 	budget    *int
+	unread    []int // of earlier: they take no more than what can be read of them
 	used      []bool
 	remainder Box
 	guessed   bool // the remainder is a rest, not yet a certain one
@@ -178,7 +180,7 @@ func replace(sides []side, s side) []side {
 // remains cuts the listed boxes off so that r, which none of them takes, stays
 // inside.
 func (s *subtraction) remains(sides []side, list []int, r Request) Verdict {
-	for _, i := range list {
+	for _, i := range append(list[:len(list):len(list)], s.unread...) {
 		rests, meets := cuts(sides, s.earlier[i].sides)
 		if !meets {
 			continue

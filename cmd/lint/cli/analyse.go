@@ -23,6 +23,7 @@ type result struct {
 	opaque       []string // what shapes gateway workloads and is not modelled
 	unreadable   []error
 	worlds       int // Worlds that were looked at
+	stats        routing.Stats
 }
 
 // unknown is one thing of which nothing is known, with all that refers to it.
@@ -111,6 +112,9 @@ func (c *collector) run(l *loaded, in mesh.Input, several bool) {
 	opt.Complete, opt.Variants = l.complete, in.Variants
 	tables := routing.Build(mesh.New(in.Objects, opt))
 	res := rules.Run(tables, c.request.list)
+	if c.request.stats {
+		c.stats.Add(tables.Stats())
+	}
 	name := ""
 	if several {
 		name = in.Name

@@ -24,7 +24,7 @@ type flags struct {
 	namespace, meshConfig, clusterDomain, rootNamespace, revision, stdinName string
 
 	config                             string
-	noConfig, quiet                    bool
+	noConfig, quiet, stats             bool
 	failOn, minSeverity, now, colorise string
 }
 
@@ -46,6 +46,7 @@ type request struct {
 	least     rules.Severity
 	color     string
 	quiet     bool
+	stats     bool
 }
 
 func (a *app) lintCommand(use, short string) *cobra.Command {
@@ -68,6 +69,7 @@ func (a *app) lintCommand(use, short string) *cobra.Command {
 	s.StringSliceVar(&f.only, "only", nil, "run these `RULE`s only; repeatable")
 	s.StringSliceVar(&f.disable, "disable", nil, "do not run these `RULE`s; repeatable")
 	s.BoolVarP(&f.quiet, "quiet", "q", false, "findings only, no summary")
+	s.BoolVar(&f.stats, "stats", false, "say on standard error what was modelled, and how many matches could not be decided")
 	s.StringVar(&f.colorise, "color", "auto", "`WHEN` to colour: auto, always or never; NO_COLOR is heeded")
 	f.input(cmd)
 	s.StringVar(&f.now, "now", "", "the `TIME` by which ignores expire (default: the clock) and certificates (default: never), RFC 3339 or a date")
@@ -94,7 +96,7 @@ func (f *flags) input(cmd *cobra.Command) {
 }
 
 func (a *app) request(f *flags, args []string) (*request, error) {
-	r := &request{paths: args, quiet: f.quiet, color: f.colorise, stdinName: f.stdinName}
+	r := &request{paths: args, quiet: f.quiet, stats: f.stats, color: f.colorise, stdinName: f.stdinName}
 	for _, step := range []func(*flags) error{r.setOutputs, r.setSeverities, r.setNow} {
 		if err := step(f); err != nil {
 			return nil, err
@@ -288,6 +290,12 @@ func (a *app) lint(r *request) error {
 	}
 	if res.summary.Objects == 0 && r.hasText() {
 		a.say("NOTHING WAS CHECKED: there is no Kubernetes object in the input")
+	}
+	if r.stats {
+		s := res.stats
+		a.say("%d worlds, %d gateway workloads, %d virtual hosts, %d routes", res.worlds, s.Tables, s.VirtualHosts, s.Routes)
+		a.say("%d matches live, %d shadowed, %d impossible, %d undecided (too many steps), %d that hang on what is not known",
+			s.Live, s.Shadowed, s.Impossible, s.Undecided, s.Opaque)
 	}
 	if !r.neverFail && res.atLeast(r.failOn) {
 		a.code = exitFindings
