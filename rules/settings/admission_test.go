@@ -45,7 +45,7 @@ admission:
 func TestParseAdmissionMistakes(t *testing.T) {
 	for text, want := range map[string]string{
 		"{enforcment: warn}":                                 `c:2:13: unknown key "enforcment" under admission; did you mean "enforcement"?`,
-		"{enforcement: strcit}":                              `c:2:25: admission.enforcement: "strcit" is no enforcement: use strict, standard, warn, off; did you mean "strict"?`,
+		"{enforcement: strcit}":                              `c:2:26: admission.enforcement: "strcit" is no enforcement: use strict, standard, warn, off; did you mean "strict"?`,
 		"{rules: {shadowed-mach: warn}}":                     `c:2:21: unknown rule "shadowed-mach"; did you mean "shadowed-match"?`,
 		"{rules: {no-effect: {ignorable: maybe}}}":           `c:2:44: admission.rules.no-effect.ignorable is "maybe", not true or false`,
 		"{deletes: off}":                                     `c:2:22: admission.deletes is "off": use warn or deny`,
