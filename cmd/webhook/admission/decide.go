@@ -5,6 +5,7 @@ package admission
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -20,7 +21,11 @@ type Config struct {
 	Engine   *Engine
 	Settings *settings.Config
 	Now      time.Time
+	Unready  error // why nothing can be judged yet
 }
+
+// ErrUnready marks what could not be judged because the live objects are not known yet.
+var ErrUnready = errors.New("the cluster's objects are not known yet")
 
 // Outcome is how a request ends.
 type Outcome string
@@ -60,6 +65,9 @@ func Decide(ctx context.Context, c Config, req *admissionv1.AdmissionRequest) (D
 	}
 	if s == nil {
 		return Decision{Response: allowed(req), Outcome: Skipped}, nil
+	}
+	if c.Unready != nil {
+		return Decision{}, fmt.Errorf("%w: %w", ErrUnready, c.Unready)
 	}
 	effect, err := c.Engine.Judge(ctx, s.Change)
 	if err != nil {

@@ -77,6 +77,21 @@ func (e *Engine) Get(id manifest.ID) *manifest.Object {
 	return e.objects[id]
 }
 
+// Count gives the number of live objects of each kind.
+func (e *Engine) Count() map[string]int {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	out := map[string]int{}
+	for id := range e.objects {
+		kind := id.Kind
+		if id.Group != "" {
+			kind += "." + id.Group
+		}
+		out[kind]++
+	}
+	return out
+}
+
 // Judge gives the findings with what the change has before and after in place, whatever the live objects say of it. Its error
 // is the context's.
 func (e *Engine) Judge(ctx context.Context, c Change) (Effect, error) {

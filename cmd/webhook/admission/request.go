@@ -8,6 +8,7 @@ import (
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/rules"
 	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -17,6 +18,9 @@ const selfTest = "internal.istio.io/webhook-always-reject"
 
 // kinds are those that a request can be about.
 var kinds = map[string]bool{"Gateway": true, "VirtualService": true, "DestinationRule": true, "ServiceEntry": true, "Sidecar": true}
+
+// Judged tells whether requests about a kind are judged.
+func Judged(k metav1.GroupVersionKind) bool { return k.Group == "networking.istio.io" && kinds[k.Kind] }
 
 // submission is what a request says: the objects before and after, and what is wrong with each by itself.
 type submission struct {
@@ -34,7 +38,7 @@ func (s *submission) object() *manifest.Object {
 
 // read reads the objects of a request; nil when there is nothing to judge.
 func read(req *admissionv1.AdmissionRequest) (*submission, error) {
-	if req.SubResource != "" || req.Kind.Group != "networking.istio.io" || !kinds[req.Kind.Kind] {
+	if req.SubResource != "" || !Judged(req.Kind) {
 		return nil, nil
 	}
 	s := &submission{}
