@@ -52,8 +52,9 @@ type Options struct {
 
 // Run serves until a signal ends it.
 func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
-	ctrl.SetLogger(logr.FromSlogHandler(log.Handler()))
-	klog.SetSlogLogger(log)
+	libraries := slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}) // they are chatty
+	ctrl.SetLogger(logr.FromSlogHandler(libraries))
+	klog.SetSlogLogger(slog.New(libraries))
 	config, opt, err := o.load()
 	if err != nil {
 		return err
@@ -71,10 +72,6 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 		return err
 	}
 	hook := webhook.NewServer(webhook.Options{Port: o.Port, CertDir: o.CertDir, TLSOpts: []func(*tls.Config){o.tls}})
-	hook.Register(Path, &Handler{
-		Engine: engine, Settings: config, Ready: source.Ready, FailDeny: o.FailDeny, Margin: o.Margin, Now: time.Now, Log: log,
-		Metrics: NewMetrics(metrics.Registry, engine),
-	})
 	manager, err := ctrl.NewManager(cluster, ctrl.Options{
 		Scheme: runtime.NewScheme(), WebhookServer: hook, HealthProbeBindAddress: o.HealthAddress,
 		Metrics: metricsserver.Options{BindAddress: o.MetricsAddress},
@@ -82,6 +79,11 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("making the manager: %w", err)
 	}
+	// The manager starts the server only if it has been asked for it.
+	manager.GetWebhookServer().Register(Path, &Handler{
+		Engine: engine, Settings: config, Ready: source.Ready, FailDeny: o.FailDeny, Margin: o.Margin, Now: time.Now, Log: log,
+		Metrics: NewMetrics(metrics.Registry, engine),
+	})
 	ctx, leaving := o.signals(log)
 	err = errors.Join(
 		manager.Add(source),
