@@ -48,7 +48,7 @@ func (s *Source) Connect(config *rest.Config) error {
 	if s.dynamic, err = dynamic.NewForConfig(config); err != nil {
 		return fmt.Errorf("making a client: %w", err)
 	}
-	if s.metadata, err = metadata.NewForConfig(config); err != nil {
+	if s.metadata, err = metadata.NewForConfig(oneShot(config)); err != nil {
 		return fmt.Errorf("making a client for metadata: %w", err)
 	}
 	client, err := discovery.NewDiscoveryClientForConfig(config)

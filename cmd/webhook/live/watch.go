@@ -68,10 +68,12 @@ func (w *watch) expected() any {
 	return &unstructured.Unstructured{}
 }
 
+// lister lists and watches through the client that fits.
 func (w *watch) lister() cache.ListerWatcher {
+	s := w.source
 	set := func(o *metav1.ListOptions) { o.LabelSelector, o.FieldSelector = w.labels, w.fields }
-	if w.metadata {
-		client := w.source.metadata.Resource(w.gvr()).Namespace(w.namespace)
+	if !w.metadata {
+		client := s.dynamic.Resource(w.gvr()).Namespace(w.namespace)
 		return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
 			ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 				set(&o)
@@ -81,19 +83,23 @@ func (w *watch) lister() cache.ListerWatcher {
 				set(&o)
 				return client.Watch(ctx, o)
 			},
-		}, w.source.metadata)
+		}, s.dynamic)
 	}
-	client := w.source.dynamic.Resource(w.gvr()).Namespace(w.namespace)
-	return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
+	client := s.metadata.Resource(w.gvr()).Namespace(w.namespace)
+	return plainList{&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			set(&o)
 			return client.List(ctx, o)
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
 			set(&o)
-			return client.Watch(ctx, o)
+			watch, err := client.Watch(ctx, o)
+			if err != nil {
+				return nil, err
+			}
+			return forgetting(watch), nil
 		},
-	}, w.source.dynamic)
+	}}
 }
 
 // Add, Update, Delete, Replace and Resync are what a reflector wants of its store.
