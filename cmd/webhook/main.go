@@ -46,6 +46,7 @@ func parse() (server.Options, error) {
 	flag.StringVar(&o.MeshConfig, "mesh-config", "", "a `file` with istiod's MeshConfig; none: its ConfigMap is read")
 	version := flag.String("tls-min-version", "1.3", "the lowest TLS `version`: 1.2 or 1.3")
 	flag.DurationVar(&o.Margin, "deadline-margin", 500*time.Millisecond, "how long before the API server's timeout the answer is given")
+	flag.DurationVar(&o.Settle, "settle", 200*time.Millisecond, "how long a request with faults waits for objects that were applied just before it")
 	flag.DurationVar(&o.DiscoveryInterval, "discovery-interval", 30*time.Second, "how often CRDs that appeared or vanished are looked for")
 	flag.Parse()
 	for _, ns := range strings.Split(*secrets, ",") {

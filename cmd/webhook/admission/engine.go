@@ -26,6 +26,7 @@ type Engine struct {
 	mu      sync.RWMutex
 	objects map[manifest.ID]*manifest.Object
 	sorted  []*manifest.Object // nil after a change
+	version int
 }
 
 // Change is one change: an object that is not there before or after it is nil.
@@ -48,6 +49,7 @@ func (e *Engine) Know(c mesh.Complete) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.options.Complete = c
+	e.version++
 }
 
 // Set puts objects in place.
@@ -58,6 +60,7 @@ func (e *Engine) Set(objs ...*manifest.Object) {
 		e.objects[o.ID] = o
 	}
 	e.sorted = nil
+	e.version++
 }
 
 // Remove takes objects out.
@@ -68,6 +71,7 @@ func (e *Engine) Remove(ids ...manifest.ID) {
 		delete(e.objects, id)
 	}
 	e.sorted = nil
+	e.version++
 }
 
 // Get gives a live object, nil if it is not there.
@@ -75,6 +79,13 @@ func (e *Engine) Get(id manifest.ID) *manifest.Object {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	return e.objects[id]
+}
+
+// Version changes with what the engine holds.
+func (e *Engine) Version() int {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.version
 }
 
 // Count gives the number of live objects of each kind.

@@ -31,7 +31,7 @@ func allowed(req *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
 // Warned allows a request with a warning: what a failure mode says.
 func Warned(req *admissionv1.AdmissionRequest, text string) *admissionv1.AdmissionResponse {
 	r := allowed(req)
-	r.Warnings = []string{clip(text, maxWarning)}
+	r.Warnings = fit([]string{text})
 	return r
 }
 

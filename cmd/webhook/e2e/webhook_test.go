@@ -170,7 +170,7 @@ func launch(user string, flags ...string) (*process, error) {
 	p.cmd = exec.Command(cluster.binary, append([]string{
 		"--kubeconfig", file.Name(), "--cert-dir", filepath.Join(cluster.dir, "certs"), "--port", fmt.Sprint(ports[0]),
 		"--metrics-bind-address", address(ports[1]), "--health-probe-bind-address", address(ports[2]),
-		"--discovery-interval", "500ms", "--shutdown-delay", "1s",
+		"--discovery-interval", "500ms", "--shutdown-delay", "1s", "--settle", "500ms",
 	}, flags...)...)
 	p.cmd.Env = append(os.Environ(), "GATELINT_HEAP_DUMP="+p.heapDump)
 	p.cmd.Stdout, p.cmd.Stderr = p.logs, p.logs

@@ -32,6 +32,7 @@ type Handler struct {
 	Ready    func() error // nil once requests can be judged
 	FailDeny bool         // deny what cannot be judged; else it is allowed with a warning
 	Margin   time.Duration
+	Settle   time.Duration // how long the watches may lag behind what was applied just before
 	Now      func() time.Time
 	Log      *slog.Logger
 	Metrics  *Metrics
@@ -106,10 +107,10 @@ func (h *Handler) decide(ctx context.Context, req *admissionv1.AdmissionRequest)
 		defer func() {
 			if p := recover(); p != nil {
 				h.Log.Error("a panic", "event_type", "panic", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-				done <- h.failed(req, "panic", fmt.Errorf("internal error: %v", p))
+				done <- h.failed(req, "panic", errors.New("internal error"))
 			}
 		}()
-		d, err := admission.Decide(ctx, admission.Config{Engine: h.Engine, Settings: h.Settings, Now: h.Now(), Unready: h.Ready()}, req)
+		d, err := h.settled(ctx, req)
 		if err != nil {
 			d = h.failed(req, reason(err), err)
 		}
@@ -121,6 +122,25 @@ func (h *Handler) decide(ctx context.Context, req *admissionv1.AdmissionRequest)
 	case <-ctx.Done():
 		return h.failed(req, "deadline", ctx.Err())
 	}
+}
+
+// settled decides, and once more if it found fault and more objects arrive: kubectl applies a Service and what refers to it within
+// milliseconds, and the watches see them a little later.
+func (h *Handler) settled(ctx context.Context, req *admissionv1.AdmissionRequest) (admission.Decision, error) {
+	config := admission.Config{Engine: h.Engine, Settings: h.Settings, Now: h.Now(), Unready: h.Ready()}
+	version := h.Engine.Version()
+	d, err := admission.Decide(ctx, config, req)
+	if err != nil || !slices.ContainsFunc(d.Faults, func(f admission.Fault) bool { return !f.Old }) {
+		return d, err
+	}
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < 2*h.Settle {
+		return d, nil
+	}
+	time.Sleep(h.Settle)
+	if h.Engine.Version() == version {
+		return d, nil
+	}
+	return admission.Decide(ctx, config, req)
 }
 
 func reason(err error) string {

@@ -47,6 +47,7 @@ type Options struct {
 	MeshConfig        string // file; wins over the config's
 	TLSVersion        uint16
 	Margin            time.Duration
+	Settle            time.Duration
 	DiscoveryInterval time.Duration
 }
 
@@ -81,7 +82,7 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 	}
 	// The manager starts the server only if it has been asked for it.
 	manager.GetWebhookServer().Register(Path, &Handler{
-		Engine: engine, Settings: config, Ready: source.Ready, FailDeny: o.FailDeny, Margin: o.Margin, Now: time.Now, Log: log,
+		Engine: engine, Settings: config, Ready: source.Ready, FailDeny: o.FailDeny, Margin: o.Margin, Settle: o.Settle, Now: time.Now, Log: log,
 		Metrics: NewMetrics(metrics.Registry, engine),
 	})
 	ctx, leaving := o.signals(log)
