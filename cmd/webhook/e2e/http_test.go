@@ -141,6 +141,7 @@ func TestMalformedRequests(t *testing.T) {
 		require.NotContains(t, page, `kind="Pod"`, "a caller makes up no label")
 	})
 	require.NotContains(t, p.logs.String(), `"event_type":"panic"`)
+	require.Contains(t, p.logs.String(), "client sent an HTTP request to an HTTPS server")
 }
 
 // TestUnready starts a webhook that may read nothing: it is alive, never ready, and answers by its failure mode.

@@ -56,6 +56,8 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 	libraries := slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}) // they are chatty
 	ctrl.SetLogger(logr.FromSlogHandler(libraries))
 	klog.SetSlogLogger(slog.New(libraries))
+	slog.SetLogLoggerLevel(slog.LevelWarn) // net/http reports failed handshakes through package log
+	slog.SetDefault(log)
 	config, opt, err := o.load()
 	if err != nil {
 		return err
