@@ -26,6 +26,7 @@ type Config struct {
 	Worlds    []World
 	Namespace Namespaces
 	Istio     Istio
+	Admission Admission
 }
 
 // Setting is how loud a rule is. A nil field leaves the rule's own value.

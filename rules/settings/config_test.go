@@ -60,7 +60,7 @@ func TestParseMistakes(t *testing.T) {
 		"version: '1'":                       `c:1:10: version "1" is not known to this gatelint: it reads version 1`,
 		"- a":                                `c:1:1: the config is a list, not a mapping`,
 		"version: 1\nPaths: [a]":             `c:2:1: unknown key "Paths"; did you mean "paths"?`,
-		"version: 1\nadmision: 1":            `c:2:1: unknown key "admision"`,
+		"version: 1\nadmision: 1":            `c:2:1: unknown key "admision"; did you mean "admission"?`,
 		"version: 1\npaths: {a: b}":          `c:2:8: paths is a mapping, not a string`,
 		"version: 1\npaths: [[a]]":           `c:2:9: paths is a list, not a string`,
 		"version: 1\npaths:":                 `c:2:7: paths is empty, not a string`,

@@ -55,6 +55,7 @@ func Parse(data []byte, file string, list []*rules.Rule) (*Config, error) {
 		"worlds":    func(n *yaml.Node) { c.Worlds = p.worlds(n) },
 		"namespace": func(n *yaml.Node) { c.Namespace = p.namespaces(n) },
 		"istio":     func(n *yaml.Node) { c.Istio = p.istio(n) },
+		"admission": func(n *yaml.Node) { c.Admission = p.admission(n) },
 	})
 	if p.err == nil && !version {
 		p.fail(root, `the config lacks "version: 1"`)

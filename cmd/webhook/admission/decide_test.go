@@ -1,0 +1,131 @@
+package admission
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/mesh"
+	"github.com/gatelint/gatelint/rules"
+	"github.com/gatelint/gatelint/rules/settings"
+	"github.com/stretchr/testify/require"
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+const clashing = `{"apiVersion":"networking.istio.io/v1","kind":"Gateway","metadata":{"name":"NAME","namespace":"shop","creationTimestamp":"TIME"},
+"spec":{"selector":{"a":"b"},"servers":[{"port":{"number":443,"name":"https","protocol":"HTTPS"},"tls":{"mode":"SIMPLE","credentialName":"x"},"hosts":["a.example.com"]}]}}`
+
+func gateway(name, created string) []byte {
+	return []byte(strings.NewReplacer("NAME", name, "TIME", created).Replace(clashing))
+}
+
+// config holds one Gateway, with which the one of create clashes.
+func config(t *testing.T, list []*rules.Rule) Config {
+	e := NewEngine(list, mesh.Options{Complete: mesh.Everything()})
+	o, faults := manifest.ParseObject(gateway("first", "2026-01-01T00:00:00Z"))
+	require.Empty(t, faults)
+	e.Set(o)
+	return Config{Engine: e, Settings: &settings.Config{}, Now: fixtureTime}
+}
+
+func create(raw []byte) *admissionv1.AdmissionRequest {
+	return &admissionv1.AdmissionRequest{
+		UID: "1", Operation: admissionv1.Create, Object: runtime.RawExtension{Raw: raw},
+		Kind: metav1.GroupVersionKind{Group: "networking.istio.io", Version: "v1", Kind: "Gateway"},
+	}
+}
+
+// A rule that panics, before or after, denies nothing and takes no other rule down; half made tables do not outlive it.
+func TestPanickingRule(t *testing.T) {
+	for _, when := range []string{"before", "after"} {
+		broken := *rules.Find("overlapping-hosts")
+		run := broken.Run
+		broken.Run = func(p *rules.Pass) {
+			if (len(p.World.Gateways) == 2) == (when == "after") {
+				panic("on purpose")
+			}
+			run(p)
+		}
+		c := config(t, []*rules.Rule{&broken, rules.Find("missing-credential")})
+		d, err := Decide(context.Background(), c, create(gateway("second", "2026-02-01T00:00:00Z")))
+		require.NoError(t, err)
+		require.True(t, d.Response.Allowed, when)
+		require.Contains(t, d.Broken["overlapping-hosts"], "on purpose")
+		require.Len(t, d.Broken, 1)
+
+		c = config(t, rules.All())
+		d, err = Decide(context.Background(), c, create(gateway("second", "2026-02-01T00:00:00Z")))
+		require.NoError(t, err)
+		require.False(t, d.Response.Allowed, "without the panic it is denied")
+	}
+}
+
+func TestDeadline(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := Decide(ctx, config(t, rules.All()), create(gateway("second", "2026-02-01T00:00:00Z")))
+	require.ErrorIs(t, err, context.Canceled)
+
+	// Also while others have the engine.
+	c := config(t, rules.All())
+	for range cap(c.Engine.turn) {
+		c.Engine.turn <- struct{}{}
+	}
+	_, err = Decide(ctx, c, create(gateway("second", "2026-02-01T00:00:00Z")))
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestUnreadable(t *testing.T) {
+	c := config(t, rules.All())
+	for raw, want := range map[string]string{
+		"":             "reading object: it is empty",
+		"{":            "reading object: ",
+		"[]":           "reading object: this is no Kubernetes object",
+		`{"kind":"x"}`: "reading object: this is no Kubernetes object",
+		`"a"` + "\x00": "reading object: ",
+		`{"apiVersion":"networking.istio.io/v1","kind":"Gateway","metadata":{"generateName":7}}`: "reading object: ",
+	} {
+		_, err := Decide(context.Background(), c, create([]byte(raw)))
+		require.ErrorContains(t, err, want, raw)
+	}
+	req := create(nil)
+	req.Operation = admissionv1.Delete
+	_, err := Decide(context.Background(), c, req)
+	require.ErrorContains(t, err, "reading oldObject: it is empty")
+}
+
+// Every object that a request can carry decides without a panic, whatever is in it.
+func FuzzDecide(f *testing.F) {
+	f.Add(gateway("second", "2026-02-01T00:00:00Z"), []byte(nil))
+	f.Add(gateway("second", "x"), gateway("first", ""))
+	f.Add([]byte(`{"apiVersion":"networking.istio.io/v1","kind":"VirtualService","spec":{"http":[null,{"match":[null]}]}}`), []byte(`{"apiVersion":"a","kind":"Gateway"}`))
+	f.Fuzz(func(t *testing.T, object, old []byte) {
+		c := config(t, rules.All())
+		req := create(object)
+		req.OldObject.Raw = old
+		for _, op := range []admissionv1.Operation{admissionv1.Create, admissionv1.Update, admissionv1.Delete, admissionv1.Connect} {
+			req.Operation = op
+			d, err := Decide(context.Background(), c, req)
+			if err != nil {
+				continue
+			}
+			require.Empty(t, d.Broken)
+			checkLimits(t, req, d.Response)
+			_, err = json.Marshal(d.Response)
+			require.NoError(t, err)
+		}
+	})
+}
+
+func TestFit(t *testing.T) {
+	require.Equal(t, []string{"a b c"}, fit([]string{"a\nb\tc"}))
+	long := strings.Repeat("é", 300)
+	require.Equal(t, []string{strings.Repeat("é", 255) + "…"}, fit([]string{long}))
+	sixteen := strings.Split(strings.Repeat(strings.Repeat("x", 256)+"\n", 16), "\n")[:16]
+	require.Len(t, fit(sixteen), 16, "exactly as much as the API server takes")
+	require.Equal(t, "and 2 more", fit(append(sixteen, "y"))[15])
+}

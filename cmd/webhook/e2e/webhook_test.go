@@ -1,0 +1,240 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+)
+
+const serverName = "gatelint-webhook.gatelint-system.svc"
+
+// process is a running webhook.
+type process struct {
+	cmd                  *exec.Cmd
+	port                 int
+	url, metrics, health string
+	client               *http.Client
+	logs                 *buffer
+	heapDump             string
+	done                 chan struct{}
+}
+
+// buffer collects what a process writes.
+type buffer struct {
+	sync.Mutex
+	bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.Lock()
+	defer b.Unlock()
+	return b.Buffer.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.Lock()
+	defer b.Unlock()
+	return b.Buffer.String()
+}
+
+// install deploys the webhook as its own manifests do; only the port and the CA are the test's.
+func install() error {
+	certs := filepath.Join(cluster.dir, "certs")
+	ca, err := certificate(certs)
+	if err != nil {
+		return err
+	}
+	for _, ns := range []string{"gatelint-system", "istio-system"} {
+		if _, err := kubectl("", "create", "namespace", ns); err != nil {
+			return err
+		}
+	}
+	if _, err := kubectl("", "apply", "-f", "../deploy/rbac.yaml"); err != nil {
+		return err
+	}
+	if cluster.hook, err = launch("system:serviceaccount:gatelint-system:gatelint-webhook"); err != nil {
+		return err
+	}
+	if err := cluster.hook.ready(); err != nil {
+		return err
+	}
+	service := fmt.Sprintf(`{"apiVersion":"v1","kind":"Service","metadata":{"name":"gatelint-webhook","namespace":"gatelint-system"},
+"spec":{"type":"ExternalName","externalName":"localhost","ports":[{"port":%d}]}}`, cluster.hook.port)
+	if _, err := kubectl(service, "apply", "-f", "-"); err != nil {
+		return err
+	}
+	config, err := os.ReadFile("../deploy/webhook.yaml")
+	if err != nil {
+		return err
+	}
+	text := strings.Replace(string(config), "port: 443}", fmt.Sprintf("port: %d}", cluster.hook.port), 1)
+	text = strings.Replace(text, "  clientConfig:\n", "  clientConfig:\n    caBundle: "+base64.StdEncoding.EncodeToString(ca)+"\n", 1)
+	if _, err = kubectl(text, "apply", "-f", "-"); err != nil {
+		return err
+	}
+	return asked()
+}
+
+// asked waits until the API server asks the webhook.
+func asked() error {
+	for range 100 {
+		if _, err := kubectl(`{"apiVersion":"networking.istio.io/v1","kind":"Sidecar","metadata":{"name":"probe","namespace":"default"},"spec":{}}`,
+			"create", "--dry-run=server", "-f", "-"); err != nil {
+			return err
+		}
+		if strings.Contains(cluster.hook.logs.String(), `"name":"probe"`) {
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return errors.New("the API server does not ask the webhook:\n" + cluster.hook.logs.String())
+}
+
+// certificate writes tls.crt and tls.key into a folder and gives the PEM of its CA.
+func certificate(dir string) ([]byte, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: serverName}, DNSNames: []string{serverName},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return nil, err
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	crt := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	return crt, errors.Join(
+		os.MkdirAll(dir, 0o755),
+		os.WriteFile(filepath.Join(dir, "tls.crt"), crt, 0o600),
+		os.WriteFile(filepath.Join(dir, "tls.key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600),
+	)
+}
+
+// launch starts a webhook that talks to the API server as a user.
+func launch(user string, flags ...string) (*process, error) {
+	u, err := cluster.env.AddUser(envtest.User{Name: user, Groups: []string{"system:authenticated"}}, nil)
+	if err != nil {
+		return nil, err
+	}
+	kubeconfig, err := u.KubeConfig()
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.CreateTemp(cluster.dir, "kubeconfig")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := file.Write(kubeconfig); err != nil {
+		return nil, err
+	}
+	ports, err := freePorts(3)
+	if err != nil {
+		return nil, err
+	}
+	address := func(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+	p := &process{
+		port: ports[0], url: "https://" + address(ports[0]) + "/validate", metrics: "http://" + address(ports[1]) + "/metrics",
+		health: "http://" + address(ports[2]), logs: &buffer{}, heapDump: file.Name() + ".heap", done: make(chan struct{}),
+		client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}},
+	}
+	p.cmd = exec.Command(cluster.binary, append([]string{
+		"--kubeconfig", file.Name(), "--cert-dir", filepath.Join(cluster.dir, "certs"), "--port", fmt.Sprint(ports[0]),
+		"--metrics-bind-address", address(ports[1]), "--health-probe-bind-address", address(ports[2]),
+		"--discovery-interval", "500ms", "--shutdown-delay", "1s", "--settle", "500ms",
+	}, flags...)...)
+	p.cmd.Env = append(os.Environ(), "GATELINT_HEAP_DUMP="+p.heapDump)
+	p.cmd.Stdout, p.cmd.Stderr = p.logs, p.logs
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		_ = p.cmd.Wait() // the test looks at the exit code
+		close(p.done)
+	}()
+	return p, nil
+}
+
+func freePorts(n int) ([]int, error) {
+	var out []int
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		out = append(out, l.Addr().(*net.TCPAddr).Port)
+	}
+	return out, nil
+}
+
+func (p *process) kill() {
+	_ = p.cmd.Process.Signal(syscall.SIGKILL) // it may have ended
+	<-p.done
+}
+
+// get gives status and body of a page; 0 if nobody answers.
+func (p *process) get(url string) (int, string) {
+	r, err := p.client.Get(url)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return r.StatusCode, string(body)
+}
+
+func (p *process) ready() error {
+	text := ""
+	for range 300 {
+		var status int
+		if status, text = p.get(p.health + "/readyz?verbose=1"); status == http.StatusOK {
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return errors.New("the webhook is not ready: " + text + "\n" + p.logs.String())
+}
+
+// kubectl runs kubectl as the administrator with text on its standard input; its output and its warnings come together.
+func kubectl(stdin string, args ...string) (string, error) {
+	cmd := exec.Command(filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), append([]string{"--kubeconfig", cluster.kubeconfig}, args...)...)
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return string(out), fmt.Errorf("kubectl %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out), nil
+}

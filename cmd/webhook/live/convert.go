@@ -1,0 +1,80 @@
+package live
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+
+// convert makes our own compact object of what arrives; nothing else of it is kept.
+func convert(r resource, obj any) (*manifest.Object, error) {
+	switch o := obj.(type) {
+	case *metav1.PartialObjectMetadata:
+		return fromMetadata(r, o), nil
+	case *unstructured.Unstructured:
+		return fromContent(o)
+	}
+	return nil, fmt.Errorf("a %T cannot be read", obj)
+}
+
+// fromContent reads an object through the same door as an AdmissionReview's.
+func fromContent(o *unstructured.Unstructured) (*manifest.Object, error) {
+	unstructured.RemoveNestedField(o.Object, "metadata", "managedFields")
+	unstructured.RemoveNestedField(o.Object, "metadata", "annotations", lastApplied)
+	delete(o.Object, "status")
+	raw, err := o.MarshalJSON()
+	if err != nil {
+		return nil, fmt.Errorf("reading %s %s/%s: %w", o.GetKind(), o.GetNamespace(), o.GetName(), err)
+	}
+	// Faults are not the newcomer's: what our schema does not know is opaque.
+	out, faults := manifest.ParseObject(raw)
+	if out == nil {
+		return nil, fmt.Errorf("reading %s %s/%s: %s", o.GetKind(), o.GetNamespace(), o.GetName(), faults[0].Message)
+	}
+	return out, nil
+}
+
+// fromMetadata keeps identity, labels and times; of a Secret, whose annotations can hold the private key in clear, the names of
+// its keys, which only managedFields tells. They are unknown if no manager has any.
+func fromMetadata(r resource, m *metav1.PartialObjectMetadata) *manifest.Object {
+	gv := schema.GroupVersion{Group: r.group, Version: r.version}
+	o := &manifest.Object{
+		ID:         manifest.ID{Group: r.group, Kind: r.kind, Namespace: m.Namespace, Name: m.Name},
+		APIVersion: gv.String(), UID: string(m.UID), Labels: m.Labels, Created: m.CreationTimestamp.Time,
+		Tree: map[string]any{"apiVersion": gv.String(), "kind": r.kind}, Item: -1,
+	}
+	if r.kind == "Secret" {
+		if keys := keyNames(m.ManagedFields); len(keys) > 0 {
+			o.Tree["data"] = keys
+		}
+	}
+	return o
+}
+
+// keyNames gives the keys of a Secret's data as a map without values.
+func keyNames(managed []metav1.ManagedFieldsEntry) map[string]any {
+	keys := map[string]any{}
+	for _, m := range managed {
+		if m.FieldsV1 == nil {
+			continue
+		}
+		var fields struct {
+			Data map[string]json.RawMessage `json:"f:data"`
+		}
+		if json.Unmarshal(m.FieldsV1.Raw, &fields) != nil {
+			continue // a format of the future: the keys are not known
+		}
+		for k := range fields.Data {
+			if len(k) > 2 && k[:2] == "f:" {
+				keys[k[2:]] = nil
+			}
+		}
+	}
+	return keys
+}

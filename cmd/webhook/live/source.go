@@ -1,0 +1,193 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/mesh"
+	"github.com/gatelint/gatelint/cmd/webhook/admission"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+)
+
+// Source keeps an engine's objects those of a cluster.
+type Source struct {
+	Engine           *admission.Engine
+	Log              *slog.Logger
+	RootNamespace    string
+	Revision         string
+	GatewaySelector  string        // of workloads that can be gateways
+	SecretNamespaces []string      // "*" for all; none: Secrets are unknown
+	MeshConfigGiven  bool          // the ConfigMap of istiod is not read
+	Complete         mesh.Complete // what the config declares besides
+	Interval         time.Duration // at which CRDs are looked for
+
+	dynamic   dynamic.Interface
+	metadata  metadata.Interface
+	discovery discovery.DiscoveryInterfaceWithContext
+
+	mu      sync.Mutex
+	watches map[string]*watch // by resource and namespace
+	looked  bool              // the kinds that are served are known
+	ready   bool              // everything was listed once
+	remote  map[manifest.ID]bool
+}
+
+// Connect makes the clients.
+func (s *Source) Connect(config *rest.Config) error {
+	var err error
+	if s.dynamic, err = dynamic.NewForConfig(config); err != nil {
+		return fmt.Errorf("making a client: %w", err)
+	}
+	if s.metadata, err = metadata.NewForConfig(oneShot(config)); err != nil {
+		return fmt.Errorf("making a client for metadata: %w", err)
+	}
+	client, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return fmt.Errorf("making a discovery client: %w", err)
+	}
+	s.discovery = client
+	s.watches, s.remote = map[string]*watch{}, map[manifest.ID]bool{}
+	return nil
+}
+
+// NeedLeaderElection is false: every replica answers requests.
+func (s *Source) NeedLeaderElection() bool { return false }
+
+// Start keeps the engine up to date until the context ends. CRDs may appear and vanish meanwhile.
+func (s *Source) Start(ctx context.Context) error {
+	var running sync.WaitGroup
+	defer running.Wait()
+	wait := time.Second
+	for {
+		list, err := served(ctx, s.discovery, s.resources())
+		if err != nil && ctx.Err() == nil {
+			s.Log.Warn("the kinds that the API server has are not known", "error", err.Error())
+		}
+		if err == nil {
+			s.follow(ctx, list, &running)
+			wait = s.Interval
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+	}
+}
+
+// follow starts watches of what is served now and stops those of what is not any more.
+func (s *Source) follow(ctx context.Context, list []resource, running *sync.WaitGroup) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wanted := map[string]bool{}
+	for _, r := range list {
+		namespaces := r.namespaces
+		if namespaces == nil {
+			namespaces = []string{""}
+		}
+		for _, ns := range namespaces {
+			key := r.gvr().String() + " " + ns
+			wanted[key] = true
+			if s.watches[key] != nil {
+				continue
+			}
+			w := &watch{resource: r, namespace: ns, source: s, held: map[manifest.ID]bool{}}
+			var run context.Context
+			run, w.stop = context.WithCancel(ctx)
+			s.watches[key] = w
+			running.Go(func() { w.run(run) })
+		}
+	}
+	for key, w := range s.watches {
+		if !wanted[key] {
+			s.Log.Info("the API server does not have the kind any more", "kind", w.kind, "group", w.group)
+			w.stop()
+			w.gone = true
+			for id := range w.held {
+				s.Engine.Remove(id)
+				delete(s.remote, id)
+			}
+			delete(s.watches, key)
+		}
+	}
+	s.looked = true
+	s.know()
+}
+
+// know tells the engine which kinds and namespaces are held completely. The caller holds the lock.
+func (s *Source) know() {
+	c := mesh.Complete{All: s.Complete.All, Kinds: map[string]map[string]bool{}}
+	for kind, namespaces := range s.Complete.Kinds {
+		c.Kinds[kind] = map[string]bool{}
+		for ns := range namespaces {
+			c.Kinds[kind][ns] = true
+		}
+	}
+	for _, w := range s.watches {
+		// A remote cluster can have the Services that this one lacks; whether there is one, only Secrets tell.
+		if !w.complete || !w.synced || w.kind == "Service" && (!s.rootSecrets() || len(s.remote) > 0) {
+			continue
+		}
+		if c.Kinds[w.kind] == nil {
+			c.Kinds[w.kind] = map[string]bool{}
+		}
+		ns := w.namespace
+		if ns == "" {
+			ns = "*"
+		}
+		c.Kinds[w.kind][ns] = true
+	}
+	s.Engine.Know(c)
+	s.ready = s.ready || s.unready() == nil
+}
+
+// rootSecrets tells whether the Secrets of the root namespace are listed.
+func (s *Source) rootSecrets() bool {
+	for _, w := range s.watches {
+		if w.kind == "Secret" && w.synced && (w.namespace == "" || w.namespace == s.RootNamespace) {
+			return true
+		}
+	}
+	return false
+}
+
+// Ready says what is missing before requests can be judged; once nothing is, it stays so.
+func (s *Source) Ready() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ready {
+		return nil
+	}
+	return s.unready()
+}
+
+func (s *Source) unready() error {
+	if !s.looked {
+		return errors.New("the API server has not been asked yet")
+	}
+	var open []string
+	for key, w := range s.watches {
+		if !w.synced && (!w.optional || w.err == nil) {
+			text := strings.TrimSpace(key)
+			if w.err != nil {
+				text += " (" + w.err.Error() + ")"
+			}
+			open = append(open, text)
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	slices.Sort(open)
+	return errors.New("not listed yet: " + strings.Join(open, ", "))
+}

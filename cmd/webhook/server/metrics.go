@@ -1,0 +1,86 @@
+package server
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/cmd/webhook/admission"
+	"github.com/prometheus/client_golang/prometheus"
+	admissionv1 "k8s.io/api/admission/v1"
+)
+
+// Metrics are the webhook's own, beside those of controller-runtime. No label is an object's name, and none takes a value that a
+// caller can make up.
+type Metrics struct {
+	requests  *prometheus.CounterVec
+	duration  *prometheus.HistogramVec
+	findings  *prometheus.CounterVec
+	spared    *prometheus.CounterVec
+	panics    *prometheus.CounterVec
+	failures  *prometheus.CounterVec
+	malformed *prometheus.CounterVec
+}
+
+// NewMetrics registers the metrics.
+func NewMetrics(r prometheus.Registerer, e *admission.Engine) *Metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatelint_" + name, Help: help}, labels)
+		r.MustRegister(c)
+		return c
+	}
+	m := &Metrics{
+		requests:  counter("admission_requests_total", "Requests by decision; would_deny are those that a stricter setting denies.", "kind", "namespace", "operation", "decision", "dryrun"),
+		findings:  counter("findings_total", "Faults that requests introduced or repeated, by what was done.", "rule", "severity", "action"),
+		spared:    counter("suppressions_total", "Denials that became warnings, by what turned them.", "rule", "by"),
+		panics:    counter("rule_panics_total", "Panics of rules.", "rule"),
+		failures:  counter("admission_failures_total", "Requests that could not be judged: the failure mode answered.", "reason"),
+		malformed: counter("admission_malformed_total", "HTTP requests that are no AdmissionReview.", "code"),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "gatelint_admission_duration_seconds", Help: "Time from the bytes of a request to its decision.",
+			Buckets: []float64{.0005, .001, .003, .01, .03, .1, .3, 1, 3, 10},
+		}, []string{"kind", "operation"}),
+	}
+	r.MustRegister(m.duration, cacheObjects{e})
+	return m
+}
+
+func (m *Metrics) refused(status int) { m.malformed.WithLabelValues(strconv.Itoa(status)).Inc() }
+
+func (m *Metrics) observe(req *admissionv1.AdmissionRequest, d admission.Decision, e *admission.Engine, took time.Duration) {
+	kind, operation, namespace := "other", "other", ""
+	if admission.Judged(req.Kind) {
+		kind = req.Kind.Kind
+	}
+	switch req.Operation {
+	case admissionv1.Create, admissionv1.Update, admissionv1.Delete:
+		operation = string(req.Operation)
+	}
+	if e.Get(manifest.ID{Kind: "Namespace", Name: req.Namespace}) != nil {
+		namespace = req.Namespace
+	}
+	m.requests.WithLabelValues(kind, namespace, operation, string(d.Outcome), strconv.FormatBool(req.DryRun != nil && *req.DryRun)).Inc()
+	m.duration.WithLabelValues(kind, operation).Observe(took.Seconds())
+	for _, f := range d.Faults {
+		m.findings.WithLabelValues(f.Rule, f.Severity.String(), f.Action.String()).Inc()
+		if f.Spared != "" {
+			m.spared.WithLabelValues(f.Rule, f.Spared).Inc()
+		}
+	}
+	for rule := range d.Broken {
+		m.panics.WithLabelValues(rule).Inc()
+	}
+}
+
+// cacheObjects counts the live objects when it is asked.
+type cacheObjects struct{ engine *admission.Engine }
+
+var cacheDesc = prometheus.NewDesc("gatelint_cache_objects", "Live objects that are held, by kind.", []string{"kind"}, nil)
+
+func (c cacheObjects) Describe(ch chan<- *prometheus.Desc) { ch <- cacheDesc }
+
+func (c cacheObjects) Collect(ch chan<- prometheus.Metric) {
+	for kind, n := range c.engine.Count() {
+		ch <- prometheus.MustNewConstMetric(cacheDesc, prometheus.GaugeValue, float64(n), kind)
+	}
+}

@@ -1,0 +1,166 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/gatelint/gatelint/analyzers/mesh"
+	"github.com/gatelint/gatelint/cmd/webhook/admission"
+	"github.com/gatelint/gatelint/cmd/webhook/live"
+	"github.com/gatelint/gatelint/rules"
+	"github.com/gatelint/gatelint/rules/settings"
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+)
+
+// Path is where AdmissionReviews are posted.
+const Path = "/validate"
+
+// Options are what the flags say.
+type Options struct {
+	Config            string // file; "" for the defaults
+	CertDir           string
+	Port              int
+	MetricsAddress    string
+	HealthAddress     string
+	ShutdownDelay     time.Duration
+	GatewaySelector   string
+	SecretNamespaces  []string
+	FailDeny          bool
+	MeshConfig        string // file; wins over the config's
+	TLSVersion        uint16
+	Margin            time.Duration
+	Settle            time.Duration
+	DiscoveryInterval time.Duration
+}
+
+// Run serves until a signal ends it.
+func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
+	libraries := slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}) // they are chatty
+	ctrl.SetLogger(logr.FromSlogHandler(libraries))
+	klog.SetSlogLogger(slog.New(libraries))
+	slog.SetLogLoggerLevel(slog.LevelWarn) // net/http reports failed handshakes through package log
+	slog.SetDefault(log)
+	config, opt, err := o.load()
+	if err != nil {
+		return err
+	}
+	cluster.QPS, cluster.Burst = 100, 200 // a handful of watches, opened at once
+	engine := admission.NewEngine(config.Select(rules.All(), nil, nil), opt)
+	source := &live.Source{
+		Engine: engine, Log: log, RootNamespace: opt.RootNamespace, Revision: opt.Revision, GatewaySelector: o.GatewaySelector,
+		SecretNamespaces: o.SecretNamespaces, MeshConfigGiven: opt.MeshConfig != nil, Complete: opt.Complete, Interval: o.DiscoveryInterval,
+	}
+	if source.RootNamespace == "" {
+		source.RootNamespace = "istio-system"
+	}
+	if err := source.Connect(cluster); err != nil {
+		return err
+	}
+	hook := webhook.NewServer(webhook.Options{Port: o.Port, CertDir: o.CertDir, TLSOpts: []func(*tls.Config){o.tls}})
+	manager, err := ctrl.NewManager(cluster, ctrl.Options{
+		Scheme: runtime.NewScheme(), WebhookServer: hook, HealthProbeBindAddress: o.HealthAddress,
+		Metrics: metricsserver.Options{BindAddress: o.MetricsAddress},
+	})
+	if err != nil {
+		return fmt.Errorf("making the manager: %w", err)
+	}
+	// The manager starts the server only if it has been asked for it.
+	manager.GetWebhookServer().Register(Path, &Handler{
+		Engine: engine, Settings: config, Ready: source.Ready, FailDeny: o.FailDeny, Margin: o.Margin, Settle: o.Settle, Now: time.Now, Log: log,
+		Metrics: NewMetrics(metrics.Registry, engine),
+	})
+	ctx, leaving := o.signals(log)
+	err = errors.Join(
+		manager.Add(source),
+		manager.AddHealthzCheck("ping", healthz.Ping),
+		manager.AddReadyzCheck("tls", hook.StartedChecker()),
+		manager.AddReadyzCheck("objects", func(*http.Request) error { return source.Ready() }),
+		manager.AddReadyzCheck("staying", func(*http.Request) error {
+			if leaving.Load() {
+				return errors.New("shutting down")
+			}
+			return nil
+		}),
+	)
+	if err != nil {
+		return fmt.Errorf("setting up the manager: %w", err)
+	}
+	if err := manager.Start(ctx); err != nil {
+		return fmt.Errorf("serving: %w", err)
+	}
+	return nil
+}
+
+// load reads the config and what it says of the cluster.
+func (o *Options) load() (*settings.Config, mesh.Options, error) {
+	config := &settings.Config{}
+	if o.Config != "" {
+		var err error
+		if config, err = settings.Load(o.Config, o.Config, rules.All()); err != nil {
+			return nil, mesh.Options{}, err
+		}
+	}
+	i := config.Istio
+	opt := mesh.Options{ClusterDomain: i.ClusterDomain, RootNamespace: i.RootNamespace, Revision: i.Revision, ScopeToGateways: i.ScopeGatewayToNamespace}
+	if config.Complete != "" {
+		opt.Complete = mesh.ParseComplete(config.Complete)
+	}
+	file := o.MeshConfig
+	if file == "" && i.MeshConfig != "" {
+		file = filepath.Join(config.Dir, i.MeshConfig)
+	}
+	if file != "" {
+		var err error
+		if opt.MeshConfig, err = os.ReadFile(file); err != nil {
+			return nil, opt, fmt.Errorf("reading the mesh config: %w", err)
+		}
+	}
+	return config, opt, nil
+}
+
+// tls sets the floor, and leaves HTTP/2 out: the API server does not need it, and floods of resets come with it.
+func (o *Options) tls(c *tls.Config) {
+	c.MinVersion = o.TLSVersion
+	c.NextProtos = []string{"http/1.1"}
+}
+
+// signals gives a context that ends some time after the first signal: the Service still sends requests until it has seen that
+// this replica is not ready. A second signal ends the process at once.
+func (o *Options) signals(log *slog.Logger) (context.Context, *atomic.Bool) {
+	ctx, cancel := context.WithCancel(context.Background())
+	leaving := &atomic.Bool{}
+	got := make(chan os.Signal, 2)
+	signal.Notify(got, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		s := <-got
+		leaving.Store(true)
+		log.Info("shutting down", "signal", s.String(), "delay", o.ShutdownDelay.String())
+		select {
+		case <-time.After(o.ShutdownDelay):
+			cancel()
+		case <-got:
+			os.Exit(1)
+		}
+		<-got
+		os.Exit(1)
+	}()
+	return ctx, leaving
+}
