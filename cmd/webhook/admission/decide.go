@@ -167,7 +167,7 @@ func (j *judge) introduced(f rules.Finding) Fault {
 	switch {
 	case e == settings.Silent || j.quiet(f):
 		x.Action = rules.Off
-	case e == settings.Strict && f.Severity >= rules.Warning && !own(f):
+	case e == settings.Strict && f.Severity >= rules.Warning && !f.Suspect && !own(f):
 		x.Action = rules.Deny
 	}
 	if j.deleting && j.Settings.Admission.DenyDeletes && e != settings.Silent && f.Severity == rules.Error {
