@@ -226,12 +226,13 @@ func FromFault(f manifest.Fault) Finding {
 	return x
 }
 
-// Sort orders findings by file, line, column, rule, path and message.
+// Sort orders findings by file, line, column, rule, path and message; in a cluster, where there are no files, by object then.
 func Sort(list []Finding) {
 	slices.SortStableFunc(list, func(a, b Finding) int {
 		return cmp.Or(
 			cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column),
 			cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Pos.Path, b.Pos.Path), cmp.Compare(a.Message, b.Message),
+			cmp.Compare(a.Object.String(), b.Object.String()), cmp.Compare(a.Fingerprint, b.Fingerprint),
 		)
 	})
 }

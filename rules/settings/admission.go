@@ -12,7 +12,7 @@ import (
 type Enforcement string
 
 const (
-	Strict   Enforcement = "strict"   // every error and warning that a request introduces is denied
+	Strict   Enforcement = "strict"   // every proven error and warning that a request introduces is denied
 	Standard Enforcement = "standard" // as each rule's admission says
 	WarnOnly Enforcement = "warn"     // nothing is denied
 	Silent   Enforcement = "off"

@@ -14,7 +14,6 @@ import (
 	"github.com/gatelint/gatelint/rules"
 	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/spf13/cobra"
-	"sigs.k8s.io/yaml"
 )
 
 // flags are the flags of lint as given.
@@ -246,19 +245,9 @@ func (r *request) setMesh(f *flags) error {
 	if file == "" {
 		return nil
 	}
-	data, err := os.ReadFile(file)
+	data, err := settings.ReadMeshConfig(file, filepath.ToSlash(file))
 	if err != nil {
-		return fmt.Errorf("reading the MeshConfig: %w", err)
-	}
-	var m map[string]any
-	if err := yaml.Unmarshal(data, &m); err != nil {
-		return fmt.Errorf("reading the MeshConfig %s: %w", filepath.ToSlash(file), err)
-	}
-	if len(m) == 0 {
-		return errors.New("the MeshConfig " + filepath.ToSlash(file) + " is empty")
-	}
-	if m["apiVersion"] != nil && m["kind"] != nil {
-		return errors.New(filepath.ToSlash(file) + " is a Kubernetes object, not a MeshConfig: give what its field mesh or meshConfig holds, or lint it with the rest")
+		return err
 	}
 	r.mesh.MeshConfig = data
 	return nil

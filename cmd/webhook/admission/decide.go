@@ -167,7 +167,7 @@ func (j *judge) introduced(f rules.Finding) Fault {
 	switch {
 	case e == settings.Silent || j.quiet(f):
 		x.Action = rules.Off
-	case e == settings.Strict && f.Severity >= rules.Warning && !own(f):
+	case e == settings.Strict && f.Severity >= rules.Warning && !f.Suspect && !own(f):
 		x.Action = rules.Deny
 	}
 	if j.deleting && j.Settings.Admission.DenyDeletes && e != settings.Silent && f.Severity == rules.Error {
@@ -183,7 +183,8 @@ func (j *judge) introduced(f rules.Finding) Fault {
 	return x
 }
 
-// standard is what standard enforcement does. It never denies for what is not proven, nor for what changes no outcome.
+// standard is what standard enforcement does. It never denies for what is not proven, for what changes no outcome, nor for a fault
+// of others that the request only brings to light: who mends a Gateway does not answer for the VirtualServices on it.
 func (j *judge) standard(f rules.Finding) rules.Decision {
 	if own(f) {
 		return rules.Warn
@@ -199,7 +200,7 @@ func (j *judge) standard(f rules.Finding) rules.Decision {
 	if set := j.Settings.Rules[f.Rule].Admission; set != nil {
 		d = *set
 	}
-	if d == rules.Deny && (f.Suspect || f.Severity == rules.Info) {
+	if d == rules.Deny && (f.Suspect || f.Severity == rules.Info || !j.touches(f)) {
 		d = rules.Warn
 	}
 	return d

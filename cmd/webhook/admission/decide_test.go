@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
+	"github.com/gatelint/gatelint/analyzers/routing"
 	"github.com/gatelint/gatelint/rules"
 	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/stretchr/testify/require"
@@ -62,6 +64,17 @@ func TestPanickingRule(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, d.Response.Allowed, "without the panic it is denied")
 	}
+}
+
+func TestTablesOfAPanickingRuleAreNotUsedAgain(t *testing.T) {
+	var first *routing.Tables
+	list := []*rules.Rule{
+		{Name: "a", Run: func(p *rules.Pass) { first = p.Tables; panic("on purpose") }},
+		{Name: "b", Run: func(p *rules.Pass) { require.NotSame(t, first, p.Tables) }},
+	}
+	d, err := Decide(context.Background(), config(t, list), create(gateway("second", "2026-02-01T00:00:00Z")))
+	require.NoError(t, err)
+	require.Len(t, d.Broken, 1)
 }
 
 func TestDeadline(t *testing.T) {
@@ -128,4 +141,12 @@ func TestFit(t *testing.T) {
 	sixteen := strings.Split(strings.Repeat(strings.Repeat("x", 256)+"\n", 16), "\n")[:16]
 	require.Len(t, fit(sixteen), 16, "exactly as much as the API server takes")
 	require.Equal(t, "and 2 more", fit(append(sixteen, "y"))[15])
+}
+
+// A long message is cut, its rule is not.
+func TestLongWarning(t *testing.T) {
+	f := Fault{Finding: rules.Finding{Rule: "some-rule", Object: manifest.ID{Kind: "Gateway", Namespace: "a", Name: "b"}, Message: "x\n" + strings.Repeat("é", 400)}}
+	w := warning(f, false)
+	require.Equal(t, maxWarning, utf8.RuneCountInString(w))
+	require.Regexp(t, `^Gateway a/b: x é+… \[some-rule\]$`, w)
 }

@@ -35,7 +35,7 @@ type Change struct{ Before, After *manifest.Object }
 // Effect is what a change does to the findings.
 type Effect struct {
 	Before, After []rules.Finding
-	// Broken are the rules that panicked before or after; their findings are left out of both.
+	// Broken are the rules that panicked before or after; After has no findings of theirs.
 	Broken map[string]string
 }
 
@@ -132,9 +132,6 @@ func (e *Engine) Judge(ctx context.Context, c Change) (Effect, error) {
 	}
 	if out.After, err = e.findings(ctx, with(rest, c.After), opt, out.Broken); err != nil {
 		return Effect{}, err
-	}
-	for _, list := range []*[]rules.Finding{&out.Before, &out.After} {
-		*list = slices.DeleteFunc(*list, func(f rules.Finding) bool { return out.Broken[f.Rule] != "" })
 	}
 	return out, nil
 }

@@ -19,6 +19,7 @@ const (
 	maxWarning  = 256
 	maxWarnings = 4096
 	maxCauses   = 50
+	maxEnds     = 10 // of one fault
 )
 
 // help is the page that every denial links to.
@@ -108,7 +109,7 @@ func denial(s *submission, faults []Fault) *metav1.Status {
 		what = "refuses to let go of "
 	}
 	fmt.Fprintf(&b, "gatelint %s%s, for %d %s that this change introduces:", what, o.ID, len(faults), map[bool]string{true: "fault", false: "faults"}[len(faults) == 1])
-	details := &metav1.StatusDetails{Name: o.Name, Group: o.Group, Kind: o.Kind, UID: ""}
+	details := &metav1.StatusDetails{Name: o.Name, Group: o.Group, Kind: o.Kind}
 	for i, f := range faults {
 		if i == maxCauses {
 			fmt.Fprintf(&b, "\n- and %d more", len(faults)-i)
@@ -116,8 +117,11 @@ func denial(s *submission, faults []Fault) *metav1.Status {
 		}
 		text := oneLine(f.Message)
 		fmt.Fprintf(&b, "\n- %s: %s [%s]", place(f.Object, f.Pos.Path), text, f.Rule)
-		for _, r := range f.Related {
+		for _, r := range f.Related[:min(len(f.Related), maxEnds)] {
 			fmt.Fprintf(&b, "\n  %s: %s", place(r.Object, r.Pos.Path), oneLine(r.Message))
+		}
+		if n := len(f.Related) - maxEnds; n > 0 {
+			fmt.Fprintf(&b, "\n  and %d more", n)
 		}
 		if f.Witness != nil {
 			fmt.Fprintf(&b, "\n  example: %s %s", f.Witness.Request.Method, oneLine(f.Witness.URL))

@@ -67,7 +67,7 @@ func keyNames(managed []metav1.ManagedFieldsEntry) map[string]any {
 		var fields struct {
 			Data map[string]json.RawMessage `json:"f:data"`
 		}
-		if json.Unmarshal(m.FieldsV1.Raw, &fields) != nil {
+		if json.Unmarshal(m.FieldsV1.GetRawBytes(), &fields) != nil {
 			continue // a format of the future: the keys are not known
 		}
 		for k := range fields.Data {

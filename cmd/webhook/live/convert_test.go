@@ -16,7 +16,7 @@ var secretKind = resource{name: "secrets", kind: "Secret", version: "v1", metada
 func managed(fields ...string) []metav1.ManagedFieldsEntry {
 	var out []metav1.ManagedFieldsEntry
 	for _, f := range fields {
-		out = append(out, metav1.ManagedFieldsEntry{FieldsV1: &metav1.FieldsV1{Raw: []byte(f)}})
+		out = append(out, metav1.ManagedFieldsEntry{FieldsV1: metav1.NewFieldsV1(f)})
 	}
 	return out
 }

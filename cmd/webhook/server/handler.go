@@ -40,6 +40,8 @@ type Handler struct {
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := h.Now()
+	// Where deadlines are not supported, as in tests, nobody sends a body byte by byte.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(defaultTimeout))
 	review, status, err := readReview(w, r)
 	if err != nil {
 		h.Metrics.refused(status)

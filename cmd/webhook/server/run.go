@@ -129,8 +129,8 @@ func (o *Options) load() (*settings.Config, mesh.Options, error) {
 	}
 	if file != "" {
 		var err error
-		if opt.MeshConfig, err = os.ReadFile(file); err != nil {
-			return nil, opt, fmt.Errorf("reading the mesh config: %w", err)
+		if opt.MeshConfig, err = settings.ReadMeshConfig(file, file); err != nil {
+			return nil, opt, err
 		}
 	}
 	return config, opt, nil
