@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
@@ -24,8 +25,12 @@ Fix: define the subset in the DestinationRule that the finding names, or correct
 			if u.Views[0].Spec.Subset == "" || manifest.Placeholder(u.Views[0].Spec.Subset) {
 				return
 			}
+			// A rule in some client's namespace has the subset: who else would send requests there is not known.
+			somewhere := slices.ContainsFunc(u.Views, func(v routing.View) bool {
+				return v.OnMesh && v.Rule != nil && v.Rule.Subsets[v.Spec.Subset] != nil
+			})
 			for i := range u.Views {
-				if p.subset(u, &u.Views[i]) {
+				if v := &u.Views[i]; !(somewhere && v.OnMesh && v.Client == "") && p.subset(u, v) {
 					return
 				}
 			}

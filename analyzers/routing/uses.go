@@ -1,6 +1,8 @@
 package routing
 
 import (
+	"slices"
+
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	networking "istio.io/api/networking/v1alpha3"
 )
@@ -167,11 +169,18 @@ func (u *uses) addL4(v *mesh.VirtualService, c context) {
 		}
 		u.add(out, c, false)
 	}
+	admits := func(port uint32, gateways []string) bool {
+		return (port == 0 || c.anyPort || port == c.port) && (len(gateways) == 0 || slices.Contains(u.t.gatewayNames(gateways, v), c.gateway))
+	}
 	for i, r := range v.Spec.Tcp {
-		section("tcp", i, r.GetRoute())
+		if len(r.GetMatch()) == 0 || slices.ContainsFunc(r.Match, func(m *networking.L4MatchAttributes) bool { return admits(m.GetPort(), m.GetGateways()) }) {
+			section("tcp", i, r.GetRoute())
+		}
 	}
 	for i, r := range v.Spec.Tls {
-		section("tls", i, r.GetRoute())
+		if slices.ContainsFunc(r.GetMatch(), func(m *networking.TLSMatchAttributes) bool { return admits(m.GetPort(), m.GetGateways()) }) {
+			section("tls", i, r.GetRoute())
+		}
 	}
 }
 
