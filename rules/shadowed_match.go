@@ -122,9 +122,14 @@ func (p *Pass) shadowed(v *mesh.VirtualService, f *routing.Fate, path []any, sev
 	}
 	taker := d.By[0].Rule
 	by, where := taker.MatchPath(d.By[0].Match)
-	for _, e := range d.By {
-		vs, at := e.Rule.MatchPath(e.Match)
-		fault.Ends = append(fault.Ends, End{vs.Object, at, "takes " + e.Box.String() + " to " + e.Rule.Goes()})
+	seen := map[routing.Place]bool{}
+	for _, death := range append([]routing.Death{d}, f.Deaths...) {
+		for _, e := range death.By {
+			if vs, at := e.Rule.MatchPath(e.Match); !seen[e.Place()] {
+				seen[e.Place()] = true
+				fault.Ends = append(fault.Ends, End{vs.Object, at, "takes " + e.Box.String() + " to " + e.Rule.Goes()})
+			}
+		}
 	}
 	fault.Message = fmt.Sprintf("%s: %s of %s takes them", message, pathText(where), by.ID())
 	if len(d.By) > 1 {

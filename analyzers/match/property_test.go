@@ -106,6 +106,9 @@ func random(seed uint64) choice {
 func checkSubtraction(t require.TestingT, world []Request, b Box, earlier []Box) Verdict {
 	budget := DefaultBudget
 	verdict, rest, covering := Subtract(b, earlier, &budget)
+	bare, without := Covered(b, earlier, nil)
+	require.Equal(t, verdict, bare)
+	require.Equal(t, covering, without)
 	if verdict == Empty {
 		for _, r := range world {
 			if !b.Matches(r) {

@@ -45,19 +45,31 @@ func Meet(a, b Box) (Box, Verdict) {
 // has a witness; if that is not certain, the remainder is only a guess. The
 // budget is of steps, as DefaultBudget is, which nil stands for.
 func Subtract(b Box, earlier []Box, budget *int) (verdict Verdict, remainder Box, covering []int) {
+	return (&subtraction{from: b, earlier: earlier, budget: budget}).answer()
+}
+
+// Covered is Subtract for those who do not ask for a remainder, which can cost
+// more than the verdict.
+func Covered(b Box, earlier []Box, budget *int) (verdict Verdict, covering []int) {
+	verdict, _, covering = (&subtraction{from: b, earlier: earlier, budget: budget, bare: true}).answer()
+	return verdict, covering
+}
+
+func (s *subtraction) answer() (verdict Verdict, remainder Box, covering []int) {
+	b := s.from
 	switch {
 	case b.Undecidable():
 		return Undecided, b, nil
-	case budget == nil:
-		budget = new(DefaultBudget)
+	case s.budget == nil:
+		s.budget = new(DefaultBudget)
 	}
-	if b.void(budget) {
+	if b.void(s.budget) {
 		return Empty, Box{}, nil // of its own, whatever comes before
 	}
-	s := subtraction{from: b, earlier: earlier, budget: budget, used: make([]bool, len(earlier)), remainder: b}
-	*budget -= comparison * len(earlier)
+	s.used, s.remainder = make([]bool, len(s.earlier)), b
+	*s.budget -= comparison * len(s.earlier)
 	var all []int
-	for i, e := range earlier {
+	for i, e := range s.earlier {
 		if e.Undecidable() {
 			s.unread = append(s.unread, i)
 			continue
@@ -82,7 +94,8 @@ type subtraction struct {
 	used      []bool
 	remainder Box
 	guessed   bool // the remainder is a rest, not yet a certain one
-	emptiness bool // only that is asked, no remainder
+	emptiness bool // only that is asked
+	bare      bool // no remainder is asked for
 }
 
 // run takes the listed boxes out of the sides. A witness leads the way: only a
@@ -108,6 +121,8 @@ func (s *subtraction) run(sides []side, list []int) Verdict {
 		switch {
 		case len(takers) == 0 && s.emptiness:
 			return Undecided
+		case len(takers) == 0 && s.bare && !slices.ContainsFunc(s.unread, func(i int) bool { return s.earlier[i].mayMatch(r) }):
+			return Alive
 		case len(takers) == 0:
 			return s.remains(sides, list, r)
 		}

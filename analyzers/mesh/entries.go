@@ -82,7 +82,12 @@ func clashesInScope(group []*Service, seen map[[2]*Service]bool) []EntryClash {
 				}
 				seen[[2]*Service{by, s}] = true // one finding for a pair, whatever the number of ports
 				if i := open[p.Number]; i > 0 && !OrderKnown(by.Object, s.Object) {
-					out[i-1].More = append(out[i-1].More, s)
+					if had := &out[i-1]; c.Protocols && !had.Protocols { // the worst difference is the one to name
+						c.More = append(had.More, had.Loser)
+						*had = c
+					} else {
+						had.More = append(had.More, s)
+					}
 					continue
 				}
 				out = append(out, c)

@@ -120,8 +120,8 @@ func (t *Tables) judgeFates() []*Fate {
 // The steps (match.DefaultBudget) that one virtual host may take, and all together: some seconds at worst. Each route adds a
 // few, so that many are no reason to give up. Beyond, matches go undecided.
 const (
-	hostBudget  = 20_000_000
-	worldBudget = 50_000_000
+	hostBudget  = 40_000_000
+	worldBudget = 100_000_000
 	routeBudget = 2_000
 )
 
@@ -242,6 +242,10 @@ func schemeBox(s string) match.Box {
 
 // judge enters in a fate what becomes of entry i.
 func (x *trial) judge(fate *Fate, i int) {
+	if x.left <= 0 {
+		fate.Undecided = true
+		return
+	}
 	var earlier []match.Box
 	var who []int
 	for _, j := range x.index.Over(x.entries[i].Box) {
@@ -250,13 +254,9 @@ func (x *trial) judge(fate *Fate, i int) {
 			who = append(who, j)
 		}
 	}
-	if x.left <= 0 {
-		fate.Undecided = true
-		return
-	}
 	budget := min(match.DefaultBudget, x.left)
 	x.left -= budget
-	verdict, _, covering := match.Subtract(x.boxes[i], earlier, &budget)
+	verdict, covering := match.Covered(x.boxes[i], earlier, &budget)
 	x.left += max(0, budget)
 	switch {
 	case verdict == match.Alive:
