@@ -32,11 +32,20 @@ Fix: bind the VirtualService to the Gateway that has the narrower host too; or r
 			by   *mesh.VirtualService
 		}
 		seen := map[pair]bool{}
+		groups := map[routing.Place][]routing.Unanswered{} // one finding for a route of the wider host
+		var order []routing.Place
 		for _, u := range p.Tables.Unanswered() {
 			if key := (pair{u.VS, u.Host, u.By.Rule.VS}); u.Host >= 0 && !seen[key] {
 				seen[key] = true
-				p.unanswered(u)
+				at := u.By.Place()
+				if groups[at] == nil {
+					order = append(order, at)
+				}
+				groups[at] = append(groups[at], u)
 			}
+		}
+		for _, at := range order {
+			p.unanswered(groups[at])
 		}
 	},
 }
@@ -62,14 +71,21 @@ func (p *Pass) hiddenHost(h routing.HiddenHost) {
 	p.Report(f)
 }
 
-func (p *Pass) unanswered(u routing.Unanswered) {
+func (p *Pass) unanswered(group []routing.Unanswered) {
+	u := group[0]
 	wide, path := u.By.Rule.MatchPath(u.By.Match)
-	root := u.By.Rule.VS
-	p.Report(Fault{
+	f := Fault{
 		On: u.VS.Object, Path: []any{"spec", "hosts", u.Host}, Severity: Warning, Clash: true, Words: u.Domain + "|" + u.By.Box.String(),
 		Message: fmt.Sprintf("requests for %s that fit %s of %s get 404: host %q of VirtualService %s is narrower than %q of %s, and there is no way back to the wider one",
-			u.Domain, pathText(path), wide.ID(), u.VS.Spec.Hosts[u.Host], u.VS.ID(), u.Wide.Domain, root.ID()),
+			u.Domain, pathText(path), wide.ID(), u.VS.Spec.Hosts[u.Host], u.VS.ID(), u.Wide.Domain, u.By.Rule.VS.ID()),
 		Ends:    []End{{wide.Object, path, "would take them"}},
 		Witness: &Witness{URL: u.Request.URL(), Request: u.Request, Answer: u.Answer},
-	})
+	}
+	for _, more := range group[1:] {
+		f.Ends = append(f.Ends, End{more.VS.Object, []any{"spec", "hosts", more.Host}, "is narrower too"})
+	}
+	if n := len(group) - 1; n > 0 {
+		f.Message += "; so it is with " + plural(n, "more host")
+	}
+	p.Report(f)
 }

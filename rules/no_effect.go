@@ -88,7 +88,10 @@ func (p *Pass) idleL4(v *mesh.VirtualService, route []*networking.RouteDestinati
 // idleWeight reports the weight of an only destination. A weight of 0 counts if it is written down: who gives it wants no traffic.
 func (p *Pass) idleWeight(o *manifest.Object, weight int32, path ...any) {
 	if weight != 100 && weight >= 0 && (weight > 0 || slices.Contains(o.Zeros, manifest.FieldPath(path...))) {
-		p.idle(o, fmt.Sprintf("weight %d is the weight of the only destination: it gets every request all the same", weight), path...)
+		message := fmt.Sprintf("weight %d is the weight of the only destination: it gets every request all the same", weight)
+		if o.Known(path...) {
+			p.Report(Fault{On: o, Path: path, Severity: Info, Words: message, Message: message})
+		}
 	}
 }
 
@@ -116,23 +119,28 @@ func (p *Pass) onlyRedirected(v *mesh.VirtualService) {
 	if !b.Known || !b.Visible || slices.ContainsFunc(b.Tables, func(t *routing.Table) bool { return len(t.Opaque) > 0 }) {
 		return
 	}
-	ends, seen := []End(nil), map[*routing.Server]bool{}
-	for k := range v.Hosts {
-		for _, s := range b.Servers[k] {
-			if !s.IsHTTP() || !s.Redirects() {
-				return
-			}
-			if !seen[s] {
-				seen[s] = true
-				ends = append(ends, End{s.Gateway.Object, s.Path("tls"), "redirects every request"})
+	if ends := redirects(b.Redirecting(0)); len(ends) > 0 {
+		p.Report(Fault{
+			On: v.Object, Path: []any{"spec", "http"}, Severity: Warning, Words: "redirected", Ends: ends,
+			Message: fmt.Sprintf("the http rules of %s do nothing: every server of its Gateways redirects to https before any rule is tried", v.ID()),
+		})
+		return
+	}
+	for i, h := range v.Spec.Http {
+		for j, m := range h.GetMatch() {
+			if ends := redirects(b.Redirecting(m.GetPort())); m.GetPort() != 0 && len(ends) > 0 {
+				p.Report(Fault{
+					On: v.Object, Path: []any{"spec", "http", i, "match", j, "port"}, Severity: Warning, Words: fmt.Sprintf("redirected %v", m.GetPort()), Ends: ends,
+					Message: fmt.Sprintf("this match of %s does nothing: every server on port %d redirects to https before any rule is tried", v.ID(), m.GetPort()),
+				})
 			}
 		}
 	}
-	if len(ends) == 0 {
-		return
+}
+
+func redirects(servers []*routing.Server) (ends []End) {
+	for _, s := range servers {
+		ends = append(ends, End{s.Gateway.Object, s.Path("tls"), "redirects every request"})
 	}
-	p.Report(Fault{
-		On: v.Object, Path: []any{"spec", "http"}, Severity: Warning, Words: "redirected", Ends: ends,
-		Message: fmt.Sprintf("the http rules of %s do nothing: every server of its Gateways redirects to https before any rule is tried", v.ID()),
-	})
+	return ends
 }

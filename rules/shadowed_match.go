@@ -108,6 +108,9 @@ func (p *Pass) loss(fates []*routing.Fate) Severity {
 
 func (p *Pass) shadowed(v *mesh.VirtualService, f *routing.Fate, path []any, severity Severity, message string) {
 	d := f.Deaths[0]
+	if d.Entry.Rule.Goes() == "nothing" {
+		return // istiod refuses the rule: another finding says so
+	}
 	fault := Fault{On: v.Object, Path: path, Severity: severity, Words: d.Entry.Box.String() + "\x00" + d.Entry.Rule.Goes()}
 	if path == nil {
 		fault.Path, fault.Words = []any{"metadata", "name"}, "whole"

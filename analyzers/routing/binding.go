@@ -1,6 +1,8 @@
 package routing
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -70,4 +72,21 @@ func (s *Server) Section() string {
 		return "tls"
 	}
 	return "tcp"
+}
+
+// Redirecting are the servers on a port, 0 for any, if all of them redirect to https: no rule is tried there.
+func (b Binding) Redirecting(port uint32) []*Server {
+	var out []*Server
+	for _, k := range slices.Sorted(maps.Keys(b.Servers)) {
+		for _, s := range b.Servers[k] {
+			switch {
+			case port != 0 && s.Number() != port || slices.Contains(out, s):
+			case !s.IsHTTP() || !s.Redirects():
+				return nil
+			default:
+				out = append(out, s)
+			}
+		}
+	}
+	return out
 }

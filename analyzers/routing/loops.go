@@ -202,7 +202,7 @@ hosts:
 			continue
 		}
 		b := BrokenHop{VS: v, Host: k, Target: x, Table: table}
-		for _, c := range []proxy{{namespace: v.Namespace}, {}} {
+		for i, c := range []proxy{{namespace: v.Namespace}, {}} {
 			r, ok := sent(h)
 			if !ok {
 				continue hosts
@@ -210,8 +210,12 @@ hosts:
 			if r, ok = t.certainly(r, &x, c); !ok {
 				continue hosts
 			}
-			if b.Request, b.Answer = r, table.walk(r).Answer; !table.refuses(r, b.Answer) {
+			a := table.walk(r).Answer
+			if !table.refuses(r, a) {
 				continue hosts
+			}
+			if i == 0 { // what the own namespace's clients get is what is told
+				b.Request, b.Answer = r, a
 			}
 		}
 		out = append(out, b)
