@@ -83,7 +83,7 @@ func (s traceStyle) routes(b *strings.Builder, list []routeJSON) {
 }
 
 func witnessText(w *wireJSON) string {
-	return requestText(routing.Request{Port: w.Port, TLS: w.TLS, Host: w.Host, Path: w.Path, Method: w.Method, Headers: w.Headers, Mesh: w.Mesh})
+	return requestText(routing.Request{Port: w.Port, TLS: w.TLS, SNI: w.SNI, Host: w.Host, Path: w.Path, Method: w.Method, Headers: w.Headers, Mesh: w.Mesh})
 }
 
 // destinationsText names destinations, with weights where there are several.

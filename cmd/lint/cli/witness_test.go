@@ -141,7 +141,7 @@ func askRoutes(t *testing.T, args []string) (asked int) {
 			request, err := json.Marshal(r.Witness)
 			require.NoError(t, err)
 			require.True(t, slices.ContainsFunc(ask(t, args, request), func(a resultJSON) bool {
-				return a.VirtualHost == h.Host && a.VirtualService == r.VirtualService && a.Route == r.Route && a.Match == r.Match && line(a.Delegate) == line(r.Delegate)
+				return (!r.Witness.TLS || strings.HasPrefix(h.Server, a.Gateway+" ")) && a.VirtualHost == h.Host && a.VirtualService == r.VirtualService && a.Route == r.Route && a.Match == r.Match && line(a.Delegate) == line(r.Delegate)
 			}), "%s\n%s", text, request)
 		}
 	}
