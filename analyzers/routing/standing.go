@@ -289,6 +289,24 @@ func (vh *VirtualHost) Server() *Server {
 	return vh.Config.Servers[0]
 }
 
+// Unordered are the VirtualServices in the virtual host whose routes come before or behind those of others by an age that files
+// do not tell.
+func (vh *VirtualHost) Unordered() []*mesh.VirtualService {
+	var out []*mesh.VirtualService
+	for i := range vh.Entries[:max(0, len(vh.Entries)-1)] {
+		a, b := vh.Entries[i], vh.Entries[i+1]
+		if vh.Table == nil || a.Rule.VS == b.Rule.VS || vh.OrderKnown(a, b) {
+			continue
+		}
+		for _, v := range []*mesh.VirtualService{a.Rule.VS, b.Rule.VS} {
+			if !slices.Contains(out[max(0, len(out)-2):], v) {
+				out = append(out, v)
+			}
+		}
+	}
+	return out
+}
+
 // Destinations are targets as answers give them.
 func Destinations(targets []Target) []AnswerTarget {
 	var a Answer

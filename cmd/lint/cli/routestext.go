@@ -53,6 +53,9 @@ func (s traceStyle) listing(b *strings.Builder, l listing) {
 		}
 		fmt.Fprintln(b)
 		s.routes(b, l.hosts[i].Routes)
+		if h.order != "" {
+			fmt.Fprintf(b, "      %s\n", h.order)
+		}
 	}
 	for _, note := range l.notes {
 		fmt.Fprintf(b, "  %s\n", note)
