@@ -22,8 +22,8 @@ type hostJSON struct {
 	Worlds []string    `json:"worlds,omitempty"` // where the input is several
 
 	note  string
-	order string // which routes come first by an age that is not known
-	at   func() string // where the server is written
+	order string        // which routes come first by an age that is not known
+	at    func() string // where the server is written
 }
 
 type tableJSON struct {
