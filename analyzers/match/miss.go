@@ -27,6 +27,21 @@ func (b Box) Misses(r Request) (m Miss, ok bool) {
 	return Miss{}, false
 }
 
+// Claimed tells whether there are conditions on the claims of a token, and a request meets all others: what has no token of its
+// own to show cannot be judged by them.
+func (b Box) Claimed(r Request) bool {
+	asks := false
+	for _, c := range b.conditions {
+		switch {
+		case c.on.kind == claim:
+			asks = true
+		case !c.holds(r):
+			return false
+		}
+	}
+	return asks
+}
+
 // wants says what a condition asks of a value.
 func (c condition) wants() string {
 	not := ""

@@ -70,9 +70,9 @@ type DelegateRef struct {
 // AnswerTarget is one destination of the route that took a request.
 type AnswerTarget struct {
 	Host    string `json:"host"`
-	Port    uint32 `json:"port"`
+	Port    uint32 `json:"port"` // 0: none is written, and the Service that would tell is not known
 	Subset  string `json:"subset,omitempty"`
 	Weight  int32  `json:"weight"`
-	Cluster string `json:"cluster"` // Envoy's cluster name: outbound|port|subset|host
+	Cluster string `json:"cluster"` // Envoy's cluster name: outbound|port|subset|host; "" without port
 	Exists  *bool  `json:"exists"`  // nil: not known
 }

@@ -24,8 +24,8 @@ type Target struct {
 	VS     *mesh.VirtualService // in which it is written
 	Path   []any                // of the destination
 	Host   string               // expanded
-	Port   uint32
-	Weight int32 // 100 for a single destination
+	Port   uint32               // 0: not known, for none is written and the Service is not known
+	Weight int32                // 100 for a single destination
 	// Services are the visible services of the host; Hidden those not exported to the client.
 	Services []*mesh.Service
 	Hidden   []*mesh.Service
@@ -34,8 +34,11 @@ type Target struct {
 	Exists   mesh.Truth // the cluster exists
 }
 
-// Cluster is Envoy's cluster name.
+// Cluster is Envoy's cluster name, "" where the port is not known.
 func (t *Target) Cluster() string {
+	if t.Port == 0 {
+		return ""
+	}
 	return "outbound|" + itoa(t.Port) + "|" + t.Spec.GetSubset() + "|" + t.Host
 }
 
@@ -79,6 +82,8 @@ func (t *Tables) target(d *networking.Destination, weight int32, siblings int, a
 		x.Port = svc.Ports[0].Number
 	case svc != nil && !at.mesh:
 		x.Inferred = true
+	case !at.mesh && len(x.Hidden) == 0 && !t.World.HostClosed(x.Host):
+		x.Port = 0 // the only one that the Service has, or the gateway's own
 	}
 	x.Exists = t.exists(&x, at)
 	if x.Exists == mesh.Yes && maybe {

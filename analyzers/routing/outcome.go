@@ -82,7 +82,7 @@ func (t *Tables) requestIn(vh *VirtualHost, box match.Box, server *Server) (Requ
 	default:
 		r.Port, r.TLS = server.Number(), server.IsTLS()
 		if r.TLS {
-			r.SNI = withoutPort(r.Host)
+			r.SNI = vh.serverName(server, r.Host)
 		}
 		r.Workload = &Client{Namespace: vh.Table.Workload.Namespace, Labels: vh.Table.Workload.Labels}
 	}

@@ -88,7 +88,7 @@ func (t *Tables) reaching(x *trial, i int) *Request {
 	if verdict != match.Alive {
 		return nil
 	}
-	for _, host := range x.vh.examples() {
+	for _, host := range examples(x.vh.Domain) {
 		m, ok := rest.Witness(host)
 		if !ok || len(m.Claims) > 0 || strings.Contains(m.Authority, "..") {
 			return nil
@@ -96,7 +96,7 @@ func (t *Tables) reaching(x *trial, i int) *Request {
 		r := onTheWire(m)
 		x.vh.address(&r, x.entries[i], m)
 		w, err := t.Walk(r)
-		if err == nil && len(w.Open) == 0 && w.Entry != nil && w.Entry.Route.same(x.entries[i].Route) && w.Answer.VirtualHost == x.vh.Domain {
+		if err == nil && len(w.Open) == 0 && w.Entry != nil && w.Entry.Route.same(x.entries[i].Route) && w.in(x.vh) {
 			return &r
 		}
 	}
@@ -106,12 +106,18 @@ func (t *Tables) reaching(x *trial, i int) *Request {
 // same tells whether two routes are one match of one rule: sidecars of other clients have routes of their own.
 func (r *Route) same(o *Route) bool { return r.Rule == o.Rule && r.Match == o.Match }
 
-// examples are names that a virtual host may have: a narrower one can have the first that comes to mind.
-func (vh *VirtualHost) examples() []string {
-	suffix, wildcard := strings.CutPrefix(vh.Domain, "*")
+// in tells whether the walk leads to a virtual host: a narrower server can have one of the same domain. Sidecars of other
+// clients have configurations of their own.
+func (w *Walk) in(vh *VirtualHost) bool {
+	return w.Answer.VirtualHost == vh.Domain && (vh.Table == nil || w.Config == vh.Config)
+}
+
+// examples are names that a host stands for: what is narrower can have the first that comes to mind.
+func examples(host string) []string {
+	suffix, wildcard := strings.CutPrefix(host, "*")
 	switch {
 	case !wildcard:
-		return []string{vh.Domain}
+		return []string{host}
 	case suffix == "":
 		suffix = ".example.com"
 	}
@@ -129,9 +135,32 @@ func (vh *VirtualHost) address(r *Request, e Entry, m match.Request) {
 		return
 	}
 	if r.Port, r.TLS = e.Server.Number(), e.Server.IsTLS(); r.TLS {
-		r.SNI = hostName(r.Host)
+		r.SNI = vh.serverName(e.Server, r.Host)
 	}
 	r.Workload = &Client{vh.Table.Workload.Namespace, vh.Table.Workload.Labels}
+}
+
+// serverName is one by which a TLS client that asks for a host comes to the server of the virtual host: the host's own, unless
+// a narrower server on the port takes that.
+func (vh *VirtualHost) serverName(s *Server, host string) string {
+	own := hostName(host)
+	l := vh.Table.listener(s.Number())
+	if l == nil {
+		return own
+	}
+	comes := func(name string) bool {
+		c := l.chain(Request{TLS: true, SNI: name, Host: host})
+		return c != nil && c.HTTP == vh.Config
+	}
+	if comes(own) {
+		return own
+	}
+	for _, h := range s.entries() {
+		if i := slices.IndexFunc(examples(h.Host), comes); i >= 0 {
+			return examples(h.Host)[i]
+		}
+	}
+	return own
 }
 
 // MeshTable is what the sidecars of a namespace get: the virtual hosts of VirtualServices, with the port of each.
@@ -258,6 +287,24 @@ func (vh *VirtualHost) Server() *Server {
 		}
 	}
 	return vh.Config.Servers[0]
+}
+
+// Unordered are the VirtualServices in the virtual host whose routes come before or behind those of others by an age that files
+// do not tell.
+func (vh *VirtualHost) Unordered() []*mesh.VirtualService {
+	var out []*mesh.VirtualService
+	for i := range vh.Entries[:max(0, len(vh.Entries)-1)] {
+		a, b := vh.Entries[i], vh.Entries[i+1]
+		if vh.Table == nil || a.Rule.VS == b.Rule.VS || vh.OrderKnown(a, b) {
+			continue
+		}
+		for _, v := range []*mesh.VirtualService{a.Rule.VS, b.Rule.VS} {
+			if !slices.Contains(out[max(0, len(out)-2):], v) {
+				out = append(out, v)
+			}
+		}
+	}
+	return out
 }
 
 // Destinations are targets as answers give them.

@@ -39,7 +39,9 @@ type Table struct {
 	// Opaque says why the routes may differ from what is modelled; empty when they are exact.
 	Opaque []string
 
-	revision string // "" where there is only one
+	revision string          // "" where there is only one
+	gateways []*mesh.Gateway // attached, merge order, without those that cannot be read
+	older    map[[2]*mesh.Gateway]*Table
 	configs  map[string]*RouteConfig
 	order    []*RouteConfig
 	lostSNI  []LostL4
@@ -154,6 +156,9 @@ func Build(w *mesh.World) *Tables {
 		for _, rev := range revisions(w) {
 			table := t.newTable(wl, gateways, rev)
 			t.Gateways = append(t.Gateways, table)
+			for _, g := range table.gateways {
+				t.serving[gatewayKey(g)] = append(t.serving[gatewayKey(g)], table)
+			}
 			for _, s := range wl.Services {
 				t.fronted[s] = append(t.fronted[s], table)
 			}
@@ -232,7 +237,7 @@ func (t *Tables) newTable(wl *mesh.Workload, gateways []*mesh.Gateway, revision 
 			table.Opaque = append(table.Opaque, "Gateway "+g.ID().String()+" cannot be read in full")
 			continue
 		}
-		t.serving[gatewayKey(g)] = append(t.serving[gatewayKey(g)], table)
+		table.gateways = append(table.gateways, g)
 		for i, spec := range g.Spec.Servers {
 			if spec.GetPort() == nil {
 				continue

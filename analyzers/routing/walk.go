@@ -2,6 +2,7 @@ package routing
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -26,7 +27,9 @@ type Walk struct {
 	Targets  []Target
 	Why      string // why the connection fails, a clause
 
-	tables *Tables
+	tables     *Tables
+	claimed    []*Entry // once claimsRead
+	claimsRead bool
 }
 
 // Ask answers where a request goes. The error says why it cannot be asked: no such workload, or several that could take it.
@@ -258,15 +261,17 @@ func (r Request) ServerName() string {
 // Tables are those that the walk leads through.
 func (w *Walk) Tables() *Tables { return w.tables }
 
-// Losers are servers on the listener's port that are for the connection too, and that istiod drops.
+// Losers are servers on the port that are for the connection too, or that would drop the server which takes it if their Gateway
+// were the older one, and that istiod drops.
 func (w *Walk) Losers() []*Server {
 	name := w.Request.ServerName()
 	if !w.Request.TLS {
 		name = w.Request.Host
 	}
+	listen, _ := resolvePort(w.Request.Port, w.Table.Workload)
 	var out []*Server
 	for _, s := range w.Table.Servers {
-		if s.Drop != nil && s.Listen == w.Listener.Port && s.Claims(name) {
+		if s.Drop != nil && s.Listen == listen && (s.Claims(name) || w.Chain != nil && !s.Drop.Certain && s.Drop.By == w.Chain.Server) {
 			out = append(out, s)
 		}
 	}
@@ -282,9 +287,12 @@ func (w *Walk) Rivals() []Entry {
 	var out []Entry
 	seen := map[*mesh.VirtualService]bool{w.Entry.Rule.VS: true}
 	for _, e := range w.Host.Entries[len(w.Tried)+1:] {
-		if !seen[e.Rule.VS] && !e.uncertain() && e.Box.Matches(w.Seen) && !w.Host.OrderKnown(*w.Entry, e) &&
-			w.tables.Outcome(e.Rule) != w.tables.Outcome(w.Entry.Rule) {
-			seen[e.Rule.VS] = true
+		if seen[e.Rule.VS] || e.uncertain() || !e.Box.Matches(w.Seen) || w.Host.OrderKnown(*w.Entry, e) {
+			continue
+		}
+		seen[e.Rule.VS] = true // it is the first of its own that fits
+		behind := slices.ContainsFunc(out, func(o Entry) bool { return w.Host.Precedes(o, e) })
+		if !behind && w.tables.Outcome(e.Rule) != w.tables.Outcome(w.Entry.Rule) {
 			out = append(out, e)
 		}
 	}

@@ -21,8 +21,9 @@ type hostJSON struct {
 	Routes []routeJSON `json:"routes"`
 	Worlds []string    `json:"worlds,omitempty"` // where the input is several
 
-	note string
-	at   func() string // where the server is written
+	note  string
+	order string        // which routes come first by an age that is not known
+	at    func() string // where the server is written
 }
 
 type tableJSON struct {
@@ -193,6 +194,15 @@ func virtualHost(t *routing.Tables, head tableJSON, ln *routing.Listener, c *rou
 		h.note = "every request is redirected to https"
 	case c.TLS && !vh.Table.Delivered(s):
 		h.note = "connections fail, for the server's certificate is not delivered"
+	}
+	var unordered []string
+	for _, v := range vh.Unordered() {
+		if name := v.ID().String(); !slices.Contains(unordered, name) {
+			unordered = append(unordered, name)
+		}
+	}
+	if len(unordered) > 0 {
+		h.order = "which of " + plainText(few(unordered)) + " comes first rests on their age or that of their Gateways, which files do not tell"
 	}
 	for _, x := range t.Standings(vh, refused, witness) {
 		h.Routes = append(h.Routes, asRoute(x, vh.Table.Targets(x.Entry)))

@@ -3,6 +3,8 @@ package cli
 import (
 	"bufio"
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -53,6 +55,9 @@ func (s traceStyle) listing(b *strings.Builder, l listing) {
 		}
 		fmt.Fprintln(b)
 		s.routes(b, l.hosts[i].Routes)
+		if h.order != "" {
+			fmt.Fprintf(b, "      %s\n", h.order)
+		}
 	}
 	for _, note := range l.notes {
 		fmt.Fprintf(b, "  %s\n", note)
@@ -83,19 +88,37 @@ func (s traceStyle) routes(b *strings.Builder, list []routeJSON) {
 }
 
 func witnessText(w *wireJSON) string {
-	return requestText(routing.Request{Port: w.Port, TLS: w.TLS, Host: w.Host, Path: w.Path, Method: w.Method, Headers: w.Headers, Mesh: w.Mesh})
+	return requestText(routing.Request{Port: w.Port, TLS: w.TLS, SNI: w.SNI, Host: w.Host, Path: w.Path, Method: w.Method, Headers: w.Headers, Mesh: w.Mesh})
 }
 
-// destinationsText names destinations, with weights where there are several.
+// share is a weight as part of all, in percent.
+func share(weight int32, total int64) string {
+	switch {
+	case weight == 0:
+		return "0%"
+	case int64(weight) < total/2000:
+		return "<0.1%"
+	}
+	return strconv.FormatFloat(math.Round(1000*float64(weight)/float64(total))/10, 'f', -1, 64) + "%"
+}
+
+// destinationsText names destinations, with their shares where there are several.
 func destinationsText(list []routing.AnswerTarget) string {
 	var out []string
+	total := int64(0)
 	for _, d := range list {
-		text := fmt.Sprintf("%s:%d", d.Host, d.Port)
+		total += int64(d.Weight)
+	}
+	for _, d := range list {
+		text := d.Host
+		if d.Port > 0 {
+			text = fmt.Sprintf("%s:%d", d.Host, d.Port)
+		}
 		if d.Subset != "" {
 			text += " subset " + d.Subset
 		}
-		if d.Weight != 100 {
-			text = fmt.Sprintf("%d%% %s", d.Weight, text)
+		if len(list) > 1 {
+			text = share(d.Weight, total) + " " + text
 		}
 		if d.Exists != nil && !*d.Exists {
 			text += " (no cluster)"

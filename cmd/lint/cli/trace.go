@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/routing"
@@ -274,7 +275,7 @@ func traceAsJSON(w *bufio.Writer, q question, views []view, all bool) error {
 	results := map[string]resultJSON{}
 	order, worlds := grouped(views, func(v view) string {
 		walk, err := v.walk(q)
-		r := resultJSON{Answer: walk.Answer}
+		r := resultJSON{Answer: walk.Verdict()}
 		if failed = cmp.Or(failed, err); err != nil && q.request.ID == "" && q.line > 0 {
 			r.Error = unasked(q, err)
 		}
@@ -318,8 +319,11 @@ func tried(w *routing.Walk) []triedJSON {
 
 // because says why a route does not take the request, or that it may.
 func because(w *routing.Walk, e *routing.Entry) string {
-	if doubt := e.Doubt(); doubt != "" {
+	switch doubt := e.Doubt(); {
+	case doubt != "":
 		return "not known: " + doubt
+	case slices.Contains(w.Claimed(), e):
+		return "not known: it depends on the claims of the token: " + e.Box.String()
 	}
 	miss, _ := e.Box.Misses(w.Seen)
 	return miss.String()
@@ -328,7 +332,7 @@ func because(w *routing.Walk, e *routing.Entry) string {
 func next(hops []routing.Hop) []nextJSON {
 	var out []nextJSON
 	for _, h := range hops {
-		out = append(out, nextJSON{wire(h.Walk.Request), h.Walk.Answer, tried(h.Walk), h.Loop, next(h.Next)})
+		out = append(out, nextJSON{wire(h.Walk.Request), h.Walk.Verdict(), tried(h.Walk), h.Loop, next(h.Next)})
 	}
 	return out
 }

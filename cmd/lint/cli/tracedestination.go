@@ -65,7 +65,10 @@ func redirect(r *networking.HTTPRedirect) string {
 }
 
 func hostPort(x *routing.Target) string {
-	text := fmt.Sprintf("%s:%d", x.Host, x.Port)
+	text := x.Host
+	if x.Port > 0 {
+		text = fmt.Sprintf("%s:%d", x.Host, x.Port)
+	}
 	if s := x.Spec.GetSubset(); s != "" {
 		text += " subset " + s
 	}
@@ -94,7 +97,11 @@ func (t *traceText) destination(x *routing.Target) {
 	if r := t.walk.Rule(x); r != nil {
 		lines = append(lines, t.rule(x, r)...)
 	}
-	lines = append(lines, "cluster "+plainText(x.Cluster())+": "+exists(x.Exists))
+	if c := x.Cluster(); c != "" {
+		lines = append(lines, "cluster "+plainText(c)+": "+exists(x.Exists))
+	} else {
+		lines = append(lines, "no port is written: it is the Service's if that has just one, else the server's")
+	}
 	if x.Exists != mesh.No {
 		lines = append(lines, t.endpoints(x)...)
 	}

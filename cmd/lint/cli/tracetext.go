@@ -54,6 +54,8 @@ func fate(w *routing.Walk) string {
 		return "is not routed: the sidecar has no virtual host of the name"
 	case (w.Answer.Outcome == routing.OutcomeNoHost || w.Answer.Outcome == routing.OutcomeNoRoute) && hasIngress(w.Config):
 		return "is taken by no VirtualService; the routes of an Ingress on this port are not seen"
+	case len(w.Claimed()) > 0:
+		return "has an outcome that depends on the claims of its token"
 	}
 	return becomes(w.Answer)
 }
@@ -78,6 +80,7 @@ func (t *traceText) stages() {
 	if w.Host != nil && w.Answer.Outcome != routing.OutcomeHTTPSRedirect {
 		t.routes()
 	}
+	t.alternatives()
 	if w.Entry != nil && w.Entry.Rule != nil {
 		t.action()
 	}
@@ -90,14 +93,7 @@ func (t *traceText) stages() {
 
 // order says when the answer rests on ages that files do not tell.
 func (t *traceText) order() {
-	w := t.walk
-	open := len(w.Rivals()) > 0 || w.Chain != nil && len(w.Chain.Server.Contested) > 0
-	if w.Listener != nil {
-		for _, s := range w.Losers() {
-			open = open || !s.Drop.Certain
-		}
-	}
-	if open {
+	if t.walk.RestsOnAge() {
 		fmt.Fprint(t, "This rests on which object is older, which files do not tell: names decide here. See below.\n\n")
 	}
 }
@@ -405,13 +401,12 @@ func (t *traceText) routes() {
 		lines = append(lines, fmt.Sprintf("%s (%s) fits too, and is tried first if its VirtualService is the older one", where(&e), place(&e)))
 	}
 	t.stage("routes", lines...)
-	t.alternatives()
 }
 
 // missed is one route that does not take the request, or of which that is not known.
 func (t *traceText) missed(w io.Writer, e *routing.Entry) {
 	mark := "✗"
-	if e.Doubt() != "" {
+	if e.Doubt() != "" || slices.Contains(t.walk.Claimed(), e) {
 		mark = "?"
 	}
 	fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", mark, short(where(e), 120), place(e), short(because(t.walk, e), 200))
@@ -419,7 +414,7 @@ func (t *traceText) missed(w io.Writer, e *routing.Entry) {
 
 func (t *traceText) alternatives() {
 	var lines []string
-	for _, x := range t.walk.Answer.Alternatives {
+	for _, x := range t.walk.Verdict().Alternatives {
 		goes := becomes(x.Answer)
 		if x.Outcome == routing.OutcomeUnknown {
 			goes = "goes where is not known"
@@ -434,7 +429,7 @@ func (t *traceText) alternatives() {
 // kindOf is what a route misses by.
 func kindOf(w *routing.Walk, i int) string {
 	e := &w.Tried[i]
-	if e.Doubt() != "" {
+	if e.Doubt() != "" || slices.Contains(w.Claimed(), e) {
 		return "not known what they take"
 	}
 	miss, _ := e.Box.Misses(w.Seen)
