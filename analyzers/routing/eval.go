@@ -203,11 +203,16 @@ func hostName(host string) string {
 	return strings.ToLower(host)
 }
 
+// withoutPort leaves the brackets of an IPv6 address in place.
 func withoutPort(host string) string {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		return h
+	h, _, err := net.SplitHostPort(host)
+	switch {
+	case err != nil:
+		return host
+	case strings.HasPrefix(host, "["):
+		return "[" + h + "]"
 	}
-	return host
+	return h
 }
 
 // take fills in the route that took the request.
