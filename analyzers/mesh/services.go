@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -17,6 +18,8 @@ type Service struct {
 	Selector     map[string]string
 	ExportTo     Visibility
 	ExternalName string
+	Addresses    []string // that clients dial, IP addresses
+	Headless     bool     // clusterIP None
 	// Untranslated is set when the Service opts out of gateway port translation.
 	Untranslated bool
 	Entry        *networking.ServiceEntry // nil for Kubernetes Services
@@ -53,6 +56,13 @@ func (w *World) addService(o *manifest.Object) {
 		Selector: strs(spec["selector"]), ExternalName: str(spec["externalName"]), Opaque: len(o.Opaque) > 0,
 		ExportTo: visibility(splitList(o.Annotations["networking.istio.io/exportTo"]), o.Namespace, w.Settings.ServiceExportTo),
 	}
+	ip := str(spec["clusterIP"])
+	if s.Headless = ip == "None"; !s.Headless {
+		s.Addresses = addresses(ip)
+		if all := list(spec["clusterIPs"]); len(all) > 1 {
+			s.Addresses = addresses(all...)
+		}
+	}
 	_, s.Untranslated = o.Labels["experimental.istio.io/disable-gateway-port-translation"]
 	for _, p := range list(spec["ports"]) {
 		m, _ := p.(map[string]any)
@@ -74,6 +84,17 @@ func (w *World) addService(o *manifest.Object) {
 	w.Services = append(w.Services, s)
 	w.hosts[s.Host] = append(w.hosts[s.Host], s)
 	w.kube[o.Name] = append(w.kube[o.Name], s)
+}
+
+// addresses are those of a list that are IP addresses: no placeholder, nothing unset.
+func addresses(list ...any) []string {
+	var out []string
+	for _, v := range list {
+		if ip, err := netip.ParseAddr(str(v)); err == nil && !ip.IsUnspecified() {
+			out = append(out, ip.String())
+		}
+	}
+	return out
 }
 
 // serviceProtocol reads the protocol from appProtocol, else from the port name's prefix (pkg/config/kube/conversion.go).
@@ -111,6 +132,9 @@ func (w *World) addServiceEntry(o *manifest.Object, spec *networking.ServiceEntr
 	exportTo := visibility(spec.ExportTo, o.Namespace, w.Settings.ServiceExportTo)
 	for _, h := range spec.Hosts {
 		s := &Service{Object: o, Host: h, ExportTo: exportTo, Entry: spec, Selector: spec.GetWorkloadSelector().GetLabels(), Opaque: len(o.Opaque) > 0}
+		if n := len(spec.Addresses); n > 0 { // istiod makes a service of each, of which the last one stays
+			s.Addresses = addresses(strings.TrimSuffix(spec.Addresses[n-1], "/32"))
+		}
 		for _, p := range spec.Ports {
 			if p == nil {
 				continue

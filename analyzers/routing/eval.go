@@ -153,8 +153,12 @@ func MatchRequest(r Request) match.Request {
 	if r.TLS {
 		m.Scheme = "https"
 	}
-	for k, v := range r.Headers {
-		m.Headers[strings.ToLower(k)] = v
+	for _, k := range sortedKeys(r.Headers) {
+		name, value := strings.ToLower(k), r.Headers[k]
+		if have, twice := m.Headers[name]; twice {
+			value = have + "," + value // as Envoy joins what stands twice
+		}
+		m.Headers[name] = value
 	}
 	for _, kv := range strings.Split(query, "&") {
 		k, v, _ := strings.Cut(kv, "=")
@@ -170,8 +174,11 @@ func MatchRequest(r Request) match.Request {
 
 // normalise resolves dot segments and backslashes as Envoy does by default; slashes are not merged.
 func normalise(path string) string {
-	if path == "" {
+	switch path {
+	case "":
 		return "/"
+	case "*": // of OPTIONS
+		return "/*"
 	}
 	segs := strings.Split(strings.ReplaceAll(path, "\\", "/"), "/")
 	var out []string
@@ -203,11 +210,16 @@ func hostName(host string) string {
 	return strings.ToLower(host)
 }
 
+// withoutPort leaves the brackets of an IPv6 address in place.
 func withoutPort(host string) string {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		return h
+	h, _, err := net.SplitHostPort(host)
+	switch {
+	case err != nil:
+		return host
+	case strings.HasPrefix(host, "["):
+		return "[" + h + "]"
 	}
-	return host
+	return h
 }
 
 // take fills in the route that took the request.

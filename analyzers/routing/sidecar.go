@@ -178,12 +178,25 @@ func sortedHosts(m map[string]*mesh.Service) []string {
 	return out
 }
 
-// domain enters a virtual host unless the domain is taken: the first one wins. A Kubernetes Service also gets its shorter
-// names, as far as they are no full name of another service (networking/core/httproute.go, generateVirtualHostDomains).
+// domain enters a virtual host unless the domain is taken: the first one wins. A service also gets its addresses, a Kubernetes
+// Service its shorter names, as far as they are no full name of another service, and a headless one all names below these
+// (networking/core/httproute.go, generateVirtualHostDomains). Of a family that a pod has no address of, istiod leaves out the
+// addresses; here they are not told apart.
 func (s *sidecar) domain(rc *RouteConfig, name string, svc *mesh.Service, entries []Entry, full map[string]*mesh.Service) {
 	names := []string{name}
 	if svc != nil {
 		names = append(names, s.shortNames(name)...)
+		if svc.Headless {
+			for _, n := range names {
+				names = append(names, "*."+n)
+			}
+		}
+		for _, ip := range svc.Addresses {
+			if strings.Contains(ip, ":") {
+				ip = "[" + ip + "]"
+			}
+			names = append(names, ip)
+		}
 	}
 	for i, n := range names {
 		if rc.Hosts[n] == nil && (i == 0 || full[n] == nil) {

@@ -233,7 +233,7 @@ func (e *Entry) Doubt() string {
 	case e.Rule.Opaque && e.Rule.HTTP.Delegate != nil:
 		return "its delegate " + mesh.DelegateName(e.Rule.VS, e.Rule.HTTP.Delegate).String() + " is not known"
 	case e.Rule.Opaque:
-		return "it holds placeholders"
+		return "it holds placeholders, or values that the API server refuses"
 	case e.Box.Undecidable():
 		return "it has a condition that cannot be read: " + strings.Join(e.Box.Unread(), ", ")
 	}

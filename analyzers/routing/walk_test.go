@@ -92,3 +92,59 @@ func TestServerName(t *testing.T) {
 		require.Equal(t, c.want, c.r.ServerName(), c.r)
 	}
 }
+
+// Header names that differ in letter case are one header; its value does not hang on the order of a map.
+func TestHeaderTwice(t *testing.T) {
+	r := routing.Request{Headers: map[string]string{"x-v": "3", "X-V": "1", "X-v": "2"}}
+	for range 20 {
+		require.Equal(t, "1,2,3", routing.MatchRequest(r).Headers["x-v"])
+	}
+}
+
+// A VirtualService is a rival only by the first of its routes that fits, and only if its age is not known.
+func TestRivals(t *testing.T) {
+	tables := world(t, `
+  - {match: [{uri: {prefix: /a}}], route: [{destination: {host: x}}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: same, namespace: edge}
+spec:
+  hosts: [a.example.com]
+  gateways: [g]
+  http:
+  - {match: [{uri: {prefix: /a/b}}], route: [{destination: {host: x}}]}
+  - {match: [{uri: {prefix: /a}}], route: [{destination: {host: w}}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: nominal, namespace: edge, creationTimestamp: "2026-01-01T00:00:00Z"}
+spec:
+  hosts: [a.example.com]
+  gateways: [g]
+  http:
+  - {match: [{uri: {prefix: /a}}], route: [{destination: {host: x}}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: later, namespace: edge, creationTimestamp: "2026-01-02T00:00:00Z"}
+spec:
+  hosts: [a.example.com]
+  gateways: [g]
+  http:
+  - {match: [{uri: {prefix: /a}}], route: [{destination: {host: z}}]}
+`)
+	ask := func(path string) routing.Answer {
+		w, err := tables.Walk(routing.Request{Port: 80, Host: "a.example.com", Path: path})
+		require.NoError(t, err)
+		require.Equal(t, "edge/nominal", w.Answer.VirtualService)
+		return w.Verdict()
+	}
+	require.Equal(t, routing.OutcomeNoCluster, ask("/a/b").Outcome, "the only rivals fare the same, or come later for certain")
+	a := ask("/a")
+	require.Equal(t, routing.OutcomeUnknown, a.Outcome)
+	require.Len(t, a.Alternatives, 2)
+	require.Equal(t, "edge/nominal is the older one", a.Alternatives[0].If)
+	require.Equal(t, "edge/same is the older one", a.Alternatives[1].If)
+	require.Equal(t, "spec.http[1]", a.Alternatives[1].Route)
+}

@@ -77,9 +77,10 @@ func (r *request) meant(l *loaded, in mesh.Input) bool {
 		slices.ContainsFunc(in.Objects, func(o *manifest.Object) bool { return r.wants(l, o.Doc.File) })
 }
 
-// tellInput says what of the input the answers do not rest on.
+// tellInput says what of the input the answers do not rest on. Where all of it cannot be read, it fails as lint does.
 func (a *app) tellInput(jobs []*loaded) {
-	objects, broken := 0, 0
+	objects := 0
+	var broken []manifest.Fault
 	for _, l := range jobs {
 		objects += len(l.set.Objects) + len(l.with.Objects)
 		for _, err := range append(slices.Clone(l.set.Unreadable), l.with.Unreadable...) {
@@ -88,15 +89,19 @@ func (a *app) tellInput(jobs []*loaded) {
 		}
 		for _, f := range append(slices.Clone(l.set.Faults), l.with.Faults...) {
 			if f.Rule == "syntax" {
-				broken++
+				broken = append(broken, f)
 			}
 		}
 	}
 	if objects == 0 {
+		for _, f := range broken[:min(len(broken), fewNames)] {
+			a.say("%s: error: %s [syntax]", location(f.Pos, f.Object), plainText(f.Message))
+			a.code = max(a.code, exitFindings)
+		}
 		a.say("there is no Kubernetes object in the input")
 	}
-	if broken > 0 {
-		a.say("%s of the input cannot be read and %s left out: gatelint lint says where", count(broken, "place"), isAre(broken))
+	if n := len(broken); n > 0 {
+		a.say("%s of the input cannot be read and %s left out: gatelint lint says where", count(n, "place"), isAre(n))
 	}
 }
 

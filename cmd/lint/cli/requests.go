@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -76,7 +78,7 @@ func setAuthority(r *routing.Request, authority string) error {
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 {
-		return fmt.Errorf("%q is no port", port)
+		return fmt.Errorf("%q is no port: 1 to 65535", port)
 	}
 	if uint32(n) != r.Port {
 		r.Host = authority
@@ -238,14 +240,48 @@ func askable(r *routing.Request) error {
 	case r.Port == 0:
 		return errors.New("the port is missing")
 	case r.Port > 65535:
-		return fmt.Errorf("%d is no port", r.Port)
+		return fmt.Errorf("%d is no port: 1 to 65535", r.Port)
 	case r.Mesh != nil && r.TLS:
 		return errors.New("sidecars route only plaintext requests: ask without TLS, as an application in the mesh sends them")
+	case r.Method != "" && !token(r.Method):
+		return fmt.Errorf("%q is no method", r.Method)
+	case r.Path == "*" && r.Method == "OPTIONS":
 	case r.Path != "" && !strings.HasPrefix(r.Path, "/"):
 		return fmt.Errorf("the path %q does not begin with a slash", r.Path)
+	case strings.ContainsFunc(r.Path, control) || strings.Contains(r.Path, "\t"):
+		return fmt.Errorf("the path %q holds a control character: write it with %%", r.Path)
+	case strings.ContainsFunc(r.Host+r.SNI, control) || strings.ContainsAny(r.Host+r.SNI, " \t"):
+		return fmt.Errorf("the host %q or its server name %q holds a space or a control character", r.Host, r.SNI)
+	}
+	return sendable(r.Headers)
+}
+
+// sendable refuses headers that no client sends.
+func sendable(headers map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		switch {
+		case strings.HasPrefix(name, ":"):
+			return fmt.Errorf("%q is no header that a client sets: method, host and path have keys of their own", name)
+		case strings.EqualFold(name, "host"):
+			return fmt.Errorf("%q is no header here: the host has a key of its own", name)
+		case !token(name):
+			return fmt.Errorf("%q is no name of a header", name)
+		case strings.ContainsFunc(headers[name], control):
+			return fmt.Errorf("the value %q of header %s holds a control character", headers[name], name)
+		}
 	}
 	return nil
 }
+
+// token tells whether a text is what methods and names of headers are made of (RFC 9110, 5.6.2).
+func token(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(c rune) bool {
+		return c <= ' ' || c > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c)
+	})
+}
+
+// control tells the characters that no header value may have; a tab is none of them.
+func control(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }
 
 // idOf is the id of a line that is no request, as far as it can be told.
 func idOf(line []byte) string {

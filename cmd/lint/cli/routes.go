@@ -65,7 +65,7 @@ func (a *app) routesCommand() *cobra.Command {
 routes of each in the order in which Envoy tries them; for sidecars the virtual hosts of VirtualServices.
 
 A route is live (some request reaches it), shadowed (none does), undecided, or opaque (what it takes is not known).
-Exit code 0: shown; 2: wrong usage or config; 3: gatelint failed.`,
+Exit code 0: shown; 1: nothing of the input can be read; 2: wrong usage or config; 3: gatelint failed.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			views, err := a.views(f, args)
 			if err != nil {

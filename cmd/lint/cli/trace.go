@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/routing"
@@ -19,7 +20,7 @@ type traceFlags struct {
 	inspection
 	headers                       []string
 	sni, workload, mesh, requests string
-	port                          uint16
+	port                          string
 	all                           bool
 }
 
@@ -31,7 +32,7 @@ func (a *app) traceCommand() *cobra.Command {
 Envoy tries and why it does not take the request, the one that does, and its destinations.
 
 The request comes from outside, to the gateway workload that listens on its port, or with --mesh from a pod with a sidecar.
-Exit code 0: answered; 2: it cannot be asked; 3: gatelint failed.`,
+Exit code 0: answered; 1: nothing of the input can be read; 2: it cannot be asked; 3: gatelint failed.`,
 		Example: `  gatelint trace 'GET https://shop.example.com/api' -H 'x-v: 2' deploy/
   gatelint trace http://cart/items --mesh checkout deploy/
   gatelint trace --requests requests.jsonl -o json deploy/`,
@@ -41,7 +42,7 @@ Exit code 0: answered; 2: it cannot be asked; 3: gatelint failed.`,
 	s.SortFlags = false
 	s.StringArrayVarP(&f.headers, "header", "H", nil, "a `HEADER` of the request, 'name: value'; repeatable")
 	s.StringVar(&f.sni, "sni", "", "server `NAME` of the TLS connection (default: the URL's host)")
-	s.Uint16Var(&f.port, "port", 0, "Service `PORT` that is dialled (default: the URL's)")
+	s.StringVar(&f.port, "port", "", "Service `PORT` that is dialled (default: the URL's)")
 	s.StringVar(&f.workload, "workload", "", "gateway `WORKLOAD` that gets it, NAMESPACE/NAME or NAMESPACE/KEY=VALUE,… (default: the only one that listens on the port)")
 	s.StringVar(&f.mesh, "mesh", "", "ask the sidecar of a `POD`, NAMESPACE or NAMESPACE/KEY=VALUE,…")
 	s.StringVar(&f.requests, "requests", "", "`FILE` of requests, a JSON object a line, - for standard input")
@@ -108,7 +109,7 @@ func (a *app) questions(f *traceFlags, args []string) (list []question, paths []
 		}
 		return []question{q}, paths, err
 	}
-	if len(f.headers) > 0 || f.sni != "" || f.port != 0 {
+	if len(f.headers) > 0 || f.sni != "" || f.port != "" {
 		return nil, nil, errors.New("--header, --sni and --port belong to a request on the command line: with --requests write them into the lines")
 	}
 	if len(args) > 0 && strings.Contains(args[0], "://") {
@@ -134,8 +135,12 @@ func oneQuestion(f *traceFlags, args []string) (q question, paths []string, err 
 	if q.request, err = parseRequest(args[0]); err != nil {
 		return q, nil, err
 	}
-	if f.port != 0 {
-		q.request.Port = uint32(f.port)
+	if f.port != "" {
+		n, err := strconv.ParseUint(f.port, 10, 16)
+		if err != nil || n == 0 {
+			return q, nil, fmt.Errorf("--port: %q is no port: 1 to 65535", f.port)
+		}
+		q.request.Port = uint32(n)
 	}
 	if q.request.SNI = f.sni; f.sni != "" && !q.request.TLS {
 		return q, nil, errors.New("--sni: only TLS has a server name, and the URL is http")
