@@ -77,7 +77,7 @@ func (r *request) meant(l *loaded, in mesh.Input) bool {
 		slices.ContainsFunc(in.Objects, func(o *manifest.Object) bool { return r.wants(l, o.Doc.File) })
 }
 
-// tellInput says what of the input the answers do not rest on. Where all of it cannot be read, it fails as lint does.
+// tellInput says what of the input the answers do not rest on. Where all of it cannot be read, there is no answer.
 func (a *app) tellInput(jobs []*loaded) {
 	objects := 0
 	var broken []manifest.Fault
@@ -96,7 +96,7 @@ func (a *app) tellInput(jobs []*loaded) {
 	if objects == 0 {
 		for _, f := range broken[:min(len(broken), fewNames)] {
 			a.say("%s: error: %s [syntax]", location(f.Pos, f.Object), plainText(f.Message))
-			a.code = max(a.code, exitFindings)
+			a.code = exitFailed
 		}
 		a.say("there is no Kubernetes object in the input")
 	}
