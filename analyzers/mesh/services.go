@@ -132,8 +132,8 @@ func (w *World) addServiceEntry(o *manifest.Object, spec *networking.ServiceEntr
 	exportTo := visibility(spec.ExportTo, o.Namespace, w.Settings.ServiceExportTo)
 	for _, h := range spec.Hosts {
 		s := &Service{Object: o, Host: h, ExportTo: exportTo, Entry: spec, Selector: spec.GetWorkloadSelector().GetLabels(), Opaque: len(o.Opaque) > 0}
-		if n := len(spec.Addresses); n > 0 { // istiod makes a service of each, of which the last one stays
-			s.Addresses = addresses(strings.TrimSuffix(spec.Addresses[n-1], "/32"))
+		for _, a := range spec.Addresses { // of several, istiod programs one, now this and now that
+			s.Addresses = append(s.Addresses, addresses(strings.TrimSuffix(a, "/32"))...)
 		}
 		for _, p := range spec.Ports {
 			if p == nil {
