@@ -226,12 +226,14 @@ func FromFault(f manifest.Fault) Finding {
 	return x
 }
 
-// Sort orders findings by file, line, column, rule, path and message.
+// Sort orders findings by file, line, column, rule, path, message and object: in a cluster many have no file, and one fault of one
+// object must stand beside itself.
 func Sort(list []Finding) {
 	slices.SortStableFunc(list, func(a, b Finding) int {
 		return cmp.Or(
 			cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column),
 			cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Pos.Path, b.Pos.Path), cmp.Compare(a.Message, b.Message),
+			cmp.Compare(a.Object.Namespace, b.Object.Namespace), cmp.Compare(a.Object.Name, b.Object.Name), cmp.Compare(a.Fingerprint, b.Fingerprint),
 		)
 	})
 }

@@ -1,0 +1,234 @@
+package admission
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/mesh"
+	"github.com/gatelint/gatelint/fixtures/worlds"
+	"github.com/gatelint/gatelint/rules"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/tools/txtar"
+	"sigs.k8s.io/yaml"
+)
+
+var (
+	rounds = flag.Int("rounds", 25, "composed worlds of the property test")
+	first  = flag.Uint64("first", 1, "its first seed")
+)
+
+// apart gives what a world has of its own in a composition; the ingress workload and the root namespace are everybody's.
+var apart = []*regexp.Regexp{
+	regexp.MustCompile(`\b(default|shop|edge)\b`),
+	regexp.MustCompile(`\b(x|y|ext)(\.com)`),
+	regexp.MustCompile(`\b([abc](?:gw|vs|dr|d)[0-9]+)\b`),
+	regexp.MustCompile(`"(ext)"`),
+}
+
+func renamed(text string, k int) string {
+	text = apart[0].ReplaceAllString(text, fmt.Sprintf("${1}%d", k))
+	text = apart[1].ReplaceAllString(text, fmt.Sprintf("${1}%d${2}", k))
+	text = apart[2].ReplaceAllString(text, fmt.Sprintf("${1}w%d", k))
+	return apart[3].ReplaceAllString(text, fmt.Sprintf(`"${1}%d"`, k))
+}
+
+func parse(t *testing.T, raw []byte) *manifest.Object {
+	o, faults := manifest.ParseObject(raw)
+	require.NotNil(t, o, "%v", faults)
+	return o
+}
+
+// part gives the objects of a generated world as number k of a composition.
+func part(t *testing.T, seed uint64, k int, starless bool) []*manifest.Object {
+	var out []*manifest.Object
+	for _, o := range worlds.New(seed, 0, worlds.Options{Invalid: seed%5 == 0}).Objects {
+		raw, err := json.Marshal(o)
+		require.NoError(t, err)
+		text := renamed(string(raw), k)
+		if starless {
+			text = strings.ReplaceAll(text, `"*"`, fmt.Sprintf(`"*.z%d.com"`, k))
+		}
+		out = append(out, parse(t, []byte(text)))
+	}
+	return out
+}
+
+func judged(o *manifest.Object) bool { return o.Group == istio && kinds[o.Kind] }
+
+func TestIncrementalWorlds(t *testing.T) {
+	whole, judgements := map[string]int{}, map[string]int{}
+	for seed := *first; seed < *first+uint64(*rounds); seed++ {
+		r := rand.New(rand.NewPCG(seed, 1))
+		e := NewEngine(rules.All(), mesh.Options{Complete: mesh.Everything()})
+		var live, spare []*manifest.Object
+		for k := range 6 {
+			for n, list := range [][]*manifest.Object{part(t, seed*100+uint64(k), k, seed%3 != 0), part(t, seed*100+50+uint64(k), k, seed%3 != 0)} {
+				for _, o := range list {
+					switch {
+					case n == 0:
+						e.Set(o)
+						live = append(live, o)
+					case judged(o):
+						spare = append(spare, o)
+					}
+				}
+			}
+		}
+		for range 60 {
+			c := Change{}
+			switch o := spare[r.IntN(len(spare))]; r.IntN(4) {
+			case 0, 1: // create, or put another in the place of one
+				c.After, c.Before = o, e.Get(o.ID)
+			case 2:
+				list := slices.DeleteFunc(slices.Clone(live), func(o *manifest.Object) bool { return !judged(o) })
+				if c.Before = e.Get(list[r.IntN(len(list))].ID); c.Before == nil {
+					continue
+				}
+			case 3: // what one says, under the name of another
+				list := slices.DeleteFunc(slices.Clone(live), func(x *manifest.Object) bool { return x.Kind != o.Kind })
+				if len(list) == 0 {
+					continue
+				}
+				if c.Before = e.Get(list[r.IntN(len(list))].ID); c.Before == nil {
+					continue
+				}
+				moved := *o
+				moved.ID, moved.Created = c.Before.ID, c.Before.Created
+				c.After = &moved
+			}
+			same(t, e, c, fmt.Sprintf("seed %d", seed), judgements)
+			if r.IntN(3) > 0 {
+				if c.After != nil {
+					e.Set(c.After)
+					live = append(live, c.After)
+				} else {
+					e.Remove(c.Before.ID)
+				}
+			}
+		}
+		for why, n := range e.Whole() {
+			whole[why] += n
+		}
+	}
+	t.Log(judgements, "over everything:", whole)
+}
+
+// same holds the incremental effect of a change to that of all objects.
+func same(t *testing.T, e *Engine, c Change, about string, judgements map[string]int) {
+	t.Helper()
+	o := c.After
+	if o == nil {
+		o = c.Before
+	}
+	got, why, err := e.incremental(context.Background(), c)
+	require.NoError(t, err)
+	if why != "" {
+		e.whole[o.Kind+": "+why]++
+		return
+	}
+	judgements[o.Kind]++
+	want, err := e.everything(context.Background(), c)
+	require.NoError(t, err)
+	if os.Getenv("GATELINT_DUMP") != "" {
+		e.mu.Lock()
+		id, versions, _ := e.versions(c)
+		if live := e.index.facts[id]; live != nil {
+			versions = append(versions, live)
+		}
+		l := sliceOf(e.index, e.skeleton, e.options, id, versions)
+		e.mu.Unlock()
+		held = fmt.Sprintln("held", l.held, "core", l.core, "in")
+		for _, o := range l.objects() {
+			held += o.ID.String() + "\n"
+		}
+	}
+	for _, x := range []struct{ got, want []rules.Finding }{{got.Before, want.Before}, {got.After, want.After}} {
+		a, b := words(x.got), words(x.want)
+		if !slices.Equal(a, b) {
+			dump(t, e, c)
+		}
+		require.Equal(t, b, a, "%s: %s, before %v, after %v", about, o.ID, c.Before != nil, c.After != nil)
+	}
+}
+
+var held string
+
+// dump writes the live objects and the change, to look at.
+func dump(t *testing.T, e *Engine, c Change) {
+	path := os.Getenv("GATELINT_DUMP")
+	if path == "" {
+		return
+	}
+	var b strings.Builder
+	b.WriteString(held)
+	live, _ := e.snapshot()
+	for _, o := range append(slices.Clone(live), c.Before, c.After) {
+		if o != nil {
+			text, _ := yaml.Marshal(map[string]any{"kind": o.Kind, "name": o.Namespace + "/" + o.Name, "created": o.Created, "spec": o.Spec, "tree": o.Tree})
+			b.WriteString(string(text) + "---\n")
+		}
+	}
+	require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o644))
+}
+
+func words(list []rules.Finding) []string {
+	out := make([]string, len(list))
+	for i, f := range list {
+		out[i] = wording(f)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// TestIncrementalFixtures takes each object of each fixture out, and puts it back.
+func TestIncrementalFixtures(t *testing.T) {
+	files, err := filepath.Glob("../../../fixtures/*.txtar")
+	require.NoError(t, err)
+	whole, judgements := map[string]int{}, map[string]int{}
+	for _, file := range files {
+		archive, err := txtar.ParseFile(file)
+		require.NoError(t, err)
+		e := NewEngine(rules.All(), mesh.Options{Complete: mesh.Everything()})
+		var list []*manifest.Object
+		for _, f := range archive.Files {
+			if strings.HasSuffix(f.Name, ".yaml") {
+				for _, o := range manifest.Parse(f.Name, f.Data, manifest.Options{}).Objects {
+					if c := *o; o.Name != "" && e.Get(o.ID) == nil {
+						c.Doc = nil
+						e.Set(&c)
+						list = append(list, &c)
+					}
+				}
+			}
+		}
+		for i, o := range list {
+			if !judged(o) {
+				continue
+			}
+			alike := slices.DeleteFunc(slices.Clone(list), func(x *manifest.Object) bool { return x.Kind != o.Kind })
+			same(t, e, Change{Before: o}, file, judgements)
+			for n := range min(3, len(alike)) {
+				other := *alike[(i+n)%len(alike)]
+				other.ID = o.ID
+				same(t, e, Change{Before: o, After: &other}, file, judgements)
+			}
+			e.Remove(o.ID)
+			same(t, e, Change{After: o}, file, judgements)
+			e.Set(o)
+		}
+		for why, n := range e.Whole() {
+			whole[why] += n
+		}
+	}
+	t.Log(judgements, "over everything:", whole)
+}
