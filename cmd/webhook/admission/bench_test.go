@@ -47,9 +47,10 @@ func decideFleet(b *testing.B, n int, shared bool) {
 		}
 		raw, err := yaml.YAMLToJSON([]byte(doc))
 		require.NoError(b, err)
+		created := time.Unix(int64(i), 0).UTC().Format(time.RFC3339)
+		raw = []byte(strings.Replace(string(raw), `"metadata":{`, `"metadata":{"creationTimestamp":"`+created+`",`, 1))
 		o, faults := manifest.ParseObject(raw)
 		require.Empty(b, faults)
-		o.Created = time.Unix(int64(i), 0)
 		e.Set(o)
 		if judged(o) {
 			byKind[o.Kind] = append(byKind[o.Kind], raw)
@@ -64,10 +65,9 @@ func decideFleet(b *testing.B, n int, shared bool) {
 	for _, kind := range []string{"VirtualService", "DestinationRule", "ServiceEntry", "Gateway"} {
 		b.Run(kind, func(b *testing.B) {
 			var took []time.Duration
-			before := e.Whole()
 			for i := 0; b.Loop(); i++ {
 				old := byKind[kind][i*7919%len(byKind[kind])]
-				raw := request2(b, kind, old, edited(kind, old))
+				raw := update(b, kind, old, edited(kind, old))
 				start := time.Now()
 				var review admissionv1.AdmissionReview
 				require.NoError(b, json.Unmarshal(raw, &review))
@@ -81,7 +81,7 @@ func decideFleet(b *testing.B, n int, shared bool) {
 			slices.Sort(took)
 			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms/p50")
 			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "ms/p99")
-			b.Log(kind, len(took), before, e.Whole())
+			b.Log("over everything:", e.Whole())
 		})
 	}
 }
@@ -116,7 +116,7 @@ func edited(kind string, old []byte) []byte {
 	return []byte(strings.Replace(string(old), text[0], text[1], 1))
 }
 
-func request2(b *testing.B, kind string, old, raw []byte) []byte {
+func update(b *testing.B, kind string, old, raw []byte) []byte {
 	require.NotEqual(b, old, raw)
 	var meta metav1.PartialObjectMetadata
 	require.NoError(b, json.Unmarshal(old, &meta))

@@ -164,11 +164,11 @@ func (e *Engine) everything(ctx context.Context, c Change) (Effect, error) {
 // compare gives the effect of a change on some objects, with the tables before it.
 func (e *Engine) compare(ctx context.Context, rest []*manifest.Object, c Change, opt mesh.Options) (Effect, *routing.Tables, error) {
 	out := Effect{Broken: map[string]string{}}
-	tables, err := e.findings(ctx, with(rest, c.Before), opt, out.Broken, &out.Before)
+	tables, err := e.findings(ctx, rest, c.Before, opt, out.Broken, &out.Before)
 	if err != nil {
 		return Effect{}, nil, err
 	}
-	if _, err = e.findings(ctx, with(rest, c.After), opt, out.Broken, &out.After); err != nil {
+	if _, err = e.findings(ctx, rest, c.After, opt, out.Broken, &out.After); err != nil {
 		return Effect{}, nil, err
 	}
 	for _, list := range []*[]rules.Finding{&out.Before, &out.After} {
@@ -195,9 +195,11 @@ func (e *Engine) snapshot() ([]*manifest.Object, mesh.Options) {
 	return e.sorted, e.options
 }
 
-// findings runs each rule by itself, and gives the tables. One that panics is entered in broken, and the tables, which it may have left half made,
-// are built anew for the others.
-func (e *Engine) findings(ctx context.Context, objs []*manifest.Object, opt mesh.Options, broken map[string]string, out *[]rules.Finding) (*routing.Tables, error) {
+// findings runs each rule by itself over some objects and one that is not among them, and gives the tables. A rule that panics is
+// entered in broken, and the tables, which it may have left half made, are built anew for the others.
+func (e *Engine) findings(ctx context.Context, rest []*manifest.Object, o *manifest.Object, opt mesh.Options,
+	broken map[string]string, out *[]rules.Finding,
+) (*routing.Tables, error) {
 	var tables *routing.Tables
 	for _, r := range e.rules {
 		if err := ctx.Err(); err != nil {
@@ -207,7 +209,10 @@ func (e *Engine) findings(ctx context.Context, objs []*manifest.Object, opt mesh
 			continue
 		}
 		if tables == nil {
-			tables = routing.Build(mesh.New(objs, opt))
+			w := mesh.New(with(rest, o), opt)
+			// What istiod and Envoy say of an object by itself is the same before and after for all others.
+			w.Istio = slices.DeleteFunc(w.Istio, func(x *manifest.Object) bool { return x != o })
+			tables = routing.Build(w)
 		}
 		found, problem := run(tables, r)
 		if problem != "" {

@@ -24,7 +24,7 @@ func (e *Engine) incremental(ctx context.Context, c Change) (out Effect, why str
 		e.skeleton = newSkeleton(e.index, e.options, manifest.ID{}, nil)
 	}
 	s, opt := e.skeleton, e.options
-	l := sliceOf(e.index, s, opt, id, versions)
+	l := sliceOf(e.index, s, opt, id, versions, c)
 	e.mu.Unlock()
 	if l.whole != "" {
 		return Effect{}, l.whole, nil
@@ -33,7 +33,7 @@ func (e *Engine) incremental(ctx context.Context, c Change) (out Effect, why str
 	switch {
 	case err != nil:
 		return Effect{}, "", err
-	case tables != nil && !e.agrees(l, tables):
+	case id.Kind != "Gateway" && tables != nil && !l.agrees(tables):
 		return Effect{}, "servers", nil
 	case slices.ContainsFunc(slices.Concat(out.Before, out.After), firstUser):
 		return Effect{}, "empty subset", nil
@@ -60,11 +60,10 @@ func (e *Engine) versions(c Change) (id manifest.ID, out []*facts, why string) {
 }
 
 // agrees tells whether the servers of a slice's Gateways fare as among all Gateways.
-func (e *Engine) agrees(l *slice, t *routing.Tables) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, g := range t.World.Gateways {
-		if name := gatewayID(g); l.core[name] && stateOf(t, g) != l.s.state(name) {
+func (l *slice) agrees(t *routing.Tables) bool {
+	states := statesOf(t)
+	for name := range l.core {
+		if states[name] != l.s.states[name] {
 			return false
 		}
 	}

@@ -59,6 +59,7 @@ type facts struct {
 	secrets   []string // of a Gateway
 	hosts     []string // of a Gateway's servers, a ServiceEntry; of a DestinationRule the one
 	delegate  bool
+	plain     bool // a Gateway none of whose servers has TLS settings
 	wide      bool // it has a wildcard host
 	mesh      bool // it is for sidecars
 	authority bool // a match asks for the authority
@@ -114,7 +115,7 @@ func (x *index) remove(id manifest.ID) {
 
 // structural tells whether an object decides about listeners, or is in every slice.
 func (f *facts) structural() bool {
-	return f.has(rare) || f.has(gateways) || f.has(l4) || slices.ContainsFunc(f.keys, func(k key) bool { return k.by == bySecret || k.by == byService })
+	return f.has(rare) || f.has(gateways) || f.has(l4) || f.has(refused) || slices.ContainsFunc(f.keys, func(k key) bool { return k.by == bySecret || k.by == byService })
 }
 
 // read takes the facts from an object.
@@ -164,6 +165,9 @@ func (x *index) read(o *manifest.Object) *facts {
 }
 
 func (x *index) other(f *facts, o *manifest.Object) {
+	if len(o.Opaque) > 0 {
+		f.file(rare.by, rare.name) // what it makes cannot be read
+	}
 	switch o.Group + "/" + o.Kind {
 	case "/Namespace":
 	case "/Service":
@@ -214,6 +218,8 @@ func (x *index) virtualService(f *facts, o *manifest.Object, spec *networking.Vi
 		if g != mesh.Mesh {
 			n := mesh.GatewayName(g, o.Namespace)
 			f.gateways = append(f.gateways, n.Namespace+"/"+n.Name)
+			f.file(byHome, "bound "+n.Namespace)
+			f.file(byName, "bound "+n.Name)
 		}
 	}
 	target := func(d *networking.Destination) {
@@ -297,6 +303,7 @@ func (x *index) gateway(f *facts, o *manifest.Object, spec *networking.Gateway) 
 			}
 		}
 	}
+	f.plain = !taker(o)
 	f.file(byServer, f.hosts...)
 }
 

@@ -14,13 +14,14 @@ import (
 // listeners Envoy refuses. A slice is held to it.
 type skeleton struct {
 	tables   *routing.Tables
+	objects  []*manifest.Object // of which it is built
 	always   []*manifest.Object // part of every slice, in the order of snapshots
 	fronts   map[string]bool    // hosts of the Services before gateway workloads
 	gateways map[string]*mesh.Gateway
 	needs    map[string][]*manifest.Object // of a Gateway: others without which its servers fare otherwise
 	coupled  map[string]bool               // Gateways with a certificate that is good for another server's hosts
 	falling  map[string]bool               // Gateways with a server that certainly falls: its message counts VirtualServices
-	states   map[string]string             // of a Gateway
+	states   map[string]string             // how a Gateway's servers fare: slices must agree on it
 }
 
 func gatewayID(g *mesh.Gateway) string { return g.Namespace + "/" + g.Name }
@@ -37,7 +38,7 @@ func newSkeleton(x *index, opt mesh.Options, without manifest.ID, with *manifest
 	}
 	s := &skeleton{
 		fronts: map[string]bool{}, gateways: map[string]*mesh.Gateway{}, needs: map[string][]*manifest.Object{},
-		coupled: map[string]bool{}, falling: map[string]bool{}, states: map[string]string{},
+		coupled: map[string]bool{}, falling: map[string]bool{},
 	}
 	for _, k := range []key{rare, refused} {
 		add(x.by[k])
@@ -58,8 +59,12 @@ func newSkeleton(x *index, opt mesh.Options, without manifest.ID, with *manifest
 	}
 	if with != nil {
 		set[with] = true
+		for _, n := range x.read(with).secrets {
+			add(x.by[key{bySecret, n}])
+		}
 	}
-	s.tables = routing.Build(mesh.New(ordered(set), opt))
+	s.objects = ordered(set)
+	s.tables = routing.Build(mesh.New(s.objects, opt))
 	for _, g := range s.tables.World.Gateways {
 		s.gateways[gatewayID(g)] = g
 	}
@@ -79,6 +84,7 @@ func newSkeleton(x *index, opt mesh.Options, without manifest.ID, with *manifest
 	for _, t := range s.tables.Gateways {
 		s.table(t, x)
 	}
+	s.states = statesOf(s.tables)
 	return s
 }
 
@@ -167,43 +173,29 @@ func (s *skeleton) couple(t *routing.Table, names map[string][]*routing.Server) 
 	}
 }
 
-// state says how a Gateway's servers fare. Slices must agree on it.
-func (s *skeleton) state(name string) string {
-	if text, ok := s.states[name]; ok {
-		return text
-	}
-	text := stateOf(s.tables, s.gateways[name])
-	s.states[name] = text
-	return text
-}
-
-func stateOf(t *routing.Tables, g *mesh.Gateway) string {
-	if g == nil {
-		return ""
-	}
-	var b strings.Builder
-	for _, table := range t.Serving(g) {
-		fmt.Fprintf(&b, "%s %q", table.Name(), table.Opaque)
-		for _, s := range table.Servers {
-			if s.Gateway != g {
-				continue
-			}
-			fmt.Fprintf(&b, "\n%d %d %t %t", s.Index, s.Listen, s.Exposed, len(s.Contested) > 0)
-			if s.Drop != nil {
-				fmt.Fprintf(&b, " %s %s %v %t", s.Drop.Reason, s.Drop.By.ID(), s.Drop.Hosts, s.Drop.Certain)
-			}
-			for _, rc := range table.Configs() {
-				if slices.Contains(rc.Servers, s) {
-					first := rc.Servers[0]
-					fmt.Fprintf(&b, " %s %s %t %t", rc.Name, first.ID(), first.Drop != nil, len(first.Contested) > 0)
-				}
-			}
-			for _, l := range table.Listeners {
-				if l.Port == s.Listen {
-					fmt.Fprintf(&b, " %s %t %t", l.Bind, l.Rejected != nil, l.Refused != nil)
-				}
+// statesOf says of each Gateway how its servers fare, on which workloads and listeners.
+func statesOf(t *routing.Tables) map[string]string {
+	out := map[string]string{}
+	for _, table := range t.Gateways {
+		listeners := map[uint32]string{}
+		for _, l := range table.Listeners {
+			listeners[l.Port] += fmt.Sprint(" ", l.Bind, l.Rejected != nil, l.Refused != nil)
+		}
+		firsts := map[*routing.Server]string{}
+		for _, rc := range table.Configs() {
+			first := rc.Servers[0]
+			text := fmt.Sprint(" ", rc.Name, first.Drop != nil, len(first.Contested) > 0)
+			for _, s := range rc.Servers {
+				firsts[s] += text
 			}
 		}
+		for _, s := range table.Servers {
+			text := fmt.Sprint("\n", table.Name(), table.Opaque, s.Index, s.Listen, s.Exposed, len(s.Contested) > 0, firsts[s], listeners[s.Listen])
+			if s.Drop != nil {
+				text += fmt.Sprint(" ", s.Drop.Reason, s.Drop.By.ID(), s.Drop.Hosts, s.Drop.Certain)
+			}
+			out[gatewayID(s.Gateway)] += text
+		}
 	}
-	return b.String()
+	return out
 }

@@ -23,6 +23,7 @@ type slice struct {
 	x       *index
 	s       *skeleton
 	opt     mesh.Options
+	changed string                   // kind of the object
 	seed    map[manifest.ID][]*facts // versions of the changed object
 	in      map[*manifest.Object]bool
 	reached map[string]bool // Gateways
@@ -42,8 +43,10 @@ const (
 )
 
 // sliceOf gives what a change touches. The facts are those of each version of the object: live, before, after.
-func sliceOf(x *index, s *skeleton, opt mesh.Options, id manifest.ID, versions []*facts) *slice {
-	l := &slice{x: x, s: s, opt: opt, seed: map[manifest.ID][]*facts{id: versions}, in: map[*manifest.Object]bool{}, core: map[string]bool{}, reached: map[string]bool{}, held: map[manifest.ID]depth{}}
+func sliceOf(x *index, s *skeleton, opt mesh.Options, id manifest.ID, versions []*facts, c Change) *slice {
+	l := &slice{
+		x: x, s: s, opt: opt, changed: id.Kind, seed: map[manifest.ID][]*facts{id: versions}, in: map[*manifest.Object]bool{}, core: map[string]bool{}, reached: map[string]bool{}, held: map[manifest.ID]depth{},
+	}
 	if l.whole = l.beyond(versions); l.whole != "" {
 		return l
 	}
@@ -53,6 +56,8 @@ func sliceOf(x *index, s *skeleton, opt mesh.Options, id manifest.ID, versions [
 		l.each(x.by[key{byDelegate, o.Namespace + "/" + o.Name}], served)
 	}
 	switch id.Kind {
+	case "Gateway":
+		l.changedGateway(id, c)
 	case "VirtualService":
 		l.virtualService(id)
 	case "DestinationRule":
@@ -184,8 +189,9 @@ func (l *slice) domains(f *facts) []string {
 		return out
 	}
 	for _, g := range f.gateways {
-		if gw := l.s.gateways[g]; gw != nil && l.x.facts[gw.Object.ID] != nil {
-			out = slices.Concat(out, l.x.facts[gw.Object.ID].hosts)
+		ns, name, _ := strings.Cut(g, "/")
+		for _, gw := range l.factsOf(manifest.ID{Group: istio, Kind: "Gateway", Namespace: ns, Name: name}) {
+			out = slices.Concat(out, gw.hosts)
 		}
 	}
 	return out
@@ -306,6 +312,9 @@ func (l *slice) serve(f *facts) {
 
 // taker tells a Gateway that takes connections or requests by its own hosts, whatever VirtualServices say.
 func taker(o *manifest.Object) bool {
+	if o == nil {
+		return false
+	}
 	g, _ := o.Spec.(*networking.Gateway)
 	return slices.ContainsFunc(g.GetServers(), func(s *networking.Server) bool { return s.GetTls() != nil })
 }
@@ -320,8 +329,8 @@ func (l *slice) exactly(id manifest.ID, f *facts) {
 	if f.wide && (f.authority || f.mesh) {
 		l.whole = "wildcard"
 	}
-	if f.has(refused) && f.mesh {
-		l.whole = refused.name // whether it is in a table of the sidecars may hang on the change
+	if f.has(refused) && (f.mesh || f.delegate || l.changed != "VirtualService") {
+		l.whole = refused.name // whether it is in a table, which Envoy refuses for it, may hang on the change
 	}
 	for _, d := range f.delegates {
 		l.delegate(d, exact)
