@@ -125,8 +125,8 @@ func (p *Pass) unusedRules(v *mesh.VirtualService, b routing.Binding) {
 			f.Severity = Error
 		}
 		f.Message = fmt.Sprintf("no server of %s uses %s rules: those of VirtualService %s are not programmed", gatewaysText(v), section, v.ID())
-		for _, servers := range b.Servers {
-			if len(servers) > 0 {
+		for k := range v.Hosts {
+			if servers := b.Servers[k]; len(servers) > 0 {
 				s := servers[0]
 				f.Ends = append(f.Ends, End{s.Gateway.Object, s.Path(), "uses " + s.Section() + " rules"})
 				break

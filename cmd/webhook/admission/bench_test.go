@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
@@ -14,52 +17,114 @@ import (
 	"github.com/stretchr/testify/require"
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 )
 
-// BenchmarkDecide measures a changed VirtualService in a fleet, from the bytes of the review to the response.
+// BenchmarkDecide measures a request from its bytes to the response, over fleets of which the larger has ten times the objects.
 func BenchmarkDecide(b *testing.B) {
-	for _, n := range []int{100, 1000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			set := manifest.Parse("fleet.yaml", fleet.YAML(n), manifest.Options{})
-			e := NewEngine(rules.All(), mesh.Options{Complete: mesh.Everything()})
-			e.Set(set.Objects...)
-			body := changed(b, set.Objects)
-			c := Config{Engine: e, Settings: &settings.Config{}, Now: fixtureTime}
-			for b.Loop() {
-				var req admissionv1.AdmissionRequest
-				require.NoError(b, json.Unmarshal(body, &req))
-				d, err := Decide(context.Background(), c, &req)
-				require.NoError(b, err)
-				require.True(b, d.Response.Allowed)
+	for _, n := range []int{1000, 10_000} {
+		for _, shared := range []bool{false, true} {
+			name := fmt.Sprint(n)
+			if shared {
+				name += "-shared"
 			}
+			b.Run(name, func(b *testing.B) { decideFleet(b, n, shared) })
+		}
+	}
+}
+
+func decideFleet(b *testing.B, n int, shared bool) {
+	e := NewEngine(rules.All(), mesh.Options{Complete: mesh.Everything()})
+	byKind := map[string][][]byte{}
+	text := string(fleet.YAML(n))
+	if shared {
+		text += sharedGateway
+	}
+	for i, doc := range strings.Split(text, "---\n") {
+		if shared {
+			doc = share(doc)
+		}
+		raw, err := yaml.YAMLToJSON([]byte(doc))
+		require.NoError(b, err)
+		created := time.Unix(int64(i), 0).UTC().Format(time.RFC3339)
+		raw = []byte(strings.Replace(string(raw), `"metadata":{`, `"metadata":{"creationTimestamp":"`+created+`",`, 1))
+		o, faults := manifest.ParseObject(raw)
+		require.Empty(b, faults)
+		e.Set(o)
+		if judged(o) {
+			byKind[o.Kind] = append(byKind[o.Kind], raw)
+		}
+	}
+	entry := []byte(`{"apiVersion":"networking.istio.io/v1","kind":"ServiceEntry","metadata":{"name":"pay","namespace":"team-1"},
+"spec":{"hosts":["pay.example.org"],"resolution":"DNS","ports":[{"number":443,"name":"tls","protocol":"TLS"}]}}`)
+	o, _ := manifest.ParseObject(entry)
+	e.Set(o)
+	byKind[o.Kind] = [][]byte{entry}
+	c := Config{Engine: e, Settings: &settings.Config{}, Now: fixtureTime}
+	for _, kind := range []string{"VirtualService", "DestinationRule", "ServiceEntry", "Gateway"} {
+		b.Run(kind, func(b *testing.B) {
+			var took []time.Duration
+			for i := 0; b.Loop(); i++ {
+				old := byKind[kind][i*7919%len(byKind[kind])]
+				raw := update(b, kind, old, edited(kind, old))
+				start := time.Now()
+				var review admissionv1.AdmissionReview
+				require.NoError(b, json.Unmarshal(raw, &review))
+				d, err := Decide(context.Background(), c, review.Request)
+				require.NoError(b, err)
+				_, err = json.Marshal(d.Response)
+				require.NoError(b, err)
+				took = append(took, time.Since(start))
+				require.Equal(b, Allowed, d.Outcome)
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms/p50")
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "ms/p99")
+			b.Log("over everything:", e.Whole())
 		})
 	}
 }
 
-// changed is a request that changes a label of the first VirtualService.
-func changed(b *testing.B, objs []*manifest.Object) []byte {
-	for _, o := range objs {
-		if o.Kind != "VirtualService" {
-			continue
-		}
-		var old, young map[string]any
-		require.NoError(b, yaml.Unmarshal(o.Doc.Text, &old))
-		require.NoError(b, yaml.Unmarshal(o.Doc.Text, &young))
-		young["metadata"].(map[string]any)["labels"] = map[string]any{"changed": "yes"}
-		req := admissionv1.AdmissionRequest{
-			UID: "1", Operation: admissionv1.Update, Namespace: o.Namespace, Name: o.Name,
-			Kind: metav1.GroupVersionKind{Group: o.Group, Version: "v1", Kind: o.Kind},
-		}
-		var err error
-		req.OldObject.Raw, err = json.Marshal(old)
-		require.NoError(b, err)
-		req.Object.Raw, err = json.Marshal(young)
-		require.NoError(b, err)
-		body, err := json.Marshal(req)
-		require.NoError(b, err)
-		return body
+const sharedGateway = `---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: shared, namespace: istio-system}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 80, name: http, protocol: HTTP}
+    hosts: ["*"]
+`
+
+// share binds a VirtualService to the one Gateway, and leaves the others out.
+func share(doc string) string {
+	i := strings.Index(doc, "istio-system/gw-")
+	if i < 0 {
+		return doc
 	}
-	require.Fail(b, "the fleet has no VirtualService")
-	return nil
+	return doc[:i] + "istio-system/shared" + doc[i+strings.IndexByte(doc[i:], '\n'):]
+}
+
+func edited(kind string, old []byte) []byte {
+	text := map[string][2]string{
+		"VirtualService":  {`"prefix":"/api/v1/"`, `"prefix":"/api/v9/"`},
+		"DestinationRule": {`{"version":"v2"}`, `{"version":"v3"}`},
+		"ServiceEntry":    {`"TLS"`, `"HTTPS"`},
+		"Gateway":         {`"number":80`, `"number":81`},
+	}[kind]
+	return []byte(strings.Replace(string(old), text[0], text[1], 1))
+}
+
+func update(b *testing.B, kind string, old, raw []byte) []byte {
+	require.NotEqual(b, old, raw)
+	var meta metav1.PartialObjectMetadata
+	require.NoError(b, json.Unmarshal(old, &meta))
+	review, err := json.Marshal(admissionv1.AdmissionReview{Request: &admissionv1.AdmissionRequest{
+		UID: "1", Operation: admissionv1.Update, Namespace: meta.Namespace, Name: meta.Name,
+		Kind:   metav1.GroupVersionKind{Group: istio, Version: "v1", Kind: kind},
+		Object: runtime.RawExtension{Raw: raw}, OldObject: runtime.RawExtension{Raw: old},
+	}})
+	require.NoError(b, err)
+	return review
 }

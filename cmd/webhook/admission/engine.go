@@ -1,7 +1,6 @@
 package admission
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -16,8 +15,8 @@ import (
 	"github.com/gatelint/gatelint/rules"
 )
 
-// Engine holds the live objects and says what a change to them does to the findings. It builds each World from scratch; what
-// callers see of it leaves room for one that does not.
+// Engine holds the live objects and says what a change to them does to the findings. It looks at what the change touches, and at
+// everything where that cannot be told apart.
 type Engine struct {
 	rules   []*rules.Rule
 	options mesh.Options
@@ -27,6 +26,10 @@ type Engine struct {
 	objects map[manifest.ID]*manifest.Object
 	sorted  []*manifest.Object // nil after a change
 	version int
+
+	index    *index
+	skeleton *skeleton      // nil after a change that it hangs on
+	whole    map[string]int // changes judged over everything, by reason
 }
 
 // Change is one change: an object that is not there before or after it is nil.
@@ -41,7 +44,10 @@ type Effect struct {
 
 // NewEngine makes an engine without objects. Options say what no object does; Complete is set by Know.
 func NewEngine(list []*rules.Rule, opt mesh.Options) *Engine {
-	return &Engine{rules: list, options: opt, turn: make(chan struct{}, runtime.GOMAXPROCS(0)), objects: map[manifest.ID]*manifest.Object{}}
+	return &Engine{
+		rules: list, options: opt, turn: make(chan struct{}, runtime.GOMAXPROCS(0)), objects: map[manifest.ID]*manifest.Object{},
+		index: newIndex(opt.ClusterDomain), whole: map[string]int{},
+	}
 }
 
 // Know says which kinds and namespaces are held completely.
@@ -49,6 +55,7 @@ func (e *Engine) Know(c mesh.Complete) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.options.Complete = c
+	e.skeleton = nil
 	e.version++
 }
 
@@ -57,7 +64,10 @@ func (e *Engine) Set(objs ...*manifest.Object) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, o := range objs {
+		e.stale(o.ID)
 		e.objects[o.ID] = o
+		e.index.set(o)
+		e.stale(o.ID)
 	}
 	e.sorted = nil
 	e.version++
@@ -68,7 +78,9 @@ func (e *Engine) Remove(ids ...manifest.ID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, id := range ids {
+		e.stale(id)
 		delete(e.objects, id)
+		e.index.remove(id)
 	}
 	e.sorted = nil
 	e.version++
@@ -103,8 +115,22 @@ func (e *Engine) Count() map[string]int {
 	return out
 }
 
-// Judge gives the findings with what the change has before and after in place, whatever the live objects say of it. Its error
-// is the context's.
+// stale drops the skeleton if it hangs on an object.
+func (e *Engine) stale(id manifest.ID) {
+	if f := e.index.facts[id]; f != nil && f.structural() {
+		e.skeleton = nil
+	}
+}
+
+// Whole counts the changes that were judged over everything, by reason.
+func (e *Engine) Whole() map[string]int {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return maps.Clone(e.whole)
+}
+
+// Judge gives the findings with what the change has before and after in place, whatever the live objects say of it: those that
+// differ, and those that touch the object. Its error is the context's.
 func (e *Engine) Judge(ctx context.Context, c Change) (Effect, error) {
 	select {
 	case e.turn <- struct{}{}:
@@ -112,28 +138,41 @@ func (e *Engine) Judge(ctx context.Context, c Change) (Effect, error) {
 	case <-ctx.Done():
 		return Effect{}, ctx.Err()
 	}
-	live, opt := e.snapshot()
-	ids := map[manifest.ID]bool{}
-	for _, o := range []*manifest.Object{c.Before, c.After} {
-		if o != nil {
-			ids[o.ID] = true
-		}
+	out, why, err := e.incremental(ctx, c)
+	if err != nil || why == "" {
+		return out, err
 	}
+	e.mu.Lock()
+	e.whole[why]++
+	e.mu.Unlock()
+	return e.everything(ctx, c)
+}
+
+// everything judges a change over all live objects.
+func (e *Engine) everything(ctx context.Context, c Change) (Effect, error) {
+	live, opt := e.snapshot()
 	rest := make([]*manifest.Object, 0, len(live)+1)
 	for _, o := range live {
-		if !ids[o.ID] {
+		if (c.Before == nil || o.ID != c.Before.ID) && (c.After == nil || o.ID != c.After.ID) {
 			rest = append(rest, o)
 		}
 	}
+	out, _, err := e.compare(ctx, rest, c, opt)
+	return out, err
+}
+
+// compare gives the effect of a change on some objects, with the tables before it.
+func (e *Engine) compare(ctx context.Context, rest []*manifest.Object, c Change, opt mesh.Options) (Effect, *routing.Tables, error) {
 	out := Effect{Broken: map[string]string{}}
-	var err error
-	if out.Before, err = e.findings(ctx, with(rest, c.Before), opt, out.Broken); err != nil {
-		return Effect{}, err
+	tables, err := e.findings(ctx, rest, c.Before, opt, out.Broken, &out.Before)
+	if err != nil {
+		return Effect{}, nil, err
 	}
-	if out.After, err = e.findings(ctx, with(rest, c.After), opt, out.Broken); err != nil {
-		return Effect{}, err
+	if _, err = e.findings(ctx, rest, c.After, opt, out.Broken, &out.After); err != nil {
+		return Effect{}, nil, err
 	}
-	return out, nil
+	out.settle(c)
+	return out, tables, nil
 }
 
 func with(rest []*manifest.Object, o *manifest.Object) []*manifest.Object {
@@ -148,17 +187,16 @@ func (e *Engine) snapshot() ([]*manifest.Object, mesh.Options) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.sorted == nil {
-		e.sorted = slices.SortedFunc(maps.Values(e.objects), func(a, b *manifest.Object) int {
-			return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
-		})
+		e.sorted = slices.SortedFunc(maps.Values(e.objects), compareObjects)
 	}
 	return e.sorted, e.options
 }
 
-// findings runs each rule by itself. One that panics is entered in broken, and the tables, which it may have left half made,
-// are built anew for the others.
-func (e *Engine) findings(ctx context.Context, objs []*manifest.Object, opt mesh.Options, broken map[string]string) ([]rules.Finding, error) {
-	var out []rules.Finding
+// findings runs each rule by itself over some objects and one that is not among them, and gives the tables. A rule that panics is
+// entered in broken, and the tables, which it may have left half made, are built anew for the others.
+func (e *Engine) findings(ctx context.Context, rest []*manifest.Object, o *manifest.Object, opt mesh.Options,
+	broken map[string]string, out *[]rules.Finding,
+) (*routing.Tables, error) {
 	var tables *routing.Tables
 	for _, r := range e.rules {
 		if err := ctx.Err(); err != nil {
@@ -168,17 +206,20 @@ func (e *Engine) findings(ctx context.Context, objs []*manifest.Object, opt mesh
 			continue
 		}
 		if tables == nil {
-			tables = routing.Build(mesh.New(objs, opt))
+			w := mesh.New(with(rest, o), opt)
+			// What istiod and Envoy say of an object by itself is the same before and after for all others.
+			w.Istio = slices.DeleteFunc(w.Istio, func(x *manifest.Object) bool { return x != o })
+			tables = routing.Build(w)
 		}
 		found, problem := run(tables, r)
 		if problem != "" {
 			broken[r.Name], tables = problem, nil
 			continue
 		}
-		out = append(out, found...)
+		*out = append(*out, found...)
 	}
-	rules.Sort(out)
-	return out, nil
+	rules.Sort(*out)
+	return tables, nil
 }
 
 func run(t *routing.Tables, r *rules.Rule) (found []rules.Finding, problem string) {
