@@ -173,7 +173,7 @@ func (d *decoding) checkKind(root *node, group, version string) {
 	}
 	index, ok := versions[version]
 	if !ok {
-		known := sortedKeys(versions)
+		known := Keys(versions)
 		d.invalid(root.own("apiVersion"), []any{"apiVersion"}, "apiVersion %q has no kind %s: %s, its versions are %s",
 			d.obj.APIVersion, d.obj.Kind, refused, strings.Join(known, ", "))
 		index = versions[known[0]]

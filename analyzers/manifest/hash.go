@@ -63,14 +63,14 @@ func (h hasher) text(list ...string) {
 
 func (h hasher) strings(m map[string]string) {
 	h.count('m', len(m))
-	for _, k := range sortedKeys(m) {
+	for _, k := range Keys(m) {
 		h.text(k, m[k])
 	}
 }
 
 func (h hasher) tree(m map[string]any) {
 	h.count('t', len(m))
-	for _, k := range sortedKeys(m) {
+	for _, k := range Keys(m) {
 		switch k {
 		case "apiVersion", "metadata", "status":
 			continue
@@ -103,7 +103,7 @@ func (h hasher) value(v any) {
 		}
 	case map[string]any:
 		h.count('m', len(v))
-		for _, k := range sortedKeys(v) {
+		for _, k := range Keys(v) {
 			h.text(k)
 			h.value(v[k])
 		}

@@ -13,7 +13,7 @@ import (
 func write(t *testing.T, files map[string]string) {
 	t.Helper()
 	t.Chdir(t.TempDir())
-	for _, name := range sortedKeys(files) {
+	for _, name := range Keys(files) {
 		link, isLink := strings.CutSuffix(name, " ->")
 		require.NoError(t, os.MkdirAll(filepath.Dir(link), 0o755))
 		if isLink {

@@ -120,7 +120,7 @@ func join(readers []*reader) *Set {
 	patience := 1 << 20 // bytes of broken documents in which the failing line may still be searched for
 	template := false
 	for _, r := range readers {
-		r.set.Placeholders = sortedKeys(r.names)
+		r.set.Placeholders = Keys(r.names)
 		// The plain documents beside a template are read; one line a file says that it is one.
 		if r.set.Documents += len(r.templates); len(r.templates) > 0 && !template {
 			template = true

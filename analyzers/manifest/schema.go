@@ -51,7 +51,7 @@ var schemas = sync.OnceValue(func() *schemaSet {
 		panic("manifest: the embedded schema does not parse: " + err.Error())
 	}
 	for _, n := range s.Nodes {
-		n.names = sortedKeys(n.Props)
+		n.names = Keys(n.Props)
 		if n.Pattern != "" {
 			n.pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(n.Pattern) })
 		}
@@ -62,7 +62,7 @@ var schemas = sync.OnceValue(func() *schemaSet {
 // kindsOf are the kinds of an API group, sorted; none for a group that is not Istio's.
 func (s *schemaSet) kindsOf(group string) []string {
 	var kinds []string
-	for _, k := range sortedKeys(s.Kinds) {
+	for _, k := range Keys(s.Kinds) {
 		if len(k) > len(group) && k[:len(group)] == group && k[len(group)] == '/' {
 			kinds = append(kinds, k[len(group)+1:])
 		}

@@ -2,10 +2,10 @@ package match
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	networking "istio.io/api/networking/v1alpha3"
 )
 
@@ -40,13 +40,13 @@ func FromHTTP(m *networking.HTTPMatchRequest) Box {
 	b = b.adding(dimension{kind: method}, m.GetMethod(), false)
 	b = b.adding(dimension{kind: scheme}, m.GetScheme(), false)
 	b = b.adding(dimension{kind: authority}, m.GetAuthority(), false)
-	for _, name := range slices.Sorted(maps.Keys(m.GetHeaders())) {
+	for _, name := range manifest.Keys(m.GetHeaders()) {
 		b = b.header(name, m.GetHeaders()[name], false)
 	}
-	for _, name := range slices.Sorted(maps.Keys(m.GetWithoutHeaders())) {
+	for _, name := range manifest.Keys(m.GetWithoutHeaders()) {
 		b = b.header(name, m.GetWithoutHeaders()[name], true)
 	}
-	for _, name := range slices.Sorted(maps.Keys(m.GetQueryParams())) {
+	for _, name := range manifest.Keys(m.GetQueryParams()) {
 		on := dimension{kind: query, name: name}
 		if m := m.GetQueryParams()[name]; m.GetMatchType() != nil {
 			b = b.adding(on, m, false)
@@ -83,7 +83,7 @@ func (b Box) WithSource(namespace string, labels map[string]string) Box {
 	if namespace != "" {
 		b = b.with(condition{on: dimension{kind: sourceNamespace}, op: exact, text: namespace})
 	}
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
+	for _, key := range manifest.Keys(labels) {
 		b = b.with(condition{on: dimension{sourceLabel, key}, op: exact, text: labels[key]})
 	}
 	return b

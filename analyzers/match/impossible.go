@@ -1,11 +1,11 @@
 package match
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	networking "istio.io/api/networking/v1alpha3"
 )
 
@@ -19,6 +19,9 @@ type Never struct {
 // match as a whole. It is sparing: conditions on query parameters and claims, and paths that only Envoy's normalisation makes
 // impossible, are left out, as are texts that unknown tells.
 func Impossible(m *networking.HTTPMatchRequest, unknown func(text string) bool) []Never {
+	if !FromHTTP(m).Empty() {
+		return nil
+	}
 	var out []Never
 	var whole Box
 	for _, c := range written(m) {
@@ -70,12 +73,12 @@ func written(m *networking.HTTPMatchRequest) []line {
 	one := func(k string, x *networking.StringMatch) map[string]*networking.StringMatch {
 		return map[string]*networking.StringMatch{k: x}
 	}
-	for _, k := range slices.Sorted(maps.Keys(m.GetHeaders())) {
+	for _, k := range manifest.Keys(m.GetHeaders()) {
 		if x := m.Headers[k]; !strings.HasPrefix(strings.ToLower(k), claimPrefix) {
 			add(x, &networking.HTTPMatchRequest{Headers: one(k, x)}, k, "headers", k)
 		}
 	}
-	for _, k := range slices.Sorted(maps.Keys(m.GetWithoutHeaders())) {
+	for _, k := range manifest.Keys(m.GetWithoutHeaders()) {
 		if x := m.WithoutHeaders[k]; !strings.HasPrefix(strings.ToLower(k), claimPrefix) {
 			add(x, &networking.HTTPMatchRequest{WithoutHeaders: one(k, x)}, k, "withoutHeaders", k)
 		}

@@ -31,7 +31,7 @@ func (w *World) EntryClashes() []EntryClash {
 		}
 	}
 	var out []EntryClash
-	for _, h := range sortedKeys(hosts) {
+	for _, h := range manifest.Keys(hosts) {
 		if len(hosts[h]) > 1 {
 			out = append(out, clashesOnHost(hosts[h])...)
 		}
@@ -52,7 +52,7 @@ func clashesOnHost(list []*Service) []EntryClash {
 	}
 	var out []EntryClash
 	seen := map[[2]*Service]bool{}
-	for _, scope := range sortedKeys(byScope) {
+	for _, scope := range manifest.Keys(byScope) {
 		group := byScope[scope]
 		if own := slices.DeleteFunc(slices.Clone(group), func(s *Service) bool { return s.Namespace != scope }); len(own) > 0 {
 			group = own

@@ -111,7 +111,7 @@ func (w *World) JudgeGateway(n Name) Resolution {
 	c := candidates{kind: "Gateway", where: n, names: func() map[string]*manifest.Object {
 		return namesIn(w.gateways, n.Namespace, func(g *Gateway) *manifest.Object { return g.Object })
 	}}
-	for _, ns := range sortedKeys(w.gateways[n.Name]) {
+	for _, ns := range manifest.Keys(w.gateways[n.Name]) {
 		if c.elsewhere == nil && ns != "" {
 			c.elsewhere = w.gateways[n.Name][ns].Object
 		}
@@ -129,7 +129,7 @@ func (w *World) JudgeDelegate(n Name) Resolution {
 			return v.Object
 		})
 	}}
-	for _, ns := range sortedKeys(w.virtuals[n.Name]) {
+	for _, ns := range manifest.Keys(w.virtuals[n.Name]) {
 		if c.elsewhere == nil && ns != "" {
 			c.elsewhere = w.virtuals[n.Name][ns].Object
 		}
@@ -150,7 +150,7 @@ func (w *World) JudgeSecret(n Name) Resolution {
 			return s.Object
 		})
 	}}
-	for _, ns := range sortedKeys(w.secrets[n.Name]) {
+	for _, ns := range manifest.Keys(w.secrets[n.Name]) {
 		if c.elsewhere == nil && ns != "" {
 			c.elsewhere = w.secrets[n.Name][ns].Object
 		}
@@ -244,7 +244,7 @@ func (w *World) HasVariants(namespace string) bool { return w.variants[namespace
 func (w *World) Closed(kind, namespace string) bool { return w.complete.Covers(kind, namespace) }
 
 // Namespaces are the stated namespaces of the input, sorted.
-func (w *World) Namespaces() []string { return sortedKeys(w.namespaces) }
+func (w *World) Namespaces() []string { return manifest.Keys(w.namespaces) }
 
 // Count is the number of objects of a kind in a stated namespace.
 func (w *World) Count(kind, namespace string) int { return w.kinds[kind][namespace] }

@@ -32,7 +32,7 @@ func cut(length int) [edits + 2]int {
 
 func newNearIndex(names map[string]*manifest.Object) *nearIndex {
 	x := &nearIndex{parts: map[part][]string{}, names: names}
-	for _, n := range sortedKeys(names) {
+	for _, n := range manifest.Keys(names) {
 		at := cut(len(n))
 		for i := 0; i <= edits; i++ {
 			key := part{len(n), i, n[at[i]:at[i+1]]}

@@ -1,5 +1,7 @@
 package mesh
 
+import "github.com/gatelint/gatelint/analyzers/manifest"
+
 // Selectors finds, for a set of labels, the selectors that they satisfy, at a cost of the labels and the hits.
 type Selectors[T any] struct {
 	byPair map[string][]selector[T]
@@ -33,7 +35,7 @@ func (s *Selectors[T]) Matching(labels map[string]string) []T {
 		return nil
 	}
 	var out []T
-	for _, k := range sortedKeys(labels) {
+	for _, k := range manifest.Keys(labels) {
 		for _, c := range s.byPair[k+"="+labels[k]] {
 			if Subset(c.labels, labels) {
 				out = append(out, c.value)

@@ -103,7 +103,7 @@ func join(objs []*manifest.Object, clash map[string]map[string]map[string]bool, 
 		parts[p] = append(parts[p], o)
 	}
 	var leaves []string
-	names := sortedKeys(parts)
+	names := manifest.Keys(parts)
 	for _, p := range names {
 		i := sort.SearchStrings(names, p+"/")
 		if p != "" && (i == len(names) || !strings.HasPrefix(names[i], p+"/")) {

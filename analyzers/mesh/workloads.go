@@ -34,7 +34,7 @@ func (wl *Workload) String() string {
 // LabelText prints labels in a fixed order: "app=web,version=v1".
 func LabelText(labels map[string]string) string {
 	var b strings.Builder
-	for i, k := range sortedKeys(labels) {
+	for i, k := range manifest.Keys(labels) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
@@ -294,7 +294,7 @@ func (w *World) chart(o *manifest.Object, release, ns string, values map[string]
 // it misses by a near value, or one in the Gateway's own namespace. It gives nil if there is none.
 func (w *World) NearWorkload(g *Gateway) (*Workload, string) {
 	for _, wl := range w.Workloads {
-		for _, k := range sortedKeys(g.Spec.Selector) {
+		for _, k := range manifest.Keys(g.Spec.Selector) {
 			v := g.Spec.Selector[k]
 			have, ok := wl.Labels[k]
 			if !ok || have == v || len(v) < 5 || manifest.Nearest(v, []string{have}) == "" || !slip(v, have) {

@@ -100,7 +100,7 @@ func (x nameIndex[T]) find(n Name) []T {
 		return nil
 	}
 	var out []T
-	for _, ns := range sortedKeys(byNS) {
+	for _, ns := range manifest.Keys(byNS) {
 		out = append(out, byNS[ns])
 	}
 	return out
@@ -239,7 +239,7 @@ func (w *World) finish() {
 func (w *World) servicesOf(wl *Workload) []*Service {
 	var out []*Service
 	if wl.Namespace == "" {
-		for _, ns := range sortedKeys(w.selecting) {
+		for _, ns := range manifest.Keys(w.selecting) {
 			out = append(out, w.selecting[ns].Matching(wl.Labels)...)
 		}
 	} else {
@@ -297,14 +297,5 @@ func (w *World) Touching(wl *Workload) []string {
 			}
 		}
 	}
-	return out
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	sort.Strings(out)
 	return out
 }

@@ -1,7 +1,6 @@
 package routing
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -77,7 +76,7 @@ func (s *Server) Section() string {
 // Redirecting are the servers on a port, 0 for any, if all of them redirect to https: no rule is tried there.
 func (b Binding) Redirecting(port uint32) []*Server {
 	var out []*Server
-	for _, k := range slices.Sorted(maps.Keys(b.Servers)) {
+	for _, k := range manifest.Keys(b.Servers) {
 		for _, s := range b.Servers[k] {
 			switch {
 			case port != 0 && s.Number() != port || slices.Contains(out, s):

@@ -166,7 +166,7 @@ func clashesOf(claims []claim) []MeshClash {
 	for _, c := range claims {
 		key := "*"
 		if !c.vs.ExportTo.Public {
-			key = strings.Join(sortedKeys(c.vs.ExportTo.To), ",")
+			key = strings.Join(manifest.Keys(c.vs.ExportTo.To), ",")
 		}
 		if groups[key] == nil {
 			keys = append(keys, key)

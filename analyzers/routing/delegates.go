@@ -128,7 +128,7 @@ func conflict(root, leaf *Match) (clash, bool) {
 		field      string
 		root, leaf map[string]*networking.StringMatch
 	}{{"header", r.Headers, l.Headers}, {"withoutHeaders", r.WithoutHeaders, l.WithoutHeaders}, {"query parameter", r.QueryParams, l.QueryParams}} {
-		for _, k := range sortedKeys(c.leaf) {
+		for _, k := range manifest.Keys(c.leaf) {
 			if narrows(c.root[k], c.leaf[k]) {
 				return clash{c.field + " " + k, c.root[k], c.leaf[k]}, true
 			}
@@ -143,7 +143,7 @@ func conflict(root, leaf *Match) (clash, bool) {
 	if r.SourceNamespace != "" && r.SourceNamespace != l.SourceNamespace {
 		return clash{"sourceNamespace", r.SourceNamespace, l.SourceNamespace}, true
 	}
-	for _, k := range sortedKeys(l.SourceLabels) {
+	for _, k := range manifest.Keys(l.SourceLabels) {
 		if have, ok := r.SourceLabels[k]; ok && have != l.SourceLabels[k] {
 			return clash{"source label " + k, have, l.SourceLabels[k]}, true
 		}

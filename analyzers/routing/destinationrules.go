@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 )
 
@@ -227,7 +228,7 @@ func (x *ruleIndex) clientsOf(host string) []string {
 		maps.Copy(out, x.clients["*"+host[i:]])
 	}
 	maps.Copy(out, x.clients["*"])
-	return sortedKeys(out)
+	return manifest.Keys(out)
 }
 
 // choose gives what a client of a namespace gets for a service, nil for nothing. An unknown client namespace has no tier of

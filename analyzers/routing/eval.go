@@ -153,7 +153,7 @@ func MatchRequest(r Request) match.Request {
 	if r.TLS {
 		m.Scheme = "https"
 	}
-	for _, k := range sortedKeys(r.Headers) {
+	for _, k := range manifest.Keys(r.Headers) {
 		name, value := strings.ToLower(k), r.Headers[k]
 		if have, twice := m.Headers[name]; twice {
 			value = have + "," + value // as Envoy joins what stands twice

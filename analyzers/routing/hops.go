@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	networking "istio.io/api/networking/v1alpha3"
 )
@@ -202,7 +203,7 @@ func (e *Entry) sent(r Request, i int) (out Request, ok bool) {
 	}
 	for _, ops := range all {
 		for _, set := range []map[string]string{ops.GetRequest().GetAdd(), ops.GetRequest().GetSet()} {
-			for _, k := range sortedKeys(set) {
+			for _, k := range manifest.Keys(set) {
 				r.Headers[k] = set[k]
 				ok = ok && !strings.Contains(set[k], "%")
 				if strings.EqualFold(k, "host") || strings.EqualFold(k, ":authority") {

@@ -1,8 +1,6 @@
 package routing
 
 import (
-	"maps"
-	"slices"
 	"strings"
 )
 
@@ -124,5 +122,3 @@ func (x *hostSet) intersect(namespace string, hosts []string) []string {
 	}
 	return out
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

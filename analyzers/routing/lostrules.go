@@ -127,7 +127,7 @@ func (t *Tables) merge(g []*mesh.DestinationRule) *mergedGroup {
 			labels = append(labels, s.MatchLabels)
 			continue
 		}
-		for _, ns := range sortedKeys(d.ExportTo.To) {
+		for _, ns := range manifest.Keys(d.ExportTo.To) {
 			namespaces[ns] = ns != own
 		}
 	}
@@ -144,7 +144,7 @@ func (t *Tables) merge(g []*mesh.DestinationRule) *mergedGroup {
 		return x
 	}
 	exported := mergeInOrder(g, func(d *mesh.DestinationRule) bool { return !t.rules.private(d) })
-	for _, ns := range sortedKeys(namespaces) {
+	for _, ns := range manifest.Keys(namespaces) {
 		if namespaces[ns] {
 			x.add(exported, exportedTo(exported, ns), proxy{ns, nil, true})
 		}

@@ -8,6 +8,7 @@ import (
 
 	networking "istio.io/api/networking/v1alpha3"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/match"
 )
 
@@ -118,7 +119,7 @@ func (t *Tables) Shown(vh *VirtualHost, box match.Box, wanted ...Entry) (r Reque
 func onTheWire(m match.Request) Request {
 	r := Request{Host: m.Authority, Path: m.Path, Method: m.Method, Headers: m.Headers}
 	sep := "?"
-	for _, k := range sortedKeys(m.Query) {
+	for _, k := range manifest.Keys(m.Query) {
 		r.Path += sep + k + "=" + m.Query[k]
 		sep = "&"
 	}

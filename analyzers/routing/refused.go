@@ -2,7 +2,6 @@ package routing
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -144,7 +143,7 @@ func (f *refusals) headers(at []any, h *networking.Headers) {
 			name string
 			to   map[string]string
 		}{{"add", part.ops.GetAdd()}, {"set", part.ops.GetSet()}} {
-			for _, k := range slices.Sorted(maps.Keys(op.to)) {
+			for _, k := range manifest.Keys(op.to) {
 				if strings.ContainsAny(k, lineEnds) {
 					f.add(append(slices.Clone(at), part.name, op.name, k), "the name of header %q has a line break", k)
 				}
@@ -170,7 +169,7 @@ func (f *refusals) match(m *networking.HTTPMatchRequest) {
 		name string
 		on   map[string]*networking.StringMatch
 	}{{"headers", m.GetHeaders()}, {"withoutHeaders", m.GetWithoutHeaders()}} {
-		for _, k := range slices.Sorted(maps.Keys(part.on)) {
+		for _, k := range manifest.Keys(part.on) {
 			names := claimNames(k)
 			switch {
 			case names == nil:

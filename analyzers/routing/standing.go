@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/match"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 )
@@ -187,7 +188,7 @@ func (t *Tables) MeshTables() []*MeshTable {
 	}
 	common := t.meshTable("", any)
 	out := []*MeshTable{common}
-	for _, ns := range sortedKeys(own) {
+	for _, ns := range manifest.Keys(own) {
 		if own[ns] {
 			out = append(out, t.meshTable(ns, ns))
 		} else { // the same routes, perhaps to other clusters
@@ -235,7 +236,7 @@ func (t *Tables) meshTable(namespace, from string) *MeshTable {
 	out := &MeshTable{Namespace: namespace, client: proxy{namespace: from}}
 	for _, port := range t.httpPorts() {
 		rc := s.config(port)
-		for _, domain := range sortedKeys(rc.Hosts) {
+		for _, domain := range manifest.Keys(rc.Hosts) {
 			vh := rc.Hosts[domain]
 			switch {
 			case vh.Entries[0].Rule == nil: // a Service that no VirtualService names

@@ -215,7 +215,7 @@ func revisions(w *mesh.World) []string {
 	if len(seen) < 2 {
 		return []string{""}
 	}
-	return sortedKeys(seen)
+	return manifest.Keys(seen)
 }
 
 const revisionLabel = "istio.io/rev"

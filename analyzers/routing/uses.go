@@ -3,6 +3,7 @@ package routing
 import (
 	"slices"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	networking "istio.io/api/networking/v1alpha3"
 )
@@ -78,7 +79,7 @@ func (t *Tables) contexts(v *mesh.VirtualService) []context {
 	}
 	if v.OnMesh {
 		sidecar := context{client: client{gateway: mesh.Mesh, anySource: true, anyPort: true}, mesh: true}
-		namespaces := sortedKeys(v.ExportTo.To)
+		namespaces := manifest.Keys(v.ExportTo.To)
 		if v.ExportTo.Public {
 			out = append(out, sidecar)
 			namespaces = []string{v.Namespace}

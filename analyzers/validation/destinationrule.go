@@ -1,7 +1,6 @@
 package validation
 
 import (
-	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -229,7 +228,7 @@ func (a at) locality(l *networking.LocalityLoadBalancerSetting) {
 		here := a.in("distribute", i, "to")
 		from = append(from, d.GetFrom())
 		var total uint32
-		for _, to := range slices.Sorted(maps.Keys(d.GetTo())) {
+		for _, to := range manifest.Keys(d.GetTo()) {
 			if w := d.To[to]; w < 1 || w > 100 {
 				here.in(to).refuse("weight %d of locality %q is not between 1 and 100", w, to)
 				return
@@ -240,7 +239,7 @@ func (a at) locality(l *networking.LocalityLoadBalancerSetting) {
 			here.refuse("the weights of the localities add up to %d, not to 100", total)
 			return
 		}
-		here.localities(slices.Sorted(maps.Keys(d.GetTo())), false)
+		here.localities(manifest.Keys(d.GetTo()), false)
 	}
 	a.in("distribute").localities(from, true)
 	failover(a, l.Failover)

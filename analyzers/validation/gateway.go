@@ -9,7 +9,7 @@ import (
 )
 
 func (a at) gateway(g *networking.Gateway) {
-	at{a.list, a.obj, []any{"metadata", "name"}}.because(label("the name of a Gateway", a.obj.Name))
+	at{list: a.list, obj: a.obj}.in("metadata", "name").because(label("the name of a Gateway", a.obj.Name))
 	if len(g.Servers) == 0 {
 		a.refuse("there are no servers")
 	}

@@ -1,8 +1,6 @@
 package validation
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -21,7 +19,7 @@ func (a at) operations(ops *networking.Headers_HeaderOperations, request bool) {
 		name string
 		to   map[string]string
 	}{{"add", ops.GetAdd()}, {"set", ops.GetSet()}} {
-		for _, k := range slices.Sorted(maps.Keys(op.to)) {
+		for _, k := range manifest.Keys(op.to) {
 			here := a.in(op.name, k)
 			if !request || !isAuthority(k) {
 				here.settable(k)
@@ -58,7 +56,7 @@ func (a at) authorityOnce(h *networking.HTTPRoute) {
 		name string
 		to   map[string]string
 	}{{"set", req.GetSet()}, {"add", req.GetAdd()}} {
-		for _, k := range slices.Sorted(maps.Keys(op.to)) {
+		for _, k := range manifest.Keys(op.to) {
 			if !isAuthority(k) {
 				continue
 			}

@@ -1,7 +1,6 @@
 package validation
 
 import (
-	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -87,12 +86,12 @@ func (a at) actions(h *networking.HTTPRoute, delegate bool) {
 }
 
 func (a at) httpMatch(m *networking.HTTPMatchRequest) {
-	for _, k := range slices.Sorted(maps.Keys(m.GetHeaders())) {
+	for _, k := range manifest.Keys(m.GetHeaders()) {
 		here := a.in("headers", k)
 		here.matchable(k)
 		here.text("header "+strconv.Quote(k), m.Headers[k], false)
 	}
-	for _, k := range slices.Sorted(maps.Keys(m.GetWithoutHeaders())) {
+	for _, k := range manifest.Keys(m.GetWithoutHeaders()) {
 		here := a.in("withoutHeaders", k)
 		here.matchable(k)
 		if m.WithoutHeaders[k].GetRegex() != "*" { // istiod's other spelling of presence
@@ -103,7 +102,7 @@ func (a at) httpMatch(m *networking.HTTPMatchRequest) {
 	a.in("scheme").text("scheme", m.GetScheme(), false)
 	a.in("method").text("method", m.GetMethod(), false)
 	a.in("authority").text("authority", m.GetAuthority(), false)
-	for _, k := range slices.Sorted(maps.Keys(m.GetQueryParams())) {
+	for _, k := range manifest.Keys(m.GetQueryParams()) {
 		a.in("queryParams", k).text("query parameter "+strconv.Quote(k), m.QueryParams[k], false)
 	}
 	if n := m.GetPort(); n != 0 {

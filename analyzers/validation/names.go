@@ -2,10 +2,8 @@ package validation
 
 import (
 	"fmt"
-	"maps"
 	"net/netip"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -136,7 +134,7 @@ func (a at) duration(name string, d *durationpb.Duration) {
 
 // labelMap checks keys and values of labels.
 func (a at) labelMap(m map[string]string) {
-	for _, k := range slices.Sorted(maps.Keys(m)) {
+	for _, k := range manifest.Keys(m) {
 		parts := keyForm.FindStringSubmatch(k)
 		switch {
 		case manifest.Placeholder(k):
@@ -151,7 +149,7 @@ func (a at) labelMap(m map[string]string) {
 // plainSelector checks what a workloadSelector may not have: empty keys and wildcards.
 func (a at) plainSelector(m map[string]string) (ok bool) {
 	before := len(*a.list)
-	for _, k := range slices.Sorted(maps.Keys(m)) {
+	for _, k := range manifest.Keys(m) {
 		if k == "" || strings.Contains(k, "*") || strings.Contains(m[k], "*") {
 			a.in(k).refuse("workloadSelector %q has an empty key or a wildcard", k+"="+m[k])
 		}

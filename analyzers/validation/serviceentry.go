@@ -110,7 +110,7 @@ func (a at) staticEndpoint(e *networking.WorkloadEntry, ports map[string]bool) {
 // endpoint is what endpoints of every resolution have in common.
 func (a at) endpoint(e *networking.WorkloadEntry, ports map[string]bool) {
 	templated := slices.ContainsFunc(slices.Collect(maps.Keys(ports)), manifest.Placeholder)
-	for _, name := range slices.Sorted(maps.Keys(e.GetPorts())) {
+	for _, name := range manifest.Keys(e.GetPorts()) {
 		here := a.in("ports", name)
 		if !ports[name] && !templated && !manifest.Placeholder(name) {
 			here.refuse("port %q of the endpoint is none of the ServiceEntry", name)

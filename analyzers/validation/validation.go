@@ -7,6 +7,7 @@ package validation
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	networking "istio.io/api/networking/v1alpha3"
@@ -53,18 +54,25 @@ func Check(o *manifest.Object) []Refusal {
 type at struct {
 	list *[]Refusal
 	obj  *manifest.Object
-	path []any
+	path [deepest]any // by value: a valid object costs no allocation
+	deep int
 }
 
+// deepest bounds the paths of this package's own fields, which end in destinationrule.go.
+const deepest = 16
+
 func (a at) in(path ...any) at {
-	a.path = append(a.path[:len(a.path):len(a.path)], path...)
+	for _, step := range path {
+		a.path[a.deep] = step
+		a.deep++
+	}
 	return a
 }
 
 // refuse enters a refusal, unless something in or around the place is not known or has been reported.
 func (a at) refuse(format string, args ...any) {
 	if a.known() {
-		*a.list = append(*a.list, Refusal{a.path, fmt.Sprintf(format, args...)})
+		*a.list = append(*a.list, Refusal{slices.Clone(a.path[:a.deep]), fmt.Sprintf(format, args...)})
 	}
 }
 
@@ -75,7 +83,7 @@ func (a at) because(reason string) {
 	}
 }
 
-func (a at) known() bool { return a.obj.Known(a.path...) }
+func (a at) known() bool { return a.obj.Known(a.path[:a.deep]...) }
 
 // exportTo checks visibility (validateExportTo). A ServiceEntry may be exported to no one.
 func (a at) exportTo(list []string, entry bool) {

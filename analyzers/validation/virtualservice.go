@@ -1,7 +1,6 @@
 package validation
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -135,7 +134,7 @@ func (a at) noClaims(r *networking.HTTPRoute) {
 			name string
 			on   map[string]*networking.StringMatch
 		}{{"headers", m.GetHeaders()}, {"withoutHeaders", m.GetWithoutHeaders()}} {
-			for _, k := range slices.Sorted(maps.Keys(part.on)) {
+			for _, k := range manifest.Keys(part.on) {
 				if isClaim(k) {
 					a.in("match", i, part.name, k).refuse("a match on the claim %q is for gateways alone, and this VirtualService is on the sidecars", k)
 				}

@@ -2,10 +2,9 @@ package cli
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
 	"github.com/gatelint/gatelint/rules"
@@ -22,7 +21,7 @@ func requestText(r routing.Request) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s", method, r.URL())
-	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
+	for _, name := range manifest.Keys(r.Headers) {
 		fmt.Fprintf(&b, " with %s: %s", name, r.Headers[name])
 	}
 	if r.TLS && r.SNI != "" && !strings.HasPrefix(strings.ToLower(r.Host), strings.ToLower(r.SNI)) {

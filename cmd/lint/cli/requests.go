@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
 )
@@ -258,7 +257,7 @@ func askable(r *routing.Request) error {
 
 // sendable refuses headers that no client sends.
 func sendable(headers map[string]string) error {
-	for _, name := range slices.Sorted(maps.Keys(headers)) {
+	for _, name := range manifest.Keys(headers) {
 		switch {
 		case strings.HasPrefix(name, ":"):
 			return fmt.Errorf("%q is no header that a client sets: method, host and path have keys of their own", name)
