@@ -18,11 +18,7 @@ type Input struct {
 // parts where their paths part, and each part is joined with what lies outside all of them. Identical documents are one
 // object.
 func Split(objs []*manifest.Object) []Input {
-	objs = distinct(objs)
-	byID := map[manifest.ID][]*manifest.Object{}
-	for _, o := range objs {
-		byID[o.ID] = append(byID[o.ID], o)
-	}
+	objs, byID := distinct(objs)
 	clash := map[string]map[string]map[string]bool{} // folder -> child -> children it must not meet
 	variants := map[string]bool{}
 	for _, group := range byID {
@@ -37,21 +33,21 @@ func Split(objs []*manifest.Object) []Input {
 	return join(objs, clash, variants)
 }
 
-// distinct drops documents that repeat another with the same content.
-func distinct(objs []*manifest.Object) []*manifest.Object {
-	first := map[manifest.ID][]*manifest.Object{}
-	out := objs[:0:0]
+// distinct drops documents that repeat another with the same content; what is left is given by identity too.
+func distinct(objs []*manifest.Object) ([]*manifest.Object, map[manifest.ID][]*manifest.Object) {
+	byID := make(map[manifest.ID][]*manifest.Object, len(objs))
+	out := make([]*manifest.Object, 0, len(objs))
 next:
 	for _, o := range objs {
-		for _, have := range first[o.ID] {
+		for _, have := range byID[o.ID] {
 			if have.Same(o) {
 				continue next
 			}
 		}
-		first[o.ID] = append(first[o.ID], o)
+		byID[o.ID] = append(byID[o.ID], o)
 		out = append(out, o)
 	}
-	return out
+	return out, byID
 }
 
 // partPaths enters for the files of one identity in which folder, and between which children of it, they part. Each file is

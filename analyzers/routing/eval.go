@@ -92,7 +92,7 @@ func (c *Chain) rank(sni string) int {
 func (rc *RouteConfig) refused() bool {
 	for _, vh := range rc.Hosts {
 		for _, e := range vh.Entries {
-			if e.Rule != nil && !e.Rule.Opaque && e.Rule.refused() {
+			if e.Rule != nil && e.Rule.rejected {
 				return true
 			}
 		}

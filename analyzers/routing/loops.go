@@ -90,7 +90,7 @@ func (t *Tables) loop(table *Table, vh *VirtualHost, e Entry, i int, x *Target) 
 
 // toGateway is the first destination of an entry that a known gateway workload stands behind.
 func (t *Tables) toGateway(table *Table, e *Entry) (int, *Target) {
-	if e.Rule.HTTP.Redirect != nil || e.Rule.HTTP.DirectResponse != nil {
+	if e.Rule.HTTP.Redirect != nil || e.Rule.HTTP.DirectResponse != nil || !t.anyFronted(e.Rule) {
 		return 0, nil
 	}
 	targets := t.targets(e.Rule, table.proxy(), e.Port, false)
@@ -100,6 +100,18 @@ func (t *Tables) toGateway(table *Table, e *Entry) (int, *Target) {
 		}
 	}
 	return 0, nil
+}
+
+// anyFronted tells whether a destination of a rule names the Service of a gateway workload.
+func (t *Tables) anyFronted(r *Rule) bool {
+	for _, d := range r.HTTP.Route {
+		for _, s := range t.World.ServicesFor(t.World.FQDN(d.GetDestination().GetHost(), r.Namespace)) {
+			if len(t.fronted[s]) > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // taking is the entry that takes a request, nil for none and where that is not known or hangs on an order that is not.

@@ -1,12 +1,14 @@
 package routing
 
 import (
+	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/match"
 	"github.com/gatelint/gatelint/analyzers/mesh"
+	"golang.org/x/sync/errgroup"
 	networking "istio.io/api/networking/v1alpha3"
 )
 
@@ -21,7 +23,8 @@ type Rule struct {
 	MirrorSpace   string                // the same for mirrors: a delegate inherits the root's
 	Matches       []*Match              // empty: the rule takes everything
 	// Opaque is set for a rule whose content is not known: an unresolved delegate, a placeholder in a number.
-	Opaque bool
+	Opaque   bool
+	rejected bool // Envoy refuses the route configuration in which it stands
 }
 
 // Match is one match of a rule, with gateway names resolved.
@@ -72,6 +75,27 @@ type vsRules struct {
 // expand gives the rules of a VirtualService with its delegates merged in.
 func (t *Tables) expand(v *mesh.VirtualService) *vsRules { return t.expanded[v] }
 
+// expandAll expands every VirtualService, on all processors.
+func (t *Tables) expandAll() {
+	const batch = 128 // small enough to share evenly
+	list := t.World.VirtualServices
+	expanded := make([]*vsRules, len(list))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for from := 0; from < len(list); from += batch {
+		group.Go(func() error {
+			for i := from; i < min(from+batch, len(list)); i++ {
+				expanded[i] = t.newRules(list[i])
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // newRules has no errors
+	for i, v := range list {
+		t.expanded[v] = expanded[i]
+	}
+}
+
 // newRules merges delegates into the rules of a VirtualService (pilot/pkg/model/virtualservice_controller.go).
 func (t *Tables) newRules(v *mesh.VirtualService) *vsRules {
 	x := &vsRules{}
@@ -87,6 +111,9 @@ func (t *Tables) newRules(v *mesh.VirtualService) *vsRules {
 		default:
 			t.expandDelegate(x, v, i, h)
 		}
+	}
+	for _, r := range x.rules {
+		r.rejected = r.refused()
 	}
 	return x
 }

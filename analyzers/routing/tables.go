@@ -125,8 +125,8 @@ func Build(w *mesh.World) *Tables {
 		fronted: map[*mesh.Service][]*Table{},
 	}
 	t.rules = newRuleIndex(w)
+	t.expandAll()
 	for _, v := range w.VirtualServices {
-		t.expanded[v] = t.newRules(v)
 		if v.OnMesh {
 			t.onMesh = append(t.onMesh, v)
 		}
