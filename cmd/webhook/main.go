@@ -48,6 +48,8 @@ func parse() (server.Options, error) {
 	flag.DurationVar(&o.Margin, "deadline-margin", 500*time.Millisecond, "how long before the API server's timeout the answer is given")
 	flag.DurationVar(&o.Settle, "settle", 200*time.Millisecond, "how long a request with faults waits for objects that were applied just before it")
 	flag.DurationVar(&o.DiscoveryInterval, "discovery-interval", 30*time.Second, "how often CRDs that appeared or vanished are looked for")
+	flag.StringVar(&o.Namespace, "namespace", os.Getenv("POD_NAMESPACE"), "the `namespace` the webhook itself runs in; POD_NAMESPACE says it too")
+	flag.BoolVar(&o.LeaderElect, "leader-elect", false, "elect a leader among the replicas, by a Lease in --namespace: it alone audits and writes certificates")
 	flag.Parse()
 	for _, ns := range strings.Split(*secrets, ",") {
 		if ns = strings.TrimSpace(ns); ns != "" {

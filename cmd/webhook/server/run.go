@@ -49,6 +49,8 @@ type Options struct {
 	Margin            time.Duration
 	Settle            time.Duration
 	DiscoveryInterval time.Duration
+	Namespace         string // its own
+	LeaderElect       bool   // one replica at a time audits and writes certificates; all of them answer
 }
 
 // Run serves until a signal ends it.
@@ -77,7 +79,9 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 	hook := webhook.NewServer(webhook.Options{Port: o.Port, CertDir: o.CertDir, TLSOpts: []func(*tls.Config){o.tls}})
 	manager, err := ctrl.NewManager(cluster, ctrl.Options{
 		Scheme: runtime.NewScheme(), WebhookServer: hook, HealthProbeBindAddress: o.HealthAddress,
-		Metrics: metricsserver.Options{BindAddress: o.MetricsAddress},
+		Metrics:        metricsserver.Options{BindAddress: o.MetricsAddress},
+		LeaderElection: o.LeaderElect, LeaderElectionID: "gatelint-webhook", LeaderElectionNamespace: o.Namespace,
+		LeaderElectionResourceLock: "leases", LeaderElectionReleaseOnCancel: true,
 	})
 	if err != nil {
 		return fmt.Errorf("making the manager: %w", err)
