@@ -44,9 +44,11 @@ type Effect struct {
 
 // NewEngine makes an engine without objects. Options say what no object does; Complete is set by Know.
 func NewEngine(list []*rules.Rule, opt mesh.Options) *Engine {
+	x := newIndex(opt.ClusterDomain)
+	x.reuse = slices.ContainsFunc(list, func(r *rules.Rule) bool { return r.Name == "shared-certificate" })
 	return &Engine{
 		rules: list, options: opt, turn: make(chan struct{}, runtime.GOMAXPROCS(0)), objects: map[manifest.ID]*manifest.Object{},
-		index: newIndex(opt.ClusterDomain), whole: map[string]int{},
+		index: x, whole: map[string]int{},
 	}
 }
 

@@ -21,7 +21,7 @@ func (e *Engine) incremental(ctx context.Context, c Change) (out Effect, why str
 		versions = append(versions, live)
 	}
 	if e.skeleton == nil {
-		e.skeleton = newSkeleton(e.index, e.options, manifest.ID{}, nil)
+		e.skeleton = newSkeleton(e.index, e.options, manifest.ID{}, nil, nil)
 	}
 	s, opt := e.skeleton, e.options
 	l := sliceOf(e.index, s, opt, id, versions, c)
@@ -33,7 +33,7 @@ func (e *Engine) incremental(ctx context.Context, c Change) (out Effect, why str
 	switch {
 	case err != nil:
 		return Effect{}, "", err
-	case id.Kind != "Gateway" && tables != nil && !l.agrees(tables):
+	case (id.Kind != "Gateway" || l.local) && tables != nil && !l.agrees(tables):
 		return Effect{}, "servers", nil
 	case slices.ContainsFunc(slices.Concat(out.Before, out.After), firstUser):
 		return Effect{}, "empty subset", nil
