@@ -8,6 +8,8 @@ import (
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
+	"github.com/gatelint/gatelint/rules"
+	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/stretchr/testify/require"
 )
 
@@ -105,4 +107,46 @@ func randomBound(t *testing.T, r *rand.Rand, i, hosts int) *manifest.Object {
 	return parse(t, fmt.Appendf(nil, `{"apiVersion":"networking.istio.io/v1","kind":"VirtualService","metadata":{"name":"v%d","namespace":"shop","creationTimestamp":"2026-01-01T00:00:%02dZ"},
 "spec":{"hosts":[%s],"gateways":["g%d"],"http":[{"match":[{"uri":{"prefix":"/%s"}}],"route":[{"destination":{"host":"x.com"}}]}]}}`,
 		i, i*11%60, randomHosts(r, hosts), r.IntN(hosts), pick(r, "", "a", "a/b")))
+}
+
+// TestGatewaysFarAway has changes whose effect is on Gateways that share nothing with the changed one: one falls for it and frees a
+// host for another, or a port changes hands.
+func TestGatewaysFarAway(t *testing.T) {
+	gateway := func(name string, second int, protocol, tls string, hosts ...string) *manifest.Object {
+		return parse(t, fmt.Appendf(nil, `{"apiVersion":"networking.istio.io/v1","kind":"Gateway","metadata":{"name":%q,"namespace":"shop","creationTimestamp":"2026-01-01T00:00:%02dZ"},
+"spec":{"selector":{"istio":"one"},"servers":[{"port":{"number":443,"name":"p","protocol":%q},"hosts":["%s"]%s}]}}`, name, second, protocol, strings.Join(hosts, `","`), tls))
+	}
+	https := func(name string, second int, hosts ...string) *manifest.Object {
+		return gateway(name, second, "HTTPS", fmt.Sprintf(`,"tls":{"mode":"SIMPLE","credentialName":%q}`, name), hosts...)
+	}
+	for _, c := range []struct {
+		name   string
+		live   []*manifest.Object
+		change Change
+		local  bool
+	}{
+		{
+			"one falls, and another rises", []*manifest.Object{https("falls", 20, "a.com", "b.com"), https("rises", 30, "b.com", "c.com")},
+			Change{After: https("new", 10, "a.com")}, true,
+		},
+		{"nobody is there for the port any more", []*manifest.Object{gateway("http", 1, "HTTP", "", "x.com")}, Change{Before: gateway("http", 1, "HTTP", "", "x.com")}, false},
+		{"a stranger", nil, Change{After: https("new", 10, "a.com")}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := NewEngine(Heard(&settings.Config{}, rules.All()), mesh.Options{Complete: mesh.Everything()})
+			for _, o := range manifest.Parse("-", []byte(twoIngresses), manifest.Options{}).Objects {
+				w := *o
+				w.Doc = nil
+				e.Set(&w)
+			}
+			for i := range 8 { // who stands for the port must not be those of the case
+				e.Set(https(fmt.Sprint("other", i), 2+i, fmt.Sprintf("other%d.com", i)))
+			}
+			e.Set(c.live...)
+			require.Equal(t, c.local, amongFew(e, c.change))
+			judgements := map[string]int{}
+			same(t, e, c.change, c.name, judgements)
+			require.Equal(t, map[string]int{"Gateway": 1}, judgements)
+		})
+	}
 }
