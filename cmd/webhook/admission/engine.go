@@ -45,6 +45,7 @@ type Effect struct {
 // NewEngine makes an engine without objects. Options say what no object does; Complete is set by Know.
 func NewEngine(list []*rules.Rule, opt mesh.Options) *Engine {
 	x := newIndex(opt.ClusterDomain)
+	x.revision = opt.Revision
 	x.reuse = slices.ContainsFunc(list, func(r *rules.Rule) bool { return r.Name == "shared-certificate" })
 	return &Engine{
 		rules: list, options: opt, turn: make(chan struct{}, runtime.GOMAXPROCS(0)), objects: map[manifest.ID]*manifest.Object{},

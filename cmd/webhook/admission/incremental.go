@@ -13,7 +13,7 @@ import (
 // incremental judges a change over what it touches. why says for what reason it cannot be, "" if it was.
 func (e *Engine) incremental(ctx context.Context, c Change) (out Effect, why string, err error) {
 	id, versions, why := e.versions(c)
-	if why != "" {
+	if why != "" || len(versions) == 0 {
 		return Effect{}, why, nil
 	}
 	e.mu.Lock()
@@ -47,16 +47,15 @@ func (e *Engine) versions(c Change) (id manifest.ID, out []*facts, why string) {
 		switch {
 		case o == nil:
 			continue
-		case o.Name == "" || len(out) > 0 && o.ID != id:
+		case o.Name == "" || id.Name != "" && o.ID != id:
 			return id, nil, "name"
 		}
 		id = o.ID
-		out = append(out, e.index.read(o))
+		if f := e.index.read(o); !f.unseen {
+			out = append(out, f)
+		}
 	}
-	if out == nil {
-		why = "nothing"
-	}
-	return id, out, why
+	return id, out, ""
 }
 
 // agrees tells whether the servers of a slice's Gateways fare as among all Gateways.

@@ -245,3 +245,36 @@ func TestIncrementalChain(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, texts(effect.Before), texts(effect.After), "the neighbour comes to life, and its destination is missing")
 }
+
+// TestRevisions judges changes where objects are labelled with revisions: of one, of several, and of one that another istiod reads.
+func TestRevisions(t *testing.T) {
+	for _, c := range []struct {
+		own       string // --revision
+		labels    []string
+		judgement int // changes judged over what they touch
+	}{
+		{"", []string{"a", "a", ""}, 3}, {"", []string{"a", "b", ""}, 0}, {"a", []string{"a", "b", ""}, 3}, {"c", []string{"a", "b", ""}, 3},
+	} {
+		t.Run(fmt.Sprint(c), func(t *testing.T) {
+			r := rand.New(rand.NewPCG(1, 3))
+			e := NewEngine(rules.All(), mesh.Options{Complete: mesh.Everything(), Revision: c.own})
+			for _, o := range manifest.Parse("-", []byte(twoIngresses), manifest.Options{}).Objects {
+				w := *o
+				w.Doc, w.Labels = nil, map[string]string{"istio.io/rev": c.own}
+				e.Set(&w)
+			}
+			judgements := map[string]int{}
+			var list []*manifest.Object
+			for i, rev := range c.labels {
+				o := *randomGateway(t, r, i, 2, 1)
+				o.Labels = map[string]string{"istio.io/rev": rev}
+				list = append(list, &o)
+				e.Set(&o)
+			}
+			for _, o := range list {
+				same(t, e, Change{Before: o}, fmt.Sprint(c), judgements)
+			}
+			require.Equal(t, c.judgement, judgements["Gateway"], "%v", e.Whole())
+		})
+	}
+}

@@ -38,12 +38,11 @@ const (
 
 // Traits of objects that matter to others wherever they are.
 var (
-	rare     = key{byTrait, "rare"}     // of a kind with few objects, which are part of every slice
-	labelled = key{byTrait, "labelled"} // with a revision
-	refused  = key{byTrait, "refused"}  // Envoy refuses what it becomes part of
-	odd      = key{byTrait, "odd"}      // a host that no index finds
-	private  = key{byTrait, "private"}  // a DestinationRule with a credential
-	l4       = key{byTrait, "l4"}       // a VirtualService with tcp or tls rules on Gateways
+	rare     = key{byTrait, "rare"}    // of a kind with few objects, which are part of every slice
+	refused  = key{byTrait, "refused"} // Envoy refuses what it becomes part of
+	odd      = key{byTrait, "odd"}     // a host that no index finds
+	private  = key{byTrait, "private"} // a DestinationRule with a credential
+	l4       = key{byTrait, "l4"}      // a VirtualService with tcp or tls rules on Gateways
 	gateways = key{byTrait, "gateways"}
 	entries  = key{byTrait, "entries"} // ServiceEntries
 	aliases  = key{byTrait, "aliases"} // Services that stand for an external name
@@ -63,6 +62,8 @@ type facts struct {
 	delegate  bool
 	selector  string // of a Gateway
 	attached  bool   // a Gateway with something else than a selector
+	revision  string // of a Gateway or VirtualService
+	unseen    bool   // of another revision
 	plain     bool   // a Gateway none of whose servers has TLS settings
 	wide      bool   // it has a wildcard host
 	mesh      bool   // it is for sidecars
@@ -80,9 +81,12 @@ func (f *facts) has(k key) bool { return slices.Contains(f.keys, k) }
 // index finds live objects by what they say, in step with each change.
 type index struct {
 	naming *mesh.World // expands names
-	reuse  bool        // findings hang on which servers one certificate joins
-	facts  map[manifest.ID]*facts
-	by     map[key][]*manifest.Object
+	// revision is that of the istiod that reads; "" takes all for one, unless Gateways and VirtualServices name several.
+	revision  string
+	revisions map[string]int
+	reuse     bool // findings hang on which servers one certificate joins
+	facts     map[manifest.ID]*facts
+	by        map[key][]*manifest.Object
 	// named counts the references to each "namespace/name" of a Gateway (byGateway) or delegate (byDelegate), by its namespace
 	// and by its name: there can be many to one.
 	named map[key]map[string]int
@@ -92,7 +96,7 @@ func newIndex(domain string) *index {
 	if domain == "" {
 		domain = "cluster.local"
 	}
-	return &index{naming: &mesh.World{Domain: domain}, facts: map[manifest.ID]*facts{}, by: map[key][]*manifest.Object{}, named: map[key]map[string]int{}}
+	return &index{naming: &mesh.World{Domain: domain}, facts: map[manifest.ID]*facts{}, by: map[key][]*manifest.Object{}, named: map[key]map[string]int{}, revisions: map[string]int{}}
 }
 
 func (x *index) set(o *manifest.Object) {
@@ -103,6 +107,7 @@ func (x *index) set(o *manifest.Object) {
 		x.by[k] = append(x.by[k], o)
 	}
 	x.refer(f, 1)
+	x.revisions[f.revision]++
 }
 
 // refer counts the references of facts.
@@ -134,6 +139,9 @@ func (x *index) remove(id manifest.ID) {
 	}
 	delete(x.facts, id)
 	x.refer(f, -1)
+	if x.revisions[f.revision]--; x.revisions[f.revision] == 0 {
+		delete(x.revisions, f.revision)
+	}
 	for _, k := range f.keys {
 		list := x.by[k]
 		i := slices.IndexFunc(list, func(o *manifest.Object) bool { return o.ID == id })
@@ -153,8 +161,11 @@ func (f *facts) structural() bool {
 // read takes the facts from an object.
 func (x *index) read(o *manifest.Object) *facts {
 	f := &facts{}
-	if o.Labels["istio.io/rev"] != "" {
-		f.file(labelled.by, labelled.name)
+	if rev := o.Labels["istio.io/rev"]; x.revision != "" && rev != "" && rev != x.revision {
+		f.unseen = true
+		return f
+	} else if o.Spec != nil && (o.Kind == "Gateway" || o.Kind == "VirtualService") {
+		f.revision = rev
 	}
 	switch spec := o.Spec.(type) {
 	case *networking.VirtualService:

@@ -82,13 +82,18 @@ func (l *slice) beyond(versions []*facts) string {
 			return "open " + kind
 		}
 	}
-	for _, k := range []key{labelled, odd} {
-		if len(l.x.by[k]) > 0 {
-			return k.name
-		}
+	if len(l.x.by[odd]) > 0 {
+		return odd.name
+	}
+	revisions := maps.Clone(l.x.revisions)
+	for _, f := range versions {
+		revisions[f.revision]++
+	}
+	if delete(revisions, ""); len(revisions) > 1 && l.x.revision == "" {
+		return "revisions"
 	}
 	for _, f := range versions {
-		for _, k := range []key{labelled, odd, refused, l4, rare} {
+		for _, k := range []key{odd, refused, l4, rare} {
 			if f.has(k) {
 				return k.name
 			}
