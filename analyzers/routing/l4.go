@@ -17,6 +17,8 @@ type L4Death struct {
 	Section        string
 	Earlier, Later L4Place
 	Words          string
+
+	later l4Match
 }
 
 // Path is the field path of a place.
@@ -95,7 +97,7 @@ func deadL4(section string, list []l4Match) []L4Death {
 		}
 		i := slices.IndexFunc(byName[names[0]], func(e l4Match) bool { return e.covers(m) })
 		if i >= 0 {
-			out = append(out, L4Death{Section: section, Earlier: byName[names[0]][i].place, Later: m.place, Words: m.words()})
+			out = append(out, L4Death{Section: section, Earlier: byName[names[0]][i].place, Later: m.place, Words: m.words(), later: m})
 			continue
 		}
 		for _, n := range names {

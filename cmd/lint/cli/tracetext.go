@@ -179,6 +179,9 @@ func (t *traceText) listener() {
 		return
 	}
 	text := fmt.Sprintf("port %d", port)
+	if w.Listener.Bind == w.Request.Address {
+		text += " of address " + plainText(w.Request.Address)
+	}
 	for _, svc := range w.Table.Workload.Services {
 		if _, ok := svc.Port(port); ok {
 			text = at(fmt.Sprintf("port %d of Service %s", port, svc.ID()), svc.Object)
@@ -315,6 +318,8 @@ func (t *traceText) host() {
 	w := t.walk
 	name := short(w.Request.Host, 100)
 	switch {
+	case w.Request.Host == "":
+		t.stage("request", "Envoy refuses what is no HTTP request with a host")
 	case w.Answer.Outcome == routing.OutcomeBadRequest:
 		t.stage("request", "Envoy refuses a path with a fragment")
 	case w.Config.Rejected:
