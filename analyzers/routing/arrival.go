@@ -98,11 +98,19 @@ func (vh *VirtualHost) nameless() bool {
 	return manifest.Placeholder(vh.Domain) || vh.Table != nil && strings.Contains(vh.Domain, "..")
 }
 
-// witness is a request of a box that comes to the virtual host.
+// within is what of a box comes to the virtual host, as far as the authority goes.
+func (vh *VirtualHost) within(box match.Box) match.Box {
+	if vh.Config == nil || vh.service != nil {
+		return box
+	}
+	return box.And(match.Host(vh.Domain, vh.narrower([]match.Box{box})...))
+}
+
+// witness is a request of a box that comes to the virtual host; what the box asks of the authority is within.
 func (vh *VirtualHost) witness(box match.Box) (m match.Request, ok bool) {
 	names := vh.names()
-	if vh.Config != nil && vh.service == nil && (len(names) == 0 || box.Asks("authority")) {
-		box = box.And(match.Host(vh.Domain, vh.narrower([]match.Box{box})...))
+	if len(names) == 0 {
+		box = vh.within(box)
 	}
 	m, ok = box.Witness(names...)
 	return m, ok && !vh.nameless() && !strings.Contains(m.Authority, "..")
@@ -214,10 +222,7 @@ func (table *Table) contested(c *Chain) bool {
 
 // connection is what a client opens to come to a server by a name, before it asks for anything.
 func (table *Table) connection(s *Server, name string) Request {
-	r := Request{Port: s.Number(), Workload: &Client{Namespace: table.Workload.Namespace, Labels: table.Workload.Labels}}
-	if !everywhere(s.Bind()) {
-		r.Address = s.Bind()
-	}
+	r := Request{Port: s.Number(), Address: s.Address(), Workload: &Client{Namespace: table.Workload.Namespace, Labels: table.Workload.Labels}}
 	if r.TLS = s.IsTLS(); r.TLS {
 		r.SNI = name
 	}

@@ -63,6 +63,9 @@ func (r *Rule) Goes() string {
 
 // requestIn is a request of a box as a client would send it to a virtual host; server is the one it comes through.
 func (t *Tables) requestIn(vh *VirtualHost, box match.Box, server *Server) (Request, bool) {
+	if box.Asks("authority") {
+		box = vh.within(box)
+	}
 	m, ok := vh.witness(box)
 	if !ok {
 		return Request{}, false

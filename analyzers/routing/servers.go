@@ -99,6 +99,14 @@ func (s *Server) Bind() string {
 	return s.Spec.Bind
 }
 
+// Address is the one that it is bound to, "" for all.
+func (s *Server) Address() string {
+	if everywhere(s.Bind()) {
+		return ""
+	}
+	return s.Bind()
+}
+
 func newServer(g *mesh.Gateway, i int, wl *mesh.Workload) *Server {
 	spec := g.Spec.Servers[i]
 	s := &Server{Gateway: g, Index: i, Spec: spec}

@@ -212,7 +212,11 @@ func ports(table *routing.Table) string {
 	var out []string
 	for _, s := range table.Servers {
 		listens := slices.ContainsFunc(table.Listeners, func(l *routing.Listener) bool { return l.Port == s.Listen })
-		if text := fmt.Sprint(s.Number()); s.Drop == nil && listens && !slices.Contains(out, text) {
+		text := fmt.Sprint(s.Number())
+		if s.Address() != "" {
+			text += " of address " + plainText(s.Address())
+		}
+		if s.Drop == nil && listens && !slices.Contains(out, text) {
 			out = append(out, text)
 		}
 	}
