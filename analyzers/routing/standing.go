@@ -41,10 +41,10 @@ func (t *Tables) Standings(vh *VirtualHost, refused, witnesses bool) []Standing 
 	for i, e := range x.entries {
 		if at := (written{e.Rule, e.Match}); !seen[at] {
 			seen[at] = true
-			state, box := x.state(i, refused)
+			state, some := t.state(x, i, refused)
 			s := Standing{Entry: e, State: state}
 			if witnesses && state == StateLive {
-				s.Witness = t.reaching(x, i, box)
+				s.Witness = t.reaching(x, i, some)
 			}
 			out = append(out, s)
 		}
@@ -52,26 +52,32 @@ func (t *Tables) Standings(vh *VirtualHost, refused, witnesses bool) []Standing 
 	return out
 }
 
-// state gives with StateLive the requests that may reach the route.
-func (x *trial) state(i int, refused bool) (string, match.Box) {
+// arrivals are requests that come to a virtual host; on mesh from a namespace.
+type arrivals struct {
+	match.Box
+	from string
+}
+
+// state gives with StateLive requests of which some reach the route.
+func (t *Tables) state(x *trial, i int, refused bool) (string, arrivals) {
 	var fate Fate
 	switch {
 	case x.entries[i].uncertain():
-		return StateOpaque, match.Box{}
+		return StateOpaque, arrivals{}
 	case refused, x.vh.Table != nil && len(x.vh.Table.Opaque) > 0, x.vh.nameless():
-		return StateUndecided, match.Box{}
+		return StateUndecided, arrivals{}
 	case x.vh.closed():
-		return StateShadowed, match.Box{}
+		return StateShadowed, arrivals{}
 	}
 	if x.judge(&fate, i); fate.Alive {
-		if box, ok := x.surely(i); ok {
-			return StateLive, box
+		if some, ok := t.surely(x, i); ok {
+			return StateLive, some
 		}
 	}
 	if fate.Alive || fate.Undecided {
-		return StateUndecided, match.Box{}
+		return StateUndecided, arrivals{}
 	}
-	return StateShadowed, match.Box{}
+	return StateShadowed, arrivals{}
 }
 
 // closed tells whether no request comes to any route: a redirect to https is before them, or connections fail for a certificate.
@@ -83,33 +89,48 @@ func (vh *VirtualHost) closed() bool {
 	return vh.RequireTLS && !s.IsTLS() || s.IsTLS() && !vh.Table.Delivered(s)
 }
 
-// surely gives a box of which a route takes something whatever the ages that files do not tell. Conditions on the authority are
+// surely gives requests of which a route takes some whatever the ages that files do not tell. Conditions on the authority are
 // held to each name that a service has.
-func (x *trial) surely(i int) (match.Box, bool) {
+func (t *Tables) surely(x *trial, i int) (arrivals, bool) {
 	var earlier []match.Box
 	if slices.ContainsFunc(x.unknown, func(j int) bool { return x.maybeBefore(j, i) }) {
-		return match.Box{}, false
+		return arrivals{}, false
 	}
 	for _, j := range x.index.Over(x.entries[i].Box) {
 		if x.maybeBefore(j, i) {
 			earlier = append(earlier, x.entries[j].Box)
 		}
 	}
-	boxes := []match.Box{x.boxes[i]}
+	all := []arrivals{{x.boxes[i], x.vh.from}}
 	if x.vh.service != nil && x.boxes[i].Asks("authority") {
-		boxes = nil
-		for _, d := range manifest.Keys(x.vh.Config.Hosts) {
-			if x.vh.Config.Hosts[d].service == x.vh.service {
-				boxes = append(boxes, x.boxes[i].And(match.Host(d)))
+		all = t.byName(x, i)
+	}
+	for _, some := range all {
+		if verdict, _ := match.Covered(some.Box, earlier, nil); verdict == match.Alive {
+			return some, true
+		}
+	}
+	return arrivals{}, false
+}
+
+// byName are the requests of a route by each name of its service, but the addresses, of which sidecars may have only some; last by
+// the name that it has in its own namespace.
+func (t *Tables) byName(x *trial, i int) []arrivals {
+	out := []arrivals{{x.boxes[i].And(match.Host(x.vh.Domain)), x.vh.from}}
+	add := func(rc *RouteConfig, from string) {
+		for _, d := range manifest.Keys(rc.Hosts) {
+			h := rc.Hosts[d]
+			same := func(e Entry) bool { return e.Rule != nil && e.same(x.entries[i].Route) }
+			if d != x.vh.Domain && h.service == x.vh.service && hostName(d) != "" && slices.ContainsFunc(h.Entries, same) {
+				out = append(out, arrivals{x.boxes[i].And(match.Host(d)), from})
 			}
 		}
 	}
-	for _, b := range boxes {
-		if verdict, _ := match.Covered(b, earlier, nil); verdict == match.Alive {
-			return b, true
-		}
+	add(x.vh.Config, x.vh.from)
+	if own := x.vh.service.Namespace; own != x.vh.from {
+		add(t.sidecarOf(&Client{Namespace: own}).config(x.vh.Port), own)
 	}
-	return match.Box{}, false
+	return out
 }
 
 // maybeBefore tells whether entry j can be tried before entry i.
@@ -117,15 +138,15 @@ func (x *trial) maybeBefore(j, i int) bool {
 	return j != i && !x.entries[j].late && !x.vh.Precedes(x.entries[i], x.entries[j])
 }
 
-// reaching finds a request of a box that exactly this route takes, and has the router confirm it.
-func (t *Tables) reaching(x *trial, i int, box match.Box) *Request {
+// reaching finds a request among some that exactly this route takes, and has the router confirm it.
+func (t *Tables) reaching(x *trial, i int, some arrivals) *Request {
 	var earlier []match.Box
 	for _, j := range append(x.index.Meeting(x.entries[i].Box), x.index.Inside(x.entries[i].Box)...) {
 		if x.maybeBefore(j, i) {
 			earlier = append(earlier, x.entries[j].Box)
 		}
 	}
-	verdict, rest, _ := match.Subtract(box, earlier, nil)
+	verdict, rest, _ := match.Subtract(some.Box, earlier, nil)
 	if verdict != match.Alive {
 		return nil
 	}
@@ -135,7 +156,7 @@ func (t *Tables) reaching(x *trial, i int, box match.Box) *Request {
 	}
 	r := onTheWire(m)
 	if x.vh.Table == nil {
-		r.Port, r.Mesh = x.vh.Port, &Client{x.vh.from, m.SourceLabels}
+		r.Port, r.Mesh = x.vh.Port, &Client{some.from, m.SourceLabels}
 	} else {
 		x.vh.dial(&r, x.entries[i].Server)
 	}
