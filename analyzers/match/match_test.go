@@ -333,7 +333,7 @@ func TestHost(t *testing.T) {
 	for _, odd := range []string{"a..x.com", ".x.com", "a.x.com:80.x.com", "[::1].x.com"} {
 		require.False(t, Host("*.x.com").Matches(Request{Authority: odd}), odd)
 	}
-	for host, names := range map[string]int{"*": 4, "*.x.com": 4, "x.com": 1} {
+	for host, names := range map[string]int{"*": 2, "*.x.com": 2, "x.com": 1} {
 		require.Len(t, Examples(host), names)
 		for _, n := range Examples(host) {
 			require.True(t, Host(host).Matches(Request{Authority: n}), n)

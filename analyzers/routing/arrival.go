@@ -135,22 +135,38 @@ func (vh *VirtualHost) serverName(l *Listener, s *Server, host string) string {
 	if c := l.chain(Request{TLS: true, SNI: own, Host: host}); c != nil && c.HTTP == vh.Config {
 		return own
 	}
-	for _, c := range l.Chains {
-		for _, h := range s.entries() {
-			if name := l.serverName(c, h.Host); name != "" && c.HTTP == vh.Config {
-				return name
-			}
+	i := slices.IndexFunc(l.Chains, func(c *Chain) bool { return c.HTTP == vh.Config })
+	for _, h := range s.entries() {
+		if i < 0 {
+			break
+		}
+		if name := l.serverName(l.Chains[i], h.Host); name != "" {
+			return name
 		}
 	}
 	return own
 }
 
-// serverName is an example of a domain by which connections come to a chain, "" for none.
+// serverName is a name of a domain by which connections come to a chain, "" for none.
 func (l *Listener) serverName(c *Chain, domain string) string {
-	for _, name := range match.Examples(domain) {
-		if l.chain(Request{TLS: true, SNI: name}) == c {
-			return name
+	comes := func(name string) bool { return l.chain(Request{TLS: true, SNI: name}) == c }
+	examples := match.Examples(domain)
+	if i := slices.IndexFunc(examples, comes); i >= 0 {
+		return examples[i]
+	}
+	if domain == examples[0] {
+		return ""
+	}
+	var others []string
+	for _, o := range l.Chains {
+		for _, n := range o.SNI {
+			if o != c && strings.HasSuffix(n, domain[1:]) {
+				others = append(others, n)
+			}
 		}
+	}
+	if m, ok := match.Host(domain, others...).Witness(); ok && comes(m.Authority) {
+		return m.Authority
 	}
 	return ""
 }

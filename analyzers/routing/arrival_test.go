@@ -2,6 +2,7 @@ package routing_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,11 +38,11 @@ spec:
   gateways: [g]
 `
 
-const older = `
+const rival = `
 ---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
-metadata: {name: other, namespace: data}
+metadata: {name: %s, namespace: data}
 spec:
   hosts: ["*.x.com"]
   gateways: [g]
@@ -58,22 +59,24 @@ func TestShownL4(t *testing.T) {
 		return out
 	}
 	const (
-		tcp     = "  tcp: [{route: [{destination: {host: d}}]}, {match: [{port: %d}], route: [{destination: {host: e}}]}]\n"
-		unknown = "  tcp: [{route: [{destination: {host: d}}]}]\n"
+		tcp   = "  tcp: [{route: [{destination: {host: d}}]}, {match: [{port: %d}], route: [{destination: {host: e}}]}]\n"
+		plain = "  tcp: [{route: [{destination: {host: d}}]}]\n"
 	)
 	for _, c := range []struct{ name, rules, url, address string }{
 		{"an exact name", tls("b.x.com", "b.x.com"), "tls://b.x.com:443", ""},
-		{"a wildcard, of which a narrower match has the first example", tls(`"*.x.com"`, `"*.x.com"`, "a.x.com"), "tls://b.x.com:443", ""},
+		{"a wildcard, of which a narrower match has the first example", tls(`"*.x.com"`, `"*.x.com"`, "a.x.com"), "tls://any.x.com:443", ""},
+		{"a wildcard, of which narrower matches have all examples", tls(`"*.x.com"`, `"*.x.com"`, "a.x.com", "any.x.com", "b.x.com"), "tls://c.x.com:443", ""},
 		{"a port", fmt.Sprintf(tcp, 3306), "tcp://:3306", ""},
 		{"a port of one address", fmt.Sprintf(tcp, 3307), "tcp://:3307", "10.1.1.1"},
 		{"a port that no server has", fmt.Sprintf(tcp, 3308), "", ""},
-		{"a rival of another age", fmt.Sprintf(tcp, 3306) + older + unknown, "", ""},
-		{"a rival for another name", tls("b.x.com", "b.x.com") + older + tls("c.x.com"), "tls://b.x.com:443", ""},
-		{"a rival for the name", tls("b.x.com", "b.x.com") + older + tls("b.x.com"), "", ""},
+		{"a rival of another age", fmt.Sprintf(tcp+rival+plain, 3306, "a"), "", ""},
+		{"a rival of another age that its name puts behind", fmt.Sprintf(tcp+rival+plain, 3306, "w"), "", ""},
+		{"a rival for another name", tls("b.x.com", "b.x.com") + fmt.Sprintf(rival, "w") + tls("c.x.com"), "tls://b.x.com:443", ""},
+		{"a rival for the name", tls("b.x.com", "b.x.com") + fmt.Sprintf(rival, "w") + tls("b.x.com"), "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			all := tables(t, data+c.rules)
-			v := all.World.VirtualServices[len(all.World.VirtualServices)-1]
+			v := all.World.VirtualServices[slices.IndexFunc(all.World.VirtualServices, func(v *mesh.VirtualService) bool { return v.Name == "v" })]
 			dead := routing.DeadL4(v)
 			require.Len(t, dead, 1)
 			r, a, ok := all.ShownL4(v, dead[0])
