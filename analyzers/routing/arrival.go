@@ -207,14 +207,14 @@ func (t *Tables) ShownL4(v *mesh.VirtualService, d L4Death) (Request, Answer, bo
 		for _, table := range t.Serving(ref.Found[0]) {
 			for _, l := range table.Listeners {
 				for _, c := range l.Chains {
-					if len(table.Opaque) > 0 || c.Server.Gateway != ref.Found[0] || !c.takes(v, d) || !table.l4Admits(c.Server, v, d.later.spec.Port, d.later.gateway) {
+					if len(table.Opaque) > 0 || c.Server.Gateway != ref.Found[0] || !c.of(v, d.Section, d.Earlier) || !table.l4Admits(c.Server, v, d.later.spec.Port, d.later.gateway) {
 						continue
 					}
 					names := d.later.spec.SniHosts
 					if d.Section == "tcp" {
 						names = c.Server.names()
 					}
-					if r, a, ok := table.comes(c, names); ok && !table.contested(c) && !table.walk(r).RestsOnAge() {
+					if r, a, ok := table.comes(c, names); ok && !table.walk(r).RestsOnAge() {
 						return r, a, true
 					}
 				}
@@ -222,18 +222,6 @@ func (t *Tables) ShownL4(v *mesh.VirtualService, d L4Death) (Request, Answer, bo
 		}
 	}
 	return Request{}, Answer{}, false
-}
-
-// takes tells whether a chain is that of the match which takes a dead one's connections.
-func (c *Chain) takes(v *mesh.VirtualService, d L4Death) bool {
-	return c.TCP != nil && c.TCP.VS == v && c.TCP.Section == d.Section && c.TCP.Index == d.Earlier.Rule && c.TCP.Match == d.Earlier.Match
-}
-
-// contested tells whether another VirtualService would have the connections of a chain if it were the older one.
-func (table *Table) contested(c *Chain) bool {
-	return slices.ContainsFunc(table.LostL4(), func(x LostL4) bool {
-		return x.By.VS == c.TCP.VS && x.Server == c.Server && !mesh.OrderKnown(x.VS.Object, c.TCP.VS.Object)
-	})
 }
 
 // connection is what a client opens to come to a server by a name, before it asks for anything.

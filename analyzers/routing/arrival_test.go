@@ -32,7 +32,7 @@ spec:
 ---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
-metadata: {name: v, namespace: data}
+metadata: {name: v, namespace: data, creationTimestamp: "2021-01-01T00:00:00Z"}
 spec:
   hosts: ["*.x.com"]
   gateways: [g]
@@ -48,8 +48,8 @@ spec:
   gateways: [g]
 `
 
-// A dead tcp or tls match is shown by a connection that it asks for and that the router gives to the earlier one; by none where
-// nothing listens, or where the age of another VirtualService would decide.
+// A dead tcp or tls match is shown by a connection that it asks for and that the router gives to the earlier one, by none where
+// nothing listens. It is not called dead where another VirtualService, or its age, decides.
 func TestShownL4(t *testing.T) {
 	tls := func(names ...string) string {
 		out := "  tls:\n"
@@ -69,15 +69,21 @@ func TestShownL4(t *testing.T) {
 		{"a port", fmt.Sprintf(tcp, 3306), "tcp://:3306", ""},
 		{"a port of one address", fmt.Sprintf(tcp, 3307), "tcp://:3307", "10.1.1.1"},
 		{"a port that no server has", fmt.Sprintf(tcp, 3308), "", ""},
-		{"a rival of another age", fmt.Sprintf(tcp+rival+plain, 3306, "a"), "", ""},
-		{"a rival of another age that its name puts behind", fmt.Sprintf(tcp+rival+plain, 3306, "w"), "", ""},
+		{"a rival of another age", fmt.Sprintf(tcp+rival+plain, 3306, "a"), "live", ""},
+		{"a rival of another age that its name puts behind", fmt.Sprintf(tcp+rival+plain, 3306, "w"), "live", ""},
 		{"a rival for another name", tls("b.x.com", "b.x.com") + fmt.Sprintf(rival, "w") + tls("c.x.com"), "tls://b.x.com:443", ""},
-		{"a rival for the name", tls("b.x.com", "b.x.com") + fmt.Sprintf(rival, "w") + tls("b.x.com"), "", ""},
+		{"a rival for the name", tls("b.x.com", "b.x.com") + fmt.Sprintf(rival, "w") + tls("b.x.com"), "live", ""},
+		{"one name of several", tls("b.x.com, c.x.com", "d.x.com, c.x.com"), "tls://c.x.com:443", ""},
+		{"a name that an older rival keeps the earlier one from", tls("b.x.com, c.x.com", "d.x.com, c.x.com") + fmt.Sprintf(rival, `older, creationTimestamp: "2020-01-01T00:00:00Z"`) + tls("b.x.com"), "live", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			all := tables(t, data+c.rules)
 			v := all.World.VirtualServices[slices.IndexFunc(all.World.VirtualServices, func(v *mesh.VirtualService) bool { return v.Name == "v" })]
-			dead := routing.DeadL4(v)
+			dead := all.DeadL4(v)
+			if c.url == "live" {
+				require.Empty(t, dead)
+				return
+			}
 			require.Len(t, dead, 1)
 			r, a, ok := all.ShownL4(v, dead[0])
 			require.Equal(t, c.url != "", ok)
