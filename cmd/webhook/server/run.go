@@ -37,6 +37,7 @@ const Path = "/validate"
 type Options struct {
 	Config            string // file; "" for the defaults
 	CertDir           string
+	SelfSigned        SelfSigned
 	Port              int
 	MetricsAddress    string
 	HealthAddress     string
@@ -76,7 +77,11 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 	if err := source.Connect(cluster); err != nil {
 		return err
 	}
-	hook := webhook.NewServer(webhook.Options{Port: o.Port, CertDir: o.CertDir, TLSOpts: []func(*tls.Config){o.tls}})
+	certificate, err := o.certificate(cluster, log)
+	if err != nil {
+		return err
+	}
+	hook := webhook.NewServer(webhook.Options{Port: o.Port, TLSOpts: []func(*tls.Config){o.tls, certificate.use}})
 	manager, err := ctrl.NewManager(cluster, ctrl.Options{
 		Scheme: runtime.NewScheme(), WebhookServer: hook, HealthProbeBindAddress: o.HealthAddress,
 		Metrics:        metricsserver.Options{BindAddress: o.MetricsAddress},
@@ -94,6 +99,7 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 	ctx, leaving := o.signals(log)
 	err = errors.Join(
 		manager.Add(source),
+		certificate.add(manager),
 		manager.AddHealthzCheck("ping", healthz.Ping),
 		manager.AddReadyzCheck("tls", hook.StartedChecker()),
 		manager.AddReadyzCheck("objects", func(*http.Request) error { return source.Ready() }),
