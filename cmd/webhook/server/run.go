@@ -66,7 +66,7 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 		return err
 	}
 	cluster.QPS, cluster.Burst = 100, 200 // a handful of watches, opened at once
-	engine := admission.NewEngine(config.Select(rules.All(), nil, nil), opt)
+	engine := admission.NewEngine(config.Select(catalogue(), nil, nil), opt)
 	source := &live.Source{
 		Engine: engine, Log: log, RootNamespace: opt.RootNamespace, Revision: opt.Revision, GatewaySelector: o.GatewaySelector,
 		SecretNamespaces: o.SecretNamespaces, MeshConfigGiven: opt.MeshConfig != nil, Complete: opt.Complete, Interval: o.DiscoveryInterval,
