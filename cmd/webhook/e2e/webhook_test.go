@@ -33,6 +33,7 @@ const serverName = "gatelint-webhook.gatelint-system.svc"
 
 // process is a running webhook.
 type process struct {
+	args                 []string
 	cmd                  *exec.Cmd
 	port                 int
 	url, metrics, health string
@@ -120,7 +121,7 @@ func certificate(dir string) ([]byte, error) {
 		return nil, err
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: serverName}, DNSNames: []string{serverName},
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: serverName}, DNSNames: []string{serverName}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
@@ -142,6 +143,15 @@ func certificate(dir string) ([]byte, error) {
 
 // launch starts a webhook that talks to the API server as a user.
 func launch(user string, flags ...string) (*process, error) {
+	p, err := prepare(user, flags...)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.start()
+}
+
+// prepare gives a webhook that is not started yet.
+func prepare(user string, flags ...string) (*process, error) {
 	u, err := cluster.env.AddUser(envtest.User{Name: user, Groups: []string{"system:authenticated"}}, nil)
 	if err != nil {
 		return nil, err
@@ -164,24 +174,30 @@ func launch(user string, flags ...string) (*process, error) {
 	address := func(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 	p := &process{
 		port: ports[0], url: "https://" + address(ports[0]) + "/validate", metrics: "http://" + address(ports[1]) + "/metrics",
-		health: "http://" + address(ports[2]), logs: &buffer{}, heapDump: file.Name() + ".heap", done: make(chan struct{}),
+		health: "http://" + address(ports[2]), logs: &buffer{}, heapDump: file.Name() + ".heap",
 		client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}},
 	}
-	p.cmd = exec.Command(cluster.binary, append([]string{
+	p.args = append([]string{
 		"--kubeconfig", file.Name(), "--cert-dir", filepath.Join(cluster.dir, "certs"), "--port", fmt.Sprint(ports[0]),
 		"--metrics-bind-address", address(ports[1]), "--health-probe-bind-address", address(ports[2]),
 		"--discovery-interval", "500ms", "--shutdown-delay", "1s", "--settle", "500ms",
-	}, flags...)...)
+	}, flags...)
+	return p, nil
+}
+
+// start starts it, once more if it was killed.
+func (p *process) start() error {
+	p.cmd, p.done = exec.Command(cluster.binary, p.args...), make(chan struct{})
 	p.cmd.Env = append(os.Environ(), "GATELINT_HEAP_DUMP="+p.heapDump)
 	p.cmd.Stdout, p.cmd.Stderr = p.logs, p.logs
 	if err := p.cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
-	go func() {
-		_ = p.cmd.Wait() // the test looks at the exit code
-		close(p.done)
-	}()
-	return p, nil
+	go func(cmd *exec.Cmd, done chan struct{}) {
+		_ = cmd.Wait() // the test looks at the exit code
+		close(done)
+	}(p.cmd, p.done)
+	return nil
 }
 
 func freePorts(n int) ([]int, error) {

@@ -115,7 +115,7 @@ func (w *world) refused(text string, args ...string) string {
 	out, err := kubectl(w.text(text), append([]string{"apply", "-f", "-"}, args...)...)
 	exit := (*exec.ExitError)(nil)
 	require.ErrorAs(w, err, &exit, "it was accepted: %s", out)
-	require.Contains(w, out, `admission webhook "validate.gatelint.io" denied the request: gatelint refuses`)
+	require.Contains(w, out, `.gatelint.io" denied the request: gatelint refuses`)
 	return out
 }
 

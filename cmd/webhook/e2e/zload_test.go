@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -134,7 +135,7 @@ func (l *load) noop() {
 	_, err := kubectl(fmt.Sprintf(`{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingWebhookConfiguration","metadata":{"name":%[1]q},
 "webhooks":[{"name":"noop.example.com","clientConfig":{"url":%[2]q,"caBundle":%[3]q},"sideEffects":"None","admissionReviewVersions":["v1"],"failurePolicy":"Fail",
 "namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":%[1]q}},
-"rules":[{"apiGroups":["networking.istio.io"],"apiVersions":["*"],"resources":["*"],"operations":["*"]}]}]}`, noopService, server.URL, encode(ca)), "apply", "-f", "-")
+"rules":[{"apiGroups":["networking.istio.io"],"apiVersions":["*"],"resources":["*"],"operations":["*"]}]}]}`, noopService, server.URL, base64.StdEncoding.EncodeToString(ca)), "apply", "-f", "-")
 	require.NoError(l, err)
 	l.Cleanup(func() { _, _ = kubectl("", "delete", "validatingwebhookconfiguration", noopService) })
 	_, err = kubectl("", "patch", "validatingwebhookconfiguration", "gatelint-webhook", "--type", "json", "-p",

@@ -37,6 +37,7 @@ const Path = "/validate"
 type Options struct {
 	Config            string // file; "" for the defaults
 	CertDir           string
+	SelfSigned        SelfSigned
 	Port              int
 	MetricsAddress    string
 	HealthAddress     string
@@ -65,7 +66,7 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 		return err
 	}
 	cluster.QPS, cluster.Burst = 100, 200 // a handful of watches, opened at once
-	engine := admission.NewEngine(admission.Heard(config, config.Select(rules.All(), nil, nil)), opt)
+	engine := admission.NewEngine(admission.Heard(config, config.Select(catalogue(), nil, nil)), opt)
 	source := &live.Source{
 		Engine: engine, Log: log, RootNamespace: opt.RootNamespace, Revision: opt.Revision, GatewaySelector: o.GatewaySelector,
 		SecretNamespaces: o.SecretNamespaces, MeshConfigGiven: opt.MeshConfig != nil, Complete: opt.Complete, Interval: o.DiscoveryInterval,
@@ -76,7 +77,11 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 	if err := source.Connect(cluster); err != nil {
 		return err
 	}
-	hook := webhook.NewServer(webhook.Options{Port: o.Port, CertDir: o.CertDir, TLSOpts: []func(*tls.Config){o.tls}})
+	certificate, err := o.certificate(cluster, log)
+	if err != nil {
+		return err
+	}
+	hook := webhook.NewServer(webhook.Options{Port: o.Port, TLSOpts: []func(*tls.Config){o.tls, certificate.use}})
 	manager, err := ctrl.NewManager(cluster, ctrl.Options{
 		Scheme: runtime.NewScheme(), WebhookServer: hook, HealthProbeBindAddress: o.HealthAddress,
 		Metrics:        metricsserver.Options{BindAddress: o.MetricsAddress},
@@ -94,6 +99,7 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 	ctx, leaving := o.signals(log)
 	err = errors.Join(
 		manager.Add(source),
+		certificate.add(manager),
 		manager.AddHealthzCheck("ping", healthz.Ping),
 		manager.AddReadyzCheck("tls", hook.StartedChecker()),
 		manager.AddReadyzCheck("objects", func(*http.Request) error { return source.Ready() }),
