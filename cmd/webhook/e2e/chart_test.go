@@ -1,0 +1,82 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/yaml"
+)
+
+// chart is what a release of the chart applies.
+type chart struct {
+	text    string
+	objects []*unstructured.Unstructured
+}
+
+// release renders the chart as Helm does, with values for certificates that the tests provide.
+func release(namespace, values string) (*chart, error) {
+	file, err := os.CreateTemp(cluster.dir, "values")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := fmt.Fprintf(file, "certificates: {mode: provided, secretName: gatelint-webhook-tls, caBundle: %q}\n%s", cluster.ca, values); err != nil {
+		return nil, err
+	}
+	text, err := output("go", "-C", "../deploy", "run", ".", "-namespace", namespace, "-values", file.Name())
+	if err != nil {
+		return nil, err
+	}
+	return parse(text)
+}
+
+func parse(text string) (*chart, error) {
+	c := &chart{text: text}
+	documents := yaml.NewYAMLOrJSONDecoder(bytes.NewReader([]byte(text)), 4096)
+	for {
+		o := &unstructured.Unstructured{}
+		if err := documents.Decode(o); err == io.EOF {
+			return c, nil
+		} else if err != nil {
+			return nil, err
+		}
+		c.objects = append(c.objects, o)
+	}
+}
+
+// get gives the only object of a kind.
+func (c *chart) get(kind string) map[string]any {
+	for _, o := range c.objects {
+		if o.GetKind() == kind {
+			return o.Object
+		}
+	}
+	panic("the chart has no " + kind)
+}
+
+// flags are those that the chart gives the binary, and those that make of a pod a process: later ones win.
+func (c *chart) flags() ([]string, error) {
+	containers, _, err := unstructured.NestedSlice(c.get("Deployment"), "spec", "template", "spec", "containers")
+	if err != nil {
+		return nil, err
+	}
+	args, _, err := unstructured.NestedStringSlice(containers[0].(map[string]any), "args")
+	if err != nil {
+		return nil, err
+	}
+	config, _, err := unstructured.NestedString(c.get("ConfigMap"), "data", ".gatelint.yaml")
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.CreateTemp(cluster.dir, "gatelint.yaml")
+	if err != nil {
+		return nil, err
+	}
+	_, err = file.WriteString(config)
+	namespace := c.get("Deployment")["metadata"].(map[string]any)["namespace"].(string) // POD_NAMESPACE says it in a pod
+	return append(args, "--config", file.Name(), "--namespace", namespace), err
+}
