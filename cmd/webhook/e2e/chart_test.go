@@ -4,10 +4,15 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
+	"testing"
 
+	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
@@ -79,4 +84,57 @@ func (c *chart) flags() ([]string, error) {
 	_, err = file.WriteString(config)
 	namespace := c.get("Deployment")["metadata"].(map[string]any)["namespace"].(string) // POD_NAMESPACE says it in a pod
 	return append(args, "--config", file.Name(), "--namespace", namespace), err
+}
+
+// TestChart has the API server judge what the chart makes of several sets of values, as on an installation, in a namespace that asks
+// for the restricted pod security standard.
+func TestChart(t *testing.T) {
+	for _, ns := range []string{"elsewhere", "istio-ingress", "mesh-root"} {
+		_, err := kubectl("", "create", "namespace", ns)
+		require.NoError(t, err)
+	}
+	_, err := kubectl("", "label", "namespace", "elsewhere", "pod-security.kubernetes.io/warn=restricted")
+	require.NoError(t, err)
+	judge := func(t *testing.T, text string) string {
+		c, err := parse(text)
+		require.NoError(t, err)
+		var list []any
+		for _, o := range c.objects {
+			switch o.GroupVersionKind().Group {
+			case "cert-manager.io", "monitoring.coreos.com": // not served here
+			default:
+				if o.GetKind() != "Namespace" {
+					list = append(list, o)
+				}
+			}
+		}
+		raw, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "List", "items": list})
+		require.NoError(t, err)
+		out, err := kubectl(string(raw), "create", "--dry-run=server", "--validate=strict", "-f", "-")
+		require.NoError(t, err)
+		require.Equal(t, len(list), strings.Count(out, " created (server dry run)\n"), out)
+		return out
+	}
+	files, err := filepath.Glob("../deploy/testdata/*.yaml")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
+		t.Run(name, func(t *testing.T) {
+			text, err := output("go", "-C", "../deploy", "run", ".", "-release", "elsewhere", "-namespace", "elsewhere", "-values", filepath.Join("testdata", filepath.Base(file)))
+			require.NoError(t, err)
+			out := judge(t, text)
+			if name == "everything" {
+				require.Contains(t, out, "host namespaces (hostNetwork=true)", "so it would warn")
+			} else {
+				require.NotContains(t, out, "Warning")
+			}
+		})
+	}
+	t.Run("kustomize", func(t *testing.T) {
+		text, err := kubectl("", "kustomize", "../deploy/kustomize")
+		require.NoError(t, err)
+		text = replace(replace(text, "gatelint-system", "elsewhere"), "gatelint-webhook", "elsewhere-webhook") // the tests' own stands there
+		require.NotContains(t, judge(t, text), "Warning")
+	})
 }
