@@ -2,13 +2,13 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/pem"
 	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -76,7 +76,7 @@ func valueFiles(t *testing.T) []string {
 // TestInvariants holds what no value may change, over the chart's values and those of testdata.
 func TestInvariants(t *testing.T) {
 	for _, file := range valueFiles(t) {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
+		t.Run(filepath.Base(cmp.Or(file, "default")), func(t *testing.T) {
 			objects := rendered(t, file, nil)
 			seen := map[string]bool{}
 			for _, o := range objects {

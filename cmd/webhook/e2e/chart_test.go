@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatelint/gatelint/rules"
+	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
@@ -98,6 +100,10 @@ func TestChart(t *testing.T) {
 	judge := func(t *testing.T, text string) string {
 		c, err := parse(text)
 		require.NoError(t, err)
+		config, _, err := unstructured.NestedString(c.get("ConfigMap"), "data", settings.FileName)
+		require.NoError(t, err)
+		_, err = settings.Parse([]byte(config), settings.FileName, rules.All())
+		require.NoError(t, err, "what the chart's schema lets pass the webhook can read")
 		var list []any
 		for _, o := range c.objects {
 			switch o.GroupVersionKind().Group {
