@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatelint/gatelint/cmd/webhook/audit"
 	"github.com/gatelint/gatelint/cmd/webhook/server"
 	ctrl "sigs.k8s.io/controller-runtime"
 )
@@ -50,6 +51,8 @@ func parse() (server.Options, error) {
 	flag.DurationVar(&o.DiscoveryInterval, "discovery-interval", 30*time.Second, "how often CRDs that appeared or vanished are looked for")
 	flag.StringVar(&o.Namespace, "namespace", os.Getenv("POD_NAMESPACE"), "the `namespace` the webhook itself runs in; POD_NAMESPACE says it too")
 	flag.BoolVar(&o.LeaderElect, "leader-elect", false, "elect a leader among the replicas, by a Lease in --namespace: it alone audits and writes certificates")
+	flag.DurationVar(&o.AuditInterval, "audit-interval", 10*time.Minute, "how often everything that is live is linted, whoever brought it; 0 for never")
+	reports := flag.String("audit-reports", "none", "the `kind` of report that the audit keeps in each namespace with faults: none, policyreport or openreports")
 	flag.Parse()
 	for _, ns := range strings.Split(*secrets, ",") {
 		if ns = strings.TrimSpace(ns); ns != "" {
@@ -69,6 +72,10 @@ func parse() (server.Options, error) {
 		o.TLSVersion = tls.VersionTLS12
 	default:
 		return o, fmt.Errorf("--tls-min-version %q: use 1.2 or 1.3", *version)
+	}
+	var err error
+	if o.AuditReports, err = audit.ParseReports(*reports); err != nil {
+		return o, fmt.Errorf("--audit-reports %q: %w", *reports, err)
 	}
 	if flag.NArg() > 0 {
 		return o, fmt.Errorf("%q: there are flags only", flag.Arg(0))
