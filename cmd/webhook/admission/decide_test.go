@@ -145,7 +145,7 @@ func TestFit(t *testing.T) {
 
 // A long message is cut, its rule is not.
 func TestLongWarning(t *testing.T) {
-	f := Fault{Finding: rules.Finding{Rule: "some-rule", Object: manifest.ID{Kind: "Gateway", Namespace: "a", Name: "b"}, Message: "x\n" + strings.Repeat("é", 400)}}
+	f := settings.Fault{Finding: rules.Finding{Rule: "some-rule", Object: manifest.ID{Kind: "Gateway", Namespace: "a", Name: "b"}, Message: "x\n" + strings.Repeat("é", 400)}}
 	w := warning(f, false)
 	require.Equal(t, maxWarning, utf8.RuneCountInString(w))
 	require.Regexp(t, `^Gateway a/b: x é+… \[some-rule\]$`, w)

@@ -98,7 +98,7 @@ func (x *Effect) settle(c Change) {
 }
 
 func (c Change) concerns(f rules.Finding) bool {
-	return slices.ContainsFunc(ends(f), func(id manifest.ID) bool {
+	return slices.ContainsFunc(f.Ends(), func(id manifest.ID) bool {
 		return c.Before != nil && c.Before.ID == id || c.After != nil && c.After.ID == id
 	})
 }
