@@ -62,20 +62,89 @@ func (a asking) all(in mesh.Input, opt mesh.Options, found []rules.Finding) {
 	for _, o := range in.Objects { // without the object there are no faults of it
 		a.enter(o, a.judge(o, nil, only(touching[o], func(f rules.Finding) bool { return f.Source == o })))
 	}
-	for _, o := range in.Objects { // without it there can be those of others
-		stake := map[string]bool{} // rules whose answer could count more
-		for _, f := range touching[o] {
-			if f.Source != o && slices.ContainsFunc(a.judge(o, nil, []rules.Finding{f}), a.outdoes) {
-				stake[f.Rule] = true
+	byFingerprint := map[string][]rules.Finding{}
+	for _, f := range found {
+		byFingerprint[f.Fingerprint] = append(byFingerprint[f.Fingerprint], f)
+	}
+	for _, b := range batches(a.stakes(in.Objects, touching)) { // without it there can be those of others
+		before := a.without(b, in.Objects, opt)
+		for _, s := range b {
+			var had, has []rules.Finding
+			for _, f := range s.findings {
+				had, has = append(had, before[f.Fingerprint]...), append(has, byFingerprint[f.Fingerprint]...)
 			}
-		}
-		if len(stake) > 0 {
-			rest := slices.DeleteFunc(slices.Clone(in.Objects), func(x *manifest.Object) bool { return x == o })
-			list := slices.DeleteFunc(slices.Clone(a.request.list), func(r *rules.Rule) bool { return !stake[r.Name] })
-			before := rules.Run(routing.Build(mesh.New(rest, opt)), list).Findings
-			a.enter(o, a.judge(o, before, only(found, func(f rules.Finding) bool { return stake[f.Rule] })))
+			a.enter(s.object, a.judge(s.object, had, has))
 		}
 	}
+}
+
+// stake is an object with the faults of others, of fingerprints of their own, for which the answer would count more if the object
+// brought them.
+type stake struct {
+	object   *manifest.Object
+	findings []rules.Finding
+}
+
+func (a asking) stakes(objs []*manifest.Object, touching map[*manifest.Object][]rules.Finding) (out []stake) {
+	for _, o := range objs {
+		s := stake{object: o}
+		seen := map[string]bool{}
+		for _, f := range touching[o] {
+			if f.Source != o && !seen[f.Fingerprint] && slices.ContainsFunc(a.judge(o, nil, []rules.Finding{f}), a.outdoes) {
+				seen[f.Fingerprint] = true
+				s.findings = append(s.findings, f)
+			}
+		}
+		if len(s.findings) > 0 {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// batches puts together objects that can be left out at once, as none is an end of what is at stake for another: else there would
+// be as many Worlds as objects.
+func batches(all []stake) (out [][]stake) {
+	var objects, ends []map[manifest.ID]bool // of each batch
+	for _, s := range all {
+		at := 0
+		for ; at < len(out); at++ {
+			if !ends[at][s.object.ID] && !slices.ContainsFunc(s.findings, func(f rules.Finding) bool {
+				return slices.ContainsFunc(f.Ends(), func(id manifest.ID) bool { return objects[at][id] })
+			}) {
+				break
+			}
+		}
+		if at == len(out) {
+			out, objects, ends = append(out, nil), append(objects, map[manifest.ID]bool{}), append(ends, map[manifest.ID]bool{})
+		}
+		out[at] = append(out[at], s)
+		objects[at][s.object.ID] = true
+		for _, f := range s.findings {
+			for _, id := range f.Ends() {
+				ends[at][id] = true
+			}
+		}
+	}
+	return out
+}
+
+// without gives the findings without the objects of a batch, by fingerprint.
+func (a asking) without(batch []stake, objs []*manifest.Object, opt mesh.Options) map[string][]rules.Finding {
+	gone, names := map[*manifest.Object]bool{}, map[string]bool{}
+	for _, s := range batch {
+		gone[s.object] = true
+		for _, f := range s.findings {
+			names[f.Rule] = true
+		}
+	}
+	rest := slices.DeleteFunc(slices.Clone(objs), func(o *manifest.Object) bool { return gone[o] })
+	list := slices.DeleteFunc(slices.Clone(a.request.list), func(r *rules.Rule) bool { return !names[r.Name] })
+	out := map[string][]rules.Finding{}
+	for _, f := range rules.Run(routing.Build(mesh.New(rest, opt)), list).Findings {
+		out[f.Fingerprint] = append(out[f.Fingerprint], f)
+	}
+	return out
 }
 
 func only(list []rules.Finding, want func(rules.Finding) bool) (out []rules.Finding) {
