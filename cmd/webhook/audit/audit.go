@@ -84,6 +84,7 @@ func (a *Auditor) run(ctx context.Context) (err error) {
 	if a.Reports != nil {
 		a.trouble("report", a.Reports.write(ctx, found, start))
 	}
+	debug.FreeOSMemory() // the World of everything is large, and the next audit far
 	return nil
 }
 
