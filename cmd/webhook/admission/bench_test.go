@@ -35,7 +35,7 @@ func BenchmarkDecide(b *testing.B) {
 }
 
 func decideFleet(b *testing.B, n int, shared bool) {
-	e := NewEngine(rules.All(), mesh.Options{Complete: mesh.Everything()})
+	e := NewEngine(Heard(&settings.Config{}, rules.All()), mesh.Options{Complete: mesh.Everything()})
 	byKind := map[string][][]byte{}
 	text := string(fleet.YAML(n))
 	if shared {
@@ -143,7 +143,7 @@ func BenchmarkAudit(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				_, err := e.Audit(context.Background())
+				_, err := e.Audit(context.Background(), rules.All())
 				require.NoError(b, err)
 			}
 		})

@@ -107,7 +107,7 @@ func TestAuditHoldsNobodyUp(t *testing.T) {
 	c := config(t, []*rules.Rule{slow, rules.Find("overlapping-hosts")})
 	done := make(chan Live)
 	go func() {
-		live, err := c.Engine.Audit(context.Background())
+		live, err := c.Engine.Audit(context.Background(), c.Engine.rules)
 		require.NoError(t, err)
 		done <- live
 	}()
@@ -123,7 +123,7 @@ func TestAuditHoldsNobodyUp(t *testing.T) {
 	live := <-done
 	require.Len(t, live.Objects, 1, "it is of one moment")
 	require.Less(t, live.Version, c.Engine.Version())
-	live, err := c.Engine.Audit(context.Background())
+	live, err := c.Engine.Audit(context.Background(), c.Engine.rules)
 	require.NoError(t, err)
 	require.Len(t, live.Findings, 1)
 }
@@ -134,7 +134,7 @@ func TestAuditSaysWhatIstiodRefuses(t *testing.T) {
 	o, faults := manifest.ParseObject([]byte(`{"apiVersion":"networking.istio.io/v1","kind":"Sidecar","metadata":{"name":"a","namespace":"shop"},"spec":{"egress":[{"hosts":["x"]}]}}`))
 	require.Empty(t, faults)
 	c.Engine.Set(o)
-	live, err := c.Engine.Audit(context.Background())
+	live, err := c.Engine.Audit(context.Background(), c.Engine.rules)
 	require.NoError(t, err)
 	require.True(t, slices.ContainsFunc(live.Findings, func(f rules.Finding) bool { return f.Rule == "rejected-by-istiod" && f.Object == o.ID }), "%v", live.Findings)
 }

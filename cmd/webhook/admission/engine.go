@@ -48,9 +48,12 @@ type Effect struct {
 
 // NewEngine makes an engine without objects. Options say what no object does; Complete is set by Know.
 func NewEngine(list []*rules.Rule, opt mesh.Options) *Engine {
+	x := newIndex(opt.ClusterDomain)
+	x.revision = opt.Revision
+	x.reuse = slices.ContainsFunc(list, func(r *rules.Rule) bool { return r.Name == "shared-certificate" })
 	return &Engine{
 		rules: list, options: opt, turn: make(chan struct{}, runtime.GOMAXPROCS(0)), objects: map[manifest.ID]*manifest.Object{},
-		index: newIndex(opt.ClusterDomain), whole: map[string]int{},
+		index: x, whole: map[string]int{},
 	}
 }
 
@@ -200,7 +203,7 @@ func (e *Engine) snapshot() ([]*manifest.Object, mesh.Options) {
 func (e *Engine) findings(ctx context.Context, rest []*manifest.Object, o *manifest.Object, opt mesh.Options,
 	broken map[string]string, out *[]rules.Finding,
 ) (*routing.Tables, error) {
-	return e.run(ctx, func() *routing.Tables {
+	return e.run(ctx, e.rules, func() *routing.Tables {
 		w := mesh.New(with(rest, o), opt)
 		// What istiod and Envoy say of an object by itself is the same before and after for all others.
 		w.Istio = slices.DeleteFunc(w.Istio, func(x *manifest.Object) bool { return x != o })
@@ -210,9 +213,11 @@ func (e *Engine) findings(ctx context.Context, rest []*manifest.Object, o *manif
 
 // run runs each rule by itself over tables, and gives them. A rule that panics is entered in broken, and the tables, which it may
 // have left half made, are built anew for the others.
-func (e *Engine) run(ctx context.Context, build func() *routing.Tables, broken map[string]string, out *[]rules.Finding) (*routing.Tables, error) {
+func (e *Engine) run(ctx context.Context, list []*rules.Rule, build func() *routing.Tables,
+	broken map[string]string, out *[]rules.Finding,
+) (*routing.Tables, error) {
 	var tables *routing.Tables
-	for _, r := range e.rules {
+	for _, r := range list {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -254,14 +259,14 @@ type Live struct {
 	Version  int
 }
 
-// Audit judges the live objects as they are now. Requests do not wait for it: it takes no turn of theirs, and holds the lock only
+// Audit runs rules over the live objects as they are now. Requests do not wait for it: it takes no turn of theirs, and holds the lock only
 // while it notes which objects there are. Its error is the context's.
-func (e *Engine) Audit(ctx context.Context) (Live, error) {
+func (e *Engine) Audit(ctx context.Context, list []*rules.Rule) (Live, error) {
 	e.mu.RLock()
 	out := Live{Objects: slices.Collect(maps.Values(e.objects)), Broken: map[string]string{}, Version: e.version}
 	opt := e.options
 	e.mu.RUnlock()
 	slices.SortFunc(out.Objects, compareObjects)
-	_, err := e.run(ctx, func() *routing.Tables { return routing.Build(mesh.New(out.Objects, opt)) }, out.Broken, &out.Findings)
+	_, err := e.run(ctx, list, func() *routing.Tables { return routing.Build(mesh.New(out.Objects, opt)) }, out.Broken, &out.Findings)
 	return out, err
 }

@@ -11,7 +11,15 @@ import (
 // changedGateway adds all Gateways, and the VirtualServices that the change of one can touch: those bound to it and to others
 // whose servers fare otherwise after it, and those whose connections or requests its own hosts take.
 func (l *slice) changedGateway(id manifest.ID, c Change) {
-	before, after := l.skeleton(id, c.Before), l.skeleton(id, c.After)
+	name := id.Namespace + "/" + id.Name
+	var before, after *skeleton
+	if a := l.aroundGateway(id); a != nil {
+		before, after = newSkeleton(l.x, l.opt, id, c.Before, a), newSkeleton(l.x, l.opt, id, c.After, a)
+		l.local = l.fits(a, before, after, name)
+	}
+	if !l.local {
+		before, after = l.skeleton(id, c.Before), l.skeleton(id, c.After)
+	}
 	for _, s := range []*skeleton{before, after} {
 		l.each(s.objects, content)
 		for front := range s.fronts {
@@ -21,7 +29,6 @@ func (l *slice) changedGateway(id manifest.ID, c Change) {
 	if workloads(before) != workloads(after) {
 		l.whole = "workloads"
 	}
-	name := id.Namespace + "/" + id.Name
 	for g := range gatewaysOf(before, after) {
 		if g != name && before.states[g] == after.states[g] {
 			continue
@@ -55,7 +62,7 @@ func (l *slice) skeleton(id manifest.ID, o *manifest.Object) *skeleton {
 	if o == nil && live == nil || o != nil && live != nil && o.Same(live) && o.Created.Equal(live.Created) {
 		return l.s
 	}
-	return newSkeleton(l.x, l.opt, id, o)
+	return newSkeleton(l.x, l.opt, id, o, nil)
 }
 
 func (s *skeleton) objectOf(name string) *manifest.Object {
@@ -142,12 +149,10 @@ func (l *slice) taken(f *facts) {
 
 // unbound looks at references to Gateways that are not there: messages offer the changed one in their stead.
 func (l *slice) unbound(id manifest.ID) {
-	for _, k := range []key{{byHome, "bound " + id.Namespace}, {byName, "bound " + id.Name}} {
-		for _, o := range l.x.by[k] {
-			for _, g := range l.x.facts[o.ID].gateways {
-				if l.s.gateways[g] == nil {
-					l.each([]*manifest.Object{o}, exact)
-				}
+	for _, k := range []key{inNamespace(byGateway, id.Namespace), withName(byGateway, id.Name)} {
+		for g := range l.x.named[k] {
+			if l.s.gateways[g] == nil {
+				l.each(l.x.by[key{byGateway, g}], exact)
 			}
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // incremental judges a change over what it touches. why says for what reason it cannot be, "" if it was.
 func (e *Engine) incremental(ctx context.Context, c Change) (out Effect, why string, err error) {
 	id, versions, why := e.versions(c)
-	if why != "" {
+	if why != "" || len(versions) == 0 {
 		return Effect{}, why, nil
 	}
 	e.mu.Lock()
@@ -21,7 +21,7 @@ func (e *Engine) incremental(ctx context.Context, c Change) (out Effect, why str
 		versions = append(versions, live)
 	}
 	if e.skeleton == nil {
-		e.skeleton = newSkeleton(e.index, e.options, manifest.ID{}, nil)
+		e.skeleton = newSkeleton(e.index, e.options, manifest.ID{}, nil, nil)
 	}
 	s, opt := e.skeleton, e.options
 	l := sliceOf(e.index, s, opt, id, versions, c)
@@ -33,7 +33,7 @@ func (e *Engine) incremental(ctx context.Context, c Change) (out Effect, why str
 	switch {
 	case err != nil:
 		return Effect{}, "", err
-	case id.Kind != "Gateway" && tables != nil && !l.agrees(tables):
+	case (id.Kind != "Gateway" || l.local) && tables != nil && !l.agrees(tables):
 		return Effect{}, "servers", nil
 	case slices.ContainsFunc(slices.Concat(out.Before, out.After), firstUser):
 		return Effect{}, "empty subset", nil
@@ -49,16 +49,15 @@ func (e *Engine) versions(c Change) (id manifest.ID, out []*facts, why string) {
 		switch {
 		case o == nil:
 			continue
-		case o.Name == "" || len(out) > 0 && o.ID != id:
+		case o.Name == "" || id.Name != "" && o.ID != id:
 			return id, nil, "name"
 		}
 		id = o.ID
-		out = append(out, e.index.read(o))
+		if f := e.index.read(o); !f.unseen {
+			out = append(out, f)
+		}
 	}
-	if out == nil {
-		why = "nothing"
-	}
-	return id, out, why
+	return id, out, ""
 }
 
 // agrees tells whether the servers of a slice's Gateways fare as among all Gateways.

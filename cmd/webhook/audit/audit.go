@@ -25,6 +25,7 @@ const writing = 5 * time.Minute
 type Auditor struct {
 	Engine   *admission.Engine
 	Settings *settings.Config
+	Rules    []*rules.Rule // also those of which admission never speaks
 	Interval time.Duration
 	Settle   time.Duration // after which what is new must still be there: objects are applied one after the other
 	Ready    func() error  // nil once everything has been listed
@@ -121,7 +122,7 @@ func (a *Auditor) confirmed(ctx context.Context) ([]rules.Finding, error) {
 
 // look gives what is wrong at one moment, under the settings.
 func (a *Auditor) look(ctx context.Context) (found []rules.Finding, version int, err error) {
-	live, err := a.Engine.Audit(ctx)
+	live, err := a.Engine.Audit(ctx, a.Rules)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -153,7 +154,7 @@ func (a *Auditor) settled(live admission.Live) []rules.Finding {
 	}
 	all := rules.All()
 	// An ignore may be meant for the files alone: that it matches nothing here is no fault.
-	ran := slices.DeleteFunc(a.Settings.Select(all, nil, nil), func(r *rules.Rule) bool { return r.Run == nil })
+	ran := slices.DeleteFunc(slices.Clone(a.Rules), func(r *rules.Rule) bool { return r.Run == nil })
 	applied := settings.Apply(live.Findings, settings.Annotations(istio), settings.Policy{Rules: all, Ran: ran, Now: time.Now()})
 	found := applied.Kept
 	for _, s := range applied.Suppressed {

@@ -44,7 +44,7 @@ func auditor(t *testing.T, config string, list []*rules.Rule) (*Auditor, *bytes.
 	require.NoError(t, err)
 	logs := &bytes.Buffer{}
 	return &Auditor{
-		Engine: admission.NewEngine(list, mesh.Options{Complete: mesh.Everything()}), Settings: c, Interval: time.Hour,
+		Engine: admission.NewEngine(nil, mesh.Options{Complete: mesh.Everything()}), Rules: list, Settings: c, Interval: time.Hour,
 		Ready: func() error { return nil }, Log: slog.New(slog.NewJSONHandler(logs, nil)), Metrics: NewMetrics(prometheus.NewRegistry()),
 	}, logs
 }
@@ -125,7 +125,7 @@ func TestSettings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, _ := auditor(t, c.config, nil)
-			a.Engine = admission.NewEngine(a.Settings.Select(rules.All(), nil, nil), mesh.Options{Complete: mesh.Everything()})
+			a.Rules = a.Settings.Select(rules.All(), nil, nil)
 			a.Engine.Set(object(t, namespace), object(t, rule(c.annotations)))
 			require.NoError(t, a.run(t.Context()))
 			var got []rules.Severity
@@ -156,7 +156,7 @@ func TestPanic(t *testing.T) {
 	require.Len(t, a.last, 1)
 	require.EqualValues(t, 1, testutil.ToFloat64(a.Metrics.errors.WithLabelValues("rule")))
 
-	a.Settings = nil
+	a.Engine = nil
 	require.ErrorContains(t, a.run(t.Context()), "panic: ")
 }
 

@@ -68,7 +68,8 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 		return err
 	}
 	cluster.QPS, cluster.Burst = 100, 200 // a handful of watches, opened at once
-	engine := admission.NewEngine(config.Select(rules.All(), nil, nil), opt)
+	list := config.Select(rules.All(), nil, nil)
+	engine := admission.NewEngine(admission.Heard(config, list), opt)
 	source := &live.Source{
 		Engine: engine, Log: log, RootNamespace: opt.RootNamespace, Revision: opt.Revision, GatewaySelector: o.GatewaySelector,
 		SecretNamespaces: o.SecretNamespaces, MeshConfigGiven: opt.MeshConfig != nil, Complete: opt.Complete, Interval: o.DiscoveryInterval,
@@ -94,7 +95,7 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 		Engine: engine, Settings: config, Ready: source.Ready, FailDeny: o.FailDeny, Margin: o.Margin, Settle: o.Settle, Now: time.Now, Log: log,
 		Metrics: NewMetrics(metrics.Registry, engine),
 	})
-	if err := o.audit(manager, &audit.Auditor{Engine: engine, Settings: config, Ready: source.Ready, Log: log}); err != nil {
+	if err := o.audit(manager, &audit.Auditor{Engine: engine, Settings: config, Rules: list, Ready: source.Ready, Log: log}); err != nil {
 		return err
 	}
 	ctx, leaving := o.signals(log)
