@@ -42,6 +42,7 @@ func parse() (server.Options, error) {
 	flag.StringVar(&o.HealthAddress, "health-probe-bind-address", ":8081", "the `address` of /healthz and /readyz")
 	flag.DurationVar(&o.ShutdownDelay, "shutdown-delay", 10*time.Second, "how long requests are still answered after SIGTERM")
 	flag.StringVar(&o.GatewaySelector, "gateway-selector", "istio", "the label `selector` of the Deployments, DaemonSets and StatefulSets that can be gateways")
+	flag.StringVar(&o.IstioNamespace, "istio-namespace", "istio-system", "the `namespace` of istiod, with its MeshConfig and the Secrets by which it joins other clusters")
 	secrets := flag.String("secret-namespaces", "istio-system", "the `namespaces` whose Secrets are looked for, by name and key names only, separated by commas; * for all, empty for none")
 	mode := flag.String("failure-mode", "allow", "what becomes of a request that cannot be judged: allow, with a warning, or deny")
 	flag.StringVar(&o.MeshConfig, "mesh-config", "", "a `file` with istiod's MeshConfig; none: its ConfigMap is read")

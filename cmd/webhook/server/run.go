@@ -43,6 +43,7 @@ type Options struct {
 	HealthAddress     string
 	ShutdownDelay     time.Duration
 	GatewaySelector   string
+	IstioNamespace    string // istiod's
 	SecretNamespaces  []string
 	FailDeny          bool
 	MeshConfig        string // file; wins over the config's
@@ -71,11 +72,8 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 	list := config.Select(rules.All(), nil, nil)
 	engine := admission.NewEngine(admission.Heard(config, list), opt)
 	source := &live.Source{
-		Engine: engine, Log: log, RootNamespace: opt.RootNamespace, Revision: opt.Revision, GatewaySelector: o.GatewaySelector,
+		Engine: engine, Log: log, IstiodNamespace: o.IstioNamespace, Revision: opt.Revision, GatewaySelector: o.GatewaySelector,
 		SecretNamespaces: o.SecretNamespaces, MeshConfigGiven: opt.MeshConfig != nil, Complete: opt.Complete, Interval: o.DiscoveryInterval,
-	}
-	if source.RootNamespace == "" {
-		source.RootNamespace = "istio-system"
 	}
 	if err := source.Connect(cluster); err != nil {
 		return err
