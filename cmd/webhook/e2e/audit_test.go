@@ -281,7 +281,9 @@ func TestLeader(t *testing.T) {
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata: {name: gatelint-leader, namespace: gatelint-system}
-rules: [{apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get, create, update]}]
+rules:
+- {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get, create, update]}
+- {apiGroups: [""], resources: [events], verbs: [create, patch]} # who leads
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
@@ -300,4 +302,5 @@ subjects: [{kind: User, name: "system:serviceaccount:gatelint-system:gatelint-we
 	require.True(t, second.review(t, review("Sidecar", healthy)).Allowed, "both answer")
 	require.NoError(t, first.cmd.Process.Signal(syscall.SIGTERM))
 	require.Eventually(t, func() bool { return audits(second) }, 30*time.Second, 100*time.Millisecond, "the other one takes over")
+	require.NotContains(t, first.logs.String()+second.logs.String(), "forbidden")
 }
