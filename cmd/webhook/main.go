@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatelint/gatelint/cmd/webhook/audit"
 	"github.com/gatelint/gatelint/cmd/webhook/server"
 	ctrl "sigs.k8s.io/controller-runtime"
 )
@@ -42,6 +43,7 @@ func parse() (server.Options, error) {
 	flag.StringVar(&o.HealthAddress, "health-probe-bind-address", ":8081", "the `address` of /healthz and /readyz")
 	flag.DurationVar(&o.ShutdownDelay, "shutdown-delay", 10*time.Second, "how long requests are still answered after SIGTERM")
 	flag.StringVar(&o.GatewaySelector, "gateway-selector", "istio", "the label `selector` of the Deployments, DaemonSets and StatefulSets that can be gateways")
+	flag.StringVar(&o.IstioNamespace, "istio-namespace", "istio-system", "the `namespace` of istiod, with its MeshConfig and the Secrets by which it joins other clusters")
 	secrets := flag.String("secret-namespaces", "istio-system", "the `namespaces` whose Secrets are looked for, by name and key names only, separated by commas; * for all, empty for none")
 	mode := flag.String("failure-mode", "allow", "what becomes of a request that cannot be judged: allow, with a warning, or deny")
 	flag.StringVar(&o.MeshConfig, "mesh-config", "", "a `file` with istiod's MeshConfig; none: its ConfigMap is read")
@@ -58,6 +60,8 @@ func parse() (server.Options, error) {
 	flag.StringVar(&s.Service, "service", "gatelint-webhook", "self-signed: the `name` of the Service in --namespace that the certificate is for")
 	names := flag.String("dns-name", "", "self-signed: further `names` and IP addresses that the certificate is for, separated by commas")
 	flag.DurationVar(&s.Validity, "cert-validity", 90*24*time.Hour, "self-signed: how long a certificate is valid; a third before the end it is renewed, and its CA lasts four times as long")
+	flag.DurationVar(&o.AuditInterval, "audit-interval", 10*time.Minute, "how often everything that is live is linted, whoever brought it; 0 for never")
+	reports := flag.String("audit-reports", "none", "the `kind` of report that the audit keeps in each namespace with faults: none, policyreport or openreports")
 	flag.Parse()
 	s.Names = list(*names)
 	o.SecretNamespaces = list(*secrets)
@@ -80,6 +84,10 @@ func parse() (server.Options, error) {
 		return o, errors.New("--self-signed needs --namespace, where its Secret is")
 	case s.On && s.Validity <= 0:
 		return o, fmt.Errorf("--cert-validity %s: use a time greater than zero", s.Validity)
+	}
+	var err error
+	if o.AuditReports, err = audit.ParseReports(*reports); err != nil {
+		return o, fmt.Errorf("--audit-reports %q: %w", *reports, err)
 	}
 	if flag.NArg() > 0 {
 		return o, fmt.Errorf("%q: there are flags only", flag.Arg(0))

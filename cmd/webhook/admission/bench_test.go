@@ -134,3 +134,24 @@ func update(b *testing.B, kind string, old, raw []byte) []byte {
 	require.NoError(b, err)
 	return review
 }
+
+// BenchmarkAudit measures an audit of a fleet.
+func BenchmarkAudit(b *testing.B) {
+	for _, n := range []int{1000, 10_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			e := NewEngine(rules.All(), mesh.Options{Complete: mesh.Everything()})
+			for _, doc := range strings.Split(string(fleet.YAML(n)), "---\n") {
+				raw, err := yaml.YAMLToJSON([]byte(doc))
+				require.NoError(b, err)
+				o, faults := manifest.ParseObject(raw)
+				require.Empty(b, faults)
+				e.Set(o)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				_, err := e.Audit(context.Background(), rules.All())
+				require.NoError(b, err)
+			}
+		})
+	}
+}

@@ -37,6 +37,8 @@ func (e *Engine) incremental(ctx context.Context, c Change) (out Effect, why str
 		return Effect{}, "servers", nil
 	case slices.ContainsFunc(slices.Concat(out.Before, out.After), firstUser):
 		return Effect{}, "empty subset", nil
+	case slices.ContainsFunc(slices.Concat(out.Before, out.After), grouped):
+		return Effect{}, "hidden hosts", nil
 	}
 	return out, "", nil
 }
@@ -75,6 +77,9 @@ func firstUser(f rules.Finding) bool {
 	return f.Rule == "empty-destination" && f.Object.Kind == "DestinationRule"
 }
 
+// grouped tells a finding about all hosts that one route of a wider host does not get: others may lie outside of the slice.
+func grouped(f rules.Finding) bool { return f.Rule == "hidden-host" && f.Severity == rules.Warning }
+
 // settle drops what is the same before and after and does not touch the object.
 func (x *Effect) settle(c Change) {
 	had, has := map[string]int{}, map[string]int{}
@@ -97,7 +102,7 @@ func (x *Effect) settle(c Change) {
 }
 
 func (c Change) concerns(f rules.Finding) bool {
-	return slices.ContainsFunc(ends(f), func(id manifest.ID) bool {
+	return slices.ContainsFunc(f.Ends(), func(id manifest.ID) bool {
 		return c.Before != nil && c.Before.ID == id || c.After != nil && c.After.ID == id
 	})
 }

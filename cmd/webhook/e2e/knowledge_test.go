@@ -65,7 +65,13 @@ func TestKnowledge(t *testing.T) {
 		elsewhere := replace(replace(route, "namespace: NS}", "namespace: default}"), "name: api", "name: NS") + "  - route: [{destination: {host: cart.NS.svc.cluster.local}}]"
 		const fault = "is not exported to gateway workload"
 		eventually(t, says(elsewhere, fault))
-		_, err := kubectl("", "delete", "configmap", "-n", "istio-system", "istio")
+		// It lies where istiod runs, not where mesh-wide objects do.
+		p, err := launch(webhookUser, "--config", config(t, "version: 1\nistio: {rootNamespace: istio-config}\n"))
+		require.NoError(t, err)
+		defer p.kill()
+		require.NoError(t, p.ready())
+		require.Contains(t, strings.Join(p.review(t, review("VirtualService", w.object(elsewhere))).Warnings, "\n"), fault)
+		_, err = kubectl("", "delete", "configmap", "-n", "istio-system", "istio")
 		require.NoError(t, err)
 		eventually(t, func() bool { return !says(elsewhere, fault)() })
 	})

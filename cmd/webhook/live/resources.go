@@ -60,7 +60,7 @@ func (s *Source) resources() []resource {
 		{group: gatewayAPI, name: "tcproutes", kind: "TCPRoute", optional: true},
 	}
 	if !s.MeshConfigGiven {
-		list = append(list, resource{name: "configmaps", kind: "ConfigMap", namespaces: []string{s.RootNamespace}, fields: "metadata.name=" + mesh, optional: true})
+		list = append(list, resource{name: "configmaps", kind: "ConfigMap", namespaces: []string{s.IstiodNamespace}, fields: "metadata.name=" + mesh, optional: true})
 	}
 	switch {
 	case slices.Contains(s.SecretNamespaces, "*"):
