@@ -174,11 +174,8 @@ func MatchRequest(r Request) match.Request {
 
 // normalise resolves dot segments and backslashes as Envoy does by default; slashes are not merged.
 func normalise(path string) string {
-	switch path {
-	case "":
+	if path == "" {
 		return "/"
-	case "*": // of OPTIONS
-		return "/*"
 	}
 	segs := strings.Split(strings.ReplaceAll(path, "\\", "/"), "/")
 	var out []string

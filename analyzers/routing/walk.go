@@ -121,8 +121,11 @@ func (w *Walk) http(rc *RouteConfig) {
 	w.Config = rc
 	a := &w.Answer
 	switch {
-	case strings.Contains(w.Request.Path, "#"):
+	case badPath(w.Request.Path):
 		a.Outcome = OutcomeBadRequest
+		return
+	case w.Request.Path == "*": // of OPTIONS: Envoy says 404 before it looks for a host
+		a.Outcome = OutcomeNoRoute
 		return
 	case rc.Rejected:
 		a.Outcome = OutcomeRejected
@@ -154,6 +157,11 @@ func (w *Walk) http(rc *RouteConfig) {
 	}
 	a.Alternatives = w.alternatives()
 	a.Outcome = OutcomeUnknown
+}
+
+// badPath tells a path, or its query, that Envoy answers with 400.
+func badPath(path string) bool {
+	return strings.ContainsFunc(path, func(r rune) bool { return r == '#' || r <= ' ' || r >= 0x7f })
 }
 
 // end fills in the route that takes the request, if there is one.

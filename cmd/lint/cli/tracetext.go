@@ -316,7 +316,9 @@ func (t *traceText) host() {
 	name := short(w.Request.Host, 100)
 	switch {
 	case w.Answer.Outcome == routing.OutcomeBadRequest:
-		t.stage("request", "Envoy refuses a path with a fragment")
+		t.stage("request", "Envoy refuses a path with a fragment, or with what is no printable ASCII")
+	case w.Request.Path == "*":
+		t.stage("request", "Envoy routes only paths that begin with a slash, and answers this one itself: 404")
 	case w.Config.Rejected:
 		t.stage("routes", "Envoy refuses the whole route configuration for one of its routes")
 	case w.Host == nil:
