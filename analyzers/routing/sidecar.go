@@ -13,7 +13,8 @@ import (
 type sidecar struct {
 	t      *Tables
 	client Client
-	open   bool // the client's labels are any: conditions on them are dimensions of the algebra
+	open   bool                   // the client's labels are any: conditions on them are dimensions of the algebra
+	order  []*mesh.VirtualService // that it sees; nil for OnMesh
 	mu     sync.Mutex
 	ports  map[uint32]*RouteConfig
 }
@@ -49,7 +50,10 @@ func (s *sidecar) config(port uint32) *RouteConfig {
 	s.ports[port] = rc
 	services := s.services(port)
 	served := map[string]bool{}
-	all := s.t.OnMesh(s.client.Namespace)
+	all := s.order
+	if all == nil {
+		all = s.t.OnMesh(s.client.Namespace)
+	}
 	specific := s.mostSpecific(all, services)
 	for _, v := range all {
 		s.addVirtualService(rc, v, port, services, specific, served)

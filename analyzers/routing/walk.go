@@ -30,6 +30,9 @@ type Walk struct {
 	tables     *Tables
 	claimed    []*Entry // once claimsRead
 	claimsRead bool
+
+	contenders     []Contender // once contendersRead
+	contendersRead bool
 }
 
 // Ask answers where a request goes. The error says why it cannot be asked: no such workload, or several that could take it.

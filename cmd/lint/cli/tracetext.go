@@ -402,6 +402,9 @@ func (t *traceText) routes() {
 	for _, e := range w.Rivals() {
 		lines = append(lines, fmt.Sprintf("%s (%s) fits too, and is tried first if its VirtualService is the older one", where(&e), place(&e)))
 	}
+	for _, c := range w.Contenders() {
+		lines = append(lines, at("VirtualService "+c.VS.ID().String(), c.VS.Object)+" has the host too, and takes it whole if it is the older one")
+	}
 	t.stage("routes", lines...)
 }
 
