@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -132,7 +133,9 @@ func (vh *VirtualHost) first(r match.Request, from int, skip func(Entry) bool) (
 		switch {
 		case skip != nil && skip(*x):
 		case x.uncertain():
-			return i, false
+			if x.mayTake(r) || !vh.certain() {
+				return i, false
+			}
 		case x.Box.Matches(r):
 			return i, true
 		}
@@ -142,6 +145,16 @@ func (vh *VirtualHost) first(r match.Request, from int, skip func(Entry) bool) (
 
 // uncertain tells whether it is not known what the route takes.
 func (e *Entry) uncertain() bool { return e.Opaque || e.Box.Undecidable() }
+
+// certain tells whether there is such a virtual host: a VirtualService without routes makes none, and a wildcard has its requests.
+func (vh *VirtualHost) certain() bool {
+	return slices.ContainsFunc(vh.Entries, func(e Entry) bool { return !e.Opaque })
+}
+
+// mayTake tells whether an uncertain route can take a request.
+func (e *Entry) mayTake(r match.Request) bool {
+	return !e.bounded || e.Box.Undecidable() || e.Box.Matches(r)
+}
 
 // MatchRequest is the request as routes see it: path normalised and without query, header names lower-case.
 func MatchRequest(r Request) match.Request {

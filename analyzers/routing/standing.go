@@ -85,6 +85,11 @@ func (t *Tables) reaching(x *trial, i int) *Request {
 			earlier = append(earlier, x.entries[j].Box)
 		}
 	}
+	for _, e := range x.entries[:i] {
+		if e.bounded {
+			earlier = append(earlier, e.Box)
+		}
+	}
 	verdict, rest, _ := match.Subtract(x.boxes[i], earlier, nil)
 	if verdict != match.Alive {
 		return nil

@@ -236,6 +236,14 @@ func either(a, b string) string {
 	return b
 }
 
+// Doubt says why it is not known whether a route that was tried takes the request, "" if it is.
+func (w *Walk) Doubt(e *Entry) string {
+	if !slices.Contains(w.Open, e) {
+		return ""
+	}
+	return e.Doubt()
+}
+
 // Doubt says why it is not known what the route takes, "" if it is.
 func (e *Entry) Doubt() string {
 	switch {

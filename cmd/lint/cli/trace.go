@@ -325,7 +325,7 @@ func tried(w *routing.Walk) []triedJSON {
 
 // because says why a route does not take the request, or that it may.
 func because(w *routing.Walk, e *routing.Entry) string {
-	switch doubt := e.Doubt(); {
+	switch doubt := w.Doubt(e); {
 	case doubt != "":
 		return "not known: " + doubt
 	case slices.Contains(w.Claimed(), e):

@@ -411,7 +411,7 @@ func (t *traceText) routes() {
 // missed is one route that does not take the request, or of which that is not known.
 func (t *traceText) missed(w io.Writer, e *routing.Entry) {
 	mark := "✗"
-	if e.Doubt() != "" || slices.Contains(t.walk.Claimed(), e) {
+	if t.walk.Doubt(e) != "" || slices.Contains(t.walk.Claimed(), e) {
 		mark = "?"
 	}
 	fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", mark, short(where(e), 120), place(e), short(because(t.walk, e), 200))
@@ -434,7 +434,7 @@ func (t *traceText) alternatives() {
 // kindOf is what a route misses by.
 func kindOf(w *routing.Walk, i int) string {
 	e := &w.Tried[i]
-	if e.Doubt() != "" || slices.Contains(w.Claimed(), e) {
+	if w.Doubt(e) != "" || slices.Contains(w.Claimed(), e) {
 		return "not known what they take"
 	}
 	miss, _ := e.Box.Misses(w.Seen)
