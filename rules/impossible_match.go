@@ -25,7 +25,7 @@ Conditions that exclude each other (a header that must be there, and must not) a
 Fix: write the condition that was meant, or delete the match.`,
 	Run: func(p *Pass) {
 		for _, v := range p.World.VirtualServices {
-			refused := toldByIstiod(v.Object)
+			refused := p.toldByIstiod(v.Object)
 			for i, h := range v.Spec.Http {
 				for j, m := range h.GetMatch() {
 					path := []any{"spec", "http", i, "match", j}

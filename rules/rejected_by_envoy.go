@@ -23,7 +23,7 @@ Fix: correct the value; whatever was changed since then takes effect with it.`,
 			if len(found) == 0 {
 				continue
 			}
-			refused := toldByIstiod(o)
+			refused := p.toldByIstiod(o)
 			for _, r := range found {
 				if !refused(r.Path) && o.Known(r.Path...) {
 					p.Report(Fault{

@@ -1,9 +1,5 @@
 package rules
 
-import (
-	"github.com/gatelint/gatelint/analyzers/validation"
-)
-
 var rejectedByIstiod = &Rule{
 	Name: "rejected-by-istiod", Severity: Error, Admission: Off, Elsewhere: Off,
 	AlsoKnownAs: []string{"IST0106"}, Since: "0.1.0",
@@ -19,7 +15,7 @@ gatelint looks at the object alone, as istiod does: VirtualService, Gateway, Des
 Fix: correct the field that the finding names; kubectl apply --dry-run=server asks istiod itself.`,
 	Run: func(p *Pass) {
 		for _, o := range p.World.Istio {
-			for _, r := range validation.Check(o) {
+			for _, r := range p.refusalsOf(o) {
 				p.Report(Fault{
 					On: o, Path: r.Path, Severity: Error, Words: r.Message,
 					Message: r.Message + ": istiod's webhook refuses " + o.ID.String(),

@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -122,8 +123,9 @@ type Pass struct {
 	World  *mesh.World
 	Tables *routing.Tables
 
-	rule   *Rule
-	result *Result
+	rule     *Rule
+	result   *Result
+	refusals *sync.Map // of istiod, by object: func() []validation.Refusal
 }
 
 // Result is what a run found, findings sorted by place.
@@ -190,6 +192,7 @@ func Fingerprint(words ...string) string {
 func Run(t *routing.Tables, list []*Rule) Result {
 	each := make([]Result, len(list))
 	var crash atomic.Value
+	var refusals sync.Map
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, r := range list {
@@ -202,7 +205,7 @@ func Run(t *routing.Tables, list []*Rule) Result {
 					crash.Store(fmt.Sprintf("rule %s: %v\n%s", r.Name, p, debug.Stack()))
 				}
 			}()
-			r.Run(&Pass{World: t.World, Tables: t, rule: r, result: &each[i]})
+			r.Run(&Pass{World: t.World, Tables: t, rule: r, result: &each[i], refusals: &refusals})
 			return nil
 		})
 	}

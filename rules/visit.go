@@ -7,7 +7,6 @@ import (
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
-	"github.com/gatelint/gatelint/analyzers/validation"
 )
 
 // What several rules walk over, and what their files have no room for.
@@ -98,29 +97,6 @@ func (p *Pass) misspelt(v *mesh.VirtualService) {
 				break
 			}
 		}
-	}
-}
-
-// toldByIstiod tells of a place in an object whether istiod refuses it, or something in or around it: then it never comes to what would
-// follow, and rejected-by-istiod says so.
-func toldByIstiod(o *manifest.Object) func(path []any) bool {
-	var there, above map[string]bool
-	return func(path []any) bool {
-		if there == nil {
-			there, above = map[string]bool{}, map[string]bool{}
-			for _, r := range validation.Check(o) {
-				there[pathText(r.Path)] = true
-				for i := range r.Path {
-					above[pathText(r.Path[:i+1])] = true
-				}
-			}
-		}
-		for i := range path {
-			if there[pathText(path[:i+1])] {
-				return true
-			}
-		}
-		return above[pathText(path)]
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 type automaton struct {
 	prog   *syntax.Prog
 	looks  bool    // asserts something of neighbouring characters
+	beyond bool    // tells characters beyond ASCII apart
 	starts []rune  // of the intervals of one class
 	class  []int32 // of each interval
 	ascii  [utf8.RuneSelf]int32
@@ -95,6 +96,7 @@ func (a *automaton) classify() {
 	}
 	slices.Sort(cuts)
 	a.starts = slices.Compact(cuts)
+	a.beyond = slices.ContainsFunc(a.starts, func(r rune) bool { return r > utf8.RuneSelf && !asciiFolds[r] })
 	classes := map[string]int32{}
 	for _, r := range a.starts {
 		bits := make([]byte, len(tests)/8+2)
@@ -118,6 +120,9 @@ func (a *automaton) classify() {
 		a.ascii[r] = a.classOf(rune(r), true)
 	}
 }
+
+// asciiFolds are the bounds of the two characters beyond ASCII that are an s and a k but for their case, of unicode.MaxRune too.
+var asciiFolds = map[rune]bool{'\u017f': true, '\u0180': true, '\u212a': true, '\u212b': true, unicode.MaxRune + 1: true}
 
 // measure counts the characters from each instruction to a match, assertions aside.
 func (a *automaton) measure() {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -63,6 +64,47 @@ func TestAutomatonAgainstRegexp(t *testing.T) {
 		}
 	}
 	require.Greater(t, matched, 3000)
+}
+
+// On any UTF-8 an automaton says what regexp says of its bytes. An expression that tells no characters beyond ASCII apart says the
+// same if each of them is another one, and so a single byte in Latin-1: how Envoy reads them makes no difference.
+func TestBeyondASCII(t *testing.T) {
+	matched, alike := 0, 0
+	for seed := range uint64(3000) {
+		pick := random(seed)
+		source := pick.expression(pick(4))
+		p, err := newPattern(source)
+		require.NoError(t, err)
+		want := regexp.MustCompile(`\A(?:` + source + `)\z`)
+		accepts := func(text string) bool {
+			state, budget := begin, DefaultBudget
+			for _, r := range text {
+				state = p.auto.step(state, r, &budget)
+			}
+			accepts, _ := p.auto.at(state)
+			return accepts
+		}
+		for range 20 {
+			var text, latin1 []rune
+			for range pick(6) {
+				r, other := rune(pick(utf8.RuneSelf)), rune(0)
+				if other = r; pick(2) == 0 {
+					r, other = rune(utf8.RuneSelf+pick(0xd800-utf8.RuneSelf)), rune(utf8.RuneSelf+pick(utf8.RuneSelf))
+				}
+				text, latin1 = append(text, r), append(latin1, other)
+			}
+			require.Equal(t, want.MatchString(string(text)), accepts(string(text)), "%q on %q", source, string(text))
+			if accepts(string(text)) {
+				matched++
+			}
+			if !p.auto.beyond && !strings.ContainsAny(string(text), "\u017f\u212a") {
+				require.Equal(t, accepts(string(text)), accepts(string(latin1)), "%q on %q and %q", source, string(text), string(latin1))
+				alike++
+			}
+		}
+	}
+	require.Greater(t, matched, 1000)
+	require.Greater(t, alike, 10_000)
 }
 
 // What a difference of expressions is said to be, every short string says too.

@@ -111,6 +111,9 @@ func newCondition(on dimension, m *networking.StringMatch) (condition, error) {
 			return c, err
 		}
 		c.op, c.text, c.pattern = regex, m.Regex, p
+		if p.auto.beyond && (on.kind == header || on.kind == claim) {
+			return c, errors.New("characters beyond ASCII, which Envoy reads byte by byte or as UTF-8, by its release")
+		}
 	}
 	if !utf8.ValidString(c.text) {
 		return c, errors.New("text that is not UTF-8")

@@ -67,7 +67,7 @@ const (
 	tokenChars = capitals + letters + digits + "-_.!#$%&'*+^`|~"
 	hostChars  = plain + "-._~:!$&'()*+,;=[]%@"
 	textChars  = plain + "-_./:;,=+*!?()[]{}<>@$%^'\"|~ " + "éßж中"
-	queryChars = plain + "-_./:;,=+*!?()[]{}<>@$%^'\"|~" + "éßж中"
+	queryChars = plain + "-_./:;,=+*!?()[]{}<>@$%^'\"|~"
 )
 
 var universes = [...]universe{
@@ -105,7 +105,8 @@ func oneOf(chars string) func(rune) bool {
 
 func noControl(r rune) bool { return r >= ' ' && (r < 0x7f || r >= 0xa0) }
 
-func inQuery(r rune) bool { return noControl(r) && r != '&' && r != '#' && r != ' ' }
+// inQuery leaves out what lies beyond ASCII: Envoy answers it with 400.
+func inQuery(r rune) bool { return r > ' ' && r < 0x7f && r != '&' && r != '#' }
 
 // holds reports whether s can arrive in the universe.
 func (u *universe) holds(s string) bool {

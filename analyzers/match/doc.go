@@ -32,10 +32,19 @@
 // which all of these stand alike are one, so the walk ends, and the first string
 // that all accept is a shortest one, which makes it a good witness. The automata
 // are made of the expression's program as far as the walk needs them, and are
-// shared by all matches that use the expression. They read characters, not
-// bytes: every string of a universe is UTF-8, on which RE2 sees the same. All
-// characters that no expression of the product tells apart are walked as one,
-// the plainest of them.
+// shared by all matches that use the expression. All characters that no
+// expression of the product tells apart are walked as one, the plainest of them.
+//
+// They read characters, not bytes. RE2 in Envoy reads UTF-8 in older releases,
+// and Latin-1, one character a byte, since CVE-2026-73552 was repaired (a real
+// 1.40.0 does). Only headers and claims can hold what lies beyond ASCII: Envoy
+// answers 400 to it in a path or a query. There an expression that tells such
+// characters apart cannot be read, and takes part in no decision. One that does
+// not sees words over ASCII and one more letter, whatever that letter's bytes
+// are, so that it leaves something of another, or nothing, in both readings.
+// What remains is a text beyond ASCII beside an expression that counts
+// characters (exact "é" and regex "."): it is taken as characters. Bytes that
+// are no UTF-8 are outside the universe.
 //
 // # Subtraction
 //

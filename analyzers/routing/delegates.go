@@ -5,6 +5,8 @@ import (
 	"maps"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/match"
 	"github.com/gatelint/gatelint/analyzers/mesh"
@@ -33,6 +35,23 @@ func mergeMatches(root, own []*Match) (out []*Match, lone *Match) {
 		}
 	}
 	return out, nil
+}
+
+// bounds are matches that every merge of a root's with a delegate's lies within (mergeMatch): without what a delegate can undo. Its
+// prefix of withoutHeaders, longer than the root's, excludes less; match-level gateways make the source conditions void. Conditions
+// on claims are left out because requests here have none.
+func bounds(root []*Match) []*Match {
+	out := make([]*Match, len(root))
+	for i, m := range root {
+		s := proto.Clone(m.Spec).(*networking.HTTPMatchRequest)
+		s.SourceLabels, s.SourceNamespace = nil, ""
+		maps.DeleteFunc(s.WithoutHeaders, func(_ string, v *networking.StringMatch) bool { return v.GetPrefix() != "" })
+		for _, headers := range []map[string]*networking.StringMatch{s.Headers, s.WithoutHeaders} {
+			maps.DeleteFunc(headers, func(name string, _ *networking.StringMatch) bool { return strings.HasPrefix(name, "@") })
+		}
+		out[i] = &Match{Spec: s, Index: m.Index, DelegateIndex: -1, gateways: m.gateways, box: match.FromHTTP(s)}
+	}
+	return out
 }
 
 // DroppedRule is a delegate rule that istiod leaves out because it conflicts with its root.

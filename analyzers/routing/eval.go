@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -138,7 +139,9 @@ func (vh *VirtualHost) first(r match.Request, from int, skip func(Entry) bool) (
 		switch {
 		case skip != nil && skip(*x):
 		case x.uncertain():
-			return i, false
+			if x.mayTake(r) || !vh.certain() {
+				return i, false
+			}
 		case x.Box.Matches(r):
 			return i, true
 		}
@@ -148,6 +151,16 @@ func (vh *VirtualHost) first(r match.Request, from int, skip func(Entry) bool) (
 
 // uncertain tells whether it is not known what the route takes.
 func (e *Entry) uncertain() bool { return e.Opaque || e.Box.Undecidable() }
+
+// certain tells whether there is such a virtual host: a VirtualService without routes makes none, and a wildcard has its requests.
+func (vh *VirtualHost) certain() bool {
+	return slices.ContainsFunc(vh.Entries, func(e Entry) bool { return !e.Opaque })
+}
+
+// mayTake tells whether an uncertain route can take a request.
+func (e *Entry) mayTake(r match.Request) bool {
+	return !e.bounded || e.Box.Undecidable() || e.Box.Matches(r)
+}
 
 // MatchRequest is the request as routes see it: path normalised and without query, header names lower-case.
 func MatchRequest(r Request) match.Request {
@@ -180,11 +193,8 @@ func MatchRequest(r Request) match.Request {
 
 // normalise resolves dot segments and backslashes as Envoy does by default; slashes are not merged.
 func normalise(path string) string {
-	switch path {
-	case "":
+	if path == "" {
 		return "/"
-	case "*": // of OPTIONS
-		return "/*"
 	}
 	segs := strings.Split(strings.ReplaceAll(path, "\\", "/"), "/")
 	var out []string

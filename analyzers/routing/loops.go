@@ -244,7 +244,7 @@ func (table *Table) refuses(r Request, a Answer) bool {
 		c := table.listener(r.Port, r.Address).chain(r)
 		return c == nil || c.TLS && !r.TLS || c.HTTP != nil && r.TLS && !c.TLS
 	case OutcomeNoRoute:
-		return table.nothingFor(r)
+		return a.VirtualHost != "" && table.nothingFor(r)
 	}
 	return false
 }

@@ -24,6 +24,7 @@ type Rule struct {
 	Matches       []*Match              // empty: the rule takes everything
 	// Opaque is set for a rule whose content is not known: an unresolved delegate, a placeholder in a number.
 	Opaque   bool
+	bounded  bool // opaque, but what it takes lies within its matches
 	rejected bool // Envoy refuses the route configuration in which it stands
 }
 
@@ -119,7 +120,15 @@ func (t *Tables) newRules(v *mesh.VirtualService) *vsRules {
 }
 
 func (t *Tables) expandDelegate(x *vsRules, v *mesh.VirtualService, i int, h *networking.HTTPRoute) {
+	var root []*Match
+	for j, m := range h.Match {
+		root = append(root, t.newMatch(v, m, j, -1))
+	}
+	open := slices.ContainsFunc(root, (*Match).hasPlaceholder)
 	unknown := &Rule{VS: v, Index: i, HTTP: h, Namespace: v.Namespace, MirrorSpace: v.Namespace, Opaque: true}
+	if len(root) > 0 && !open {
+		unknown.Matches, unknown.bounded = bounds(root), true
+	}
 	found := t.World.Delegate(v, h.Delegate)
 	if len(found) == 0 {
 		// istiod leaves out the root's rule; only a closed world tells that the delegate is not there.
@@ -137,11 +146,6 @@ func (t *Tables) expandDelegate(x *vsRules, v *mesh.VirtualService, i int, h *ne
 	if !d.IsDelegate() || visible == mesh.No {
 		return
 	}
-	var root []*Match
-	for j, m := range h.Match {
-		root = append(root, t.newMatch(v, m, j, -1))
-	}
-	open := slices.ContainsFunc(root, (*Match).hasPlaceholder)
 	for k, dh := range d.Spec.Http {
 		if dh == nil {
 			continue
@@ -277,6 +281,7 @@ type Route struct {
 	Box      match.Box
 	CatchAll bool // istiod moves it behind all other routes of its virtual host
 	Opaque   bool // what it takes is not known
+	bounded  bool // opaque, but it takes nothing outside Box
 }
 
 // generate gives the routes of a VirtualService for a client, in order, up to and including its first catch-all. rest are
@@ -299,7 +304,7 @@ func (t *Tables) generate(v *mesh.VirtualService, c client) (routes, rest []*Rou
 			if admitted == mesh.No {
 				continue
 			}
-			rt := &Route{Rule: r, Match: i, Box: m.box, Opaque: r.Opaque || admitted == mesh.Maybe}
+			rt := &Route{Rule: r, Match: i, Box: m.box, Opaque: r.Opaque || admitted == mesh.Maybe, bounded: r.bounded}
 			rt.CatchAll = m.catchAll() && !rt.Opaque
 			if (c.anySource || c.anyLabels) && len(m.gateways) == 0 {
 				namespace := m.Spec.SourceNamespace

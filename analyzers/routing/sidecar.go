@@ -13,7 +13,8 @@ import (
 type sidecar struct {
 	t      *Tables
 	client Client
-	open   bool // the client's labels are any: conditions on them are dimensions of the algebra
+	open   bool                   // the client's labels are any: conditions on them are dimensions of the algebra
+	order  []*mesh.VirtualService // that it sees; nil for OnMesh
 	mu     sync.Mutex
 	ports  map[uint32]*RouteConfig
 }
@@ -49,7 +50,10 @@ func (s *sidecar) config(port uint32) *RouteConfig {
 	s.ports[port] = rc
 	services := s.services(port)
 	served := map[string]bool{}
-	all := s.t.OnMesh(s.client.Namespace)
+	all := s.order
+	if all == nil {
+		all = s.t.OnMesh(s.client.Namespace)
+	}
 	specific := s.mostSpecific(all, services)
 	for _, v := range all {
 		s.addVirtualService(rc, v, port, services, specific, served)
@@ -73,22 +77,38 @@ func (s *sidecar) config(port uint32) *RouteConfig {
 
 func sniffedOrHTTP(protocol string) bool { return protocol == "" || mesh.IsHTTP(protocol) }
 
-// services are those the client sees that have the port, by lower-case host.
+// services are those the client has that have the port, by lower-case host.
 func (s *sidecar) services(port uint32) map[string]*mesh.Service {
-	out := map[string]*mesh.Service{}
+	chosen, out := map[string]*mesh.Service{}, map[string]*mesh.Service{}
 	for _, svc := range s.t.World.Services {
-		if svc.ExportTo.Covers(s.client.Namespace) == mesh.No {
-			continue
-		}
-		if _, ok := svc.Port(port); !ok {
-			continue
-		}
 		h := strings.ToLower(svc.Host)
-		if have := out[h]; have == nil || !have.Kube && svc.Kube {
+		if svc.ExportTo.Covers(s.client.Namespace) != mesh.No && (chosen[h] == nil || s.prefers(svc, chosen[h])) {
+			chosen[h] = svc
+		}
+	}
+	for _, svc := range s.t.World.Services {
+		h := strings.ToLower(svc.Host)
+		if chosen[h] == nil || svc.Namespace != chosen[h].Namespace || svc.ExportTo.Covers(s.client.Namespace) == mesh.No {
+			continue
+		}
+		if _, ok := svc.Port(port); ok && (out[h] == nil || !out[h].Kube && svc.Kube) {
 			out[h] = svc
 		}
 	}
 	return out
+}
+
+// prefers tells whether the client takes a service before an older one for the same host: of several namespaces it has those of
+// one, its own if that has one, else that of a Kubernetes Service, of what is exported to it by name, of the oldest
+// (pilot/pkg/model/sidecar.go, selectServices).
+func (s *sidecar) prefers(svc, older *mesh.Service) bool {
+	if a, b := svc.Namespace == s.client.Namespace, older.Namespace == s.client.Namespace; a != b {
+		return a
+	}
+	if svc.Kube != older.Kube {
+		return svc.Kube
+	}
+	return !svc.ExportTo.Public && older.ExportTo.Public
 }
 
 // mostSpecific gives for each service the VirtualService whose wildcard host is the longest that covers it; an exact one wins.

@@ -93,8 +93,14 @@ func (vh *VirtualHost) closed() bool {
 // held to each name that a service has.
 func (t *Tables) surely(x *trial, i int) (arrivals, bool) {
 	var earlier []match.Box
-	if slices.ContainsFunc(x.unknown, func(j int) bool { return x.maybeBefore(j, i) }) {
-		return arrivals{}, false
+	for _, j := range x.unknown {
+		switch {
+		case !x.maybeBefore(j, i):
+		case !x.entries[j].bounded:
+			return arrivals{}, false
+		default:
+			earlier = append(earlier, x.entries[j].Box)
+		}
 	}
 	for _, j := range x.index.Over(x.entries[i].Box) {
 		if x.maybeBefore(j, i) {
@@ -143,6 +149,11 @@ func (t *Tables) reaching(x *trial, i int, some arrivals) *Request {
 	var earlier []match.Box
 	for _, j := range append(x.index.Meeting(x.entries[i].Box), x.index.Inside(x.entries[i].Box)...) {
 		if x.maybeBefore(j, i) {
+			earlier = append(earlier, x.entries[j].Box)
+		}
+	}
+	for _, j := range x.unknown {
+		if x.entries[j].bounded && x.maybeBefore(j, i) {
 			earlier = append(earlier, x.entries[j].Box)
 		}
 	}

@@ -93,17 +93,28 @@ func (t *Tables) contexts(v *mesh.VirtualService) []context {
 	return out
 }
 
+// contexts are the workload's ports on which a Gateway's servers have a VirtualService. Of servers that share a route
+// configuration only the first with routes counts: istiod generates them once (RouteConfig).
 func (table *Table) contexts(g *mesh.Gateway, v *mesh.VirtualService) []context {
 	var out []context
 	seen := map[uint32]bool{}
+	generated := map[string]bool{}
 	for _, s := range table.Servers {
 		if s.Gateway != g || seen[s.Number()] || s.Drop != nil && s.Drop.Certain || len(s.hosts.intersect(v.Namespace, v.Hosts)) == 0 {
 			continue
 		}
-		seen[s.Number()] = true
-		out = append(out, context{table: table, client: client{
+		c := context{table: table, client: client{
 			gateway: gatewayKey(g), port: s.Number(), labels: table.Workload.Labels, namespace: table.Workload.Namespace,
-		}})
+		}}
+		if s.UsesHTTP() {
+			if generated[s.routeName] {
+				continue
+			}
+			routes, _ := table.tables.generate(v, c.client)
+			generated[s.routeName] = s.Drop == nil && len(routes) > 0
+		}
+		seen[s.Number()] = true
+		out = append(out, c)
 	}
 	return out
 }

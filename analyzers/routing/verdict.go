@@ -18,7 +18,7 @@ const maxOlder = 8
 func (w *Walk) Verdict() Answer {
 	var nominal []string
 	var others []Alternative
-	for _, part := range []func() (string, []Alternative){w.byGateways, w.byVirtualServices, w.byClaims} {
+	for _, part := range []func() (string, []Alternative){w.byGateways, w.byVirtualServices, w.byHolders, w.byClaims} {
 		if text, list := part(); len(list) > 0 {
 			nominal, others = append(nominal, text), append(others, list...)
 		}
@@ -42,7 +42,7 @@ func (w *Walk) Verdict() Answer {
 // RestsOnAge tells whether the answer would be another one if objects were of other ages, as files do not tell them.
 func (w *Walk) RestsOnAge() bool {
 	_, list := w.byGateways()
-	return len(list) > 0 || len(w.Rivals()) > 0
+	return len(list) > 0 || len(w.Rivals()) > 0 || len(w.Contenders()) > 0
 }
 
 // byVirtualServices are the answers by the Rivals.

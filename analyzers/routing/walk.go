@@ -30,6 +30,9 @@ type Walk struct {
 	tables     *Tables
 	claimed    []*Entry // once claimsRead
 	claimsRead bool
+
+	contenders     []Contender // once contendersRead
+	contendersRead bool
 }
 
 // Ask answers where a request goes. The error says why it cannot be asked: no such workload, or several that could take it.
@@ -121,8 +124,11 @@ func (w *Walk) http(rc *RouteConfig) {
 	w.Config = rc
 	a := &w.Answer
 	switch {
-	case w.Request.Host == "" || strings.Contains(w.Request.Path, "#"): // HTTP/1.1 wants a host
+	case w.Request.Host == "", badPath(w.Request.Path): // HTTP/1.1 wants a host
 		a.Outcome = OutcomeBadRequest
+		return
+	case w.Request.Path == "*": // of OPTIONS: Envoy says 404 before it looks for a host
+		a.Outcome = OutcomeNoRoute
 		return
 	case rc.Rejected:
 		a.Outcome = OutcomeRejected
@@ -154,6 +160,11 @@ func (w *Walk) http(rc *RouteConfig) {
 	}
 	a.Alternatives = w.alternatives()
 	a.Outcome = OutcomeUnknown
+}
+
+// badPath tells a path, or its query, that Envoy answers with 400.
+func badPath(path string) bool {
+	return strings.ContainsFunc(path, func(r rune) bool { return r == '#' || r <= ' ' || r >= 0x7f })
 }
 
 // end fills in the route that takes the request, if there is one.
@@ -223,6 +234,14 @@ func either(a, b string) string {
 		return a
 	}
 	return b
+}
+
+// Doubt says why it is not known whether a route that was tried takes the request, "" if it is.
+func (w *Walk) Doubt(e *Entry) string {
+	if !slices.Contains(w.Open, e) {
+		return ""
+	}
+	return e.Doubt()
 }
 
 // Doubt says why it is not known what the route takes, "" if it is.

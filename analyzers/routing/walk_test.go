@@ -10,9 +10,8 @@ import (
 	"github.com/gatelint/gatelint/analyzers/routing"
 )
 
-// world makes tables of one VirtualService behind one server.
-func world(t *testing.T, http string) *routing.Tables {
-	set := manifest.Parse("world.yaml", []byte(`
+// oneServer is one VirtualService behind one server, up to its rules.
+const oneServer = `
 apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: {name: g, namespace: edge}
@@ -29,7 +28,11 @@ spec:
   hosts: [a.example.com]
   gateways: [g]
   http:
-`+http), manifest.Options{})
+`
+
+// world makes tables of oneServer with rules, and of what follows them.
+func world(t *testing.T, http string) *routing.Tables {
+	set := manifest.Parse("world.yaml", []byte(oneServer+http), manifest.Options{})
 	require.Empty(t, set.Faults)
 	return routing.Build(mesh.New(set.Objects, mesh.Options{Complete: mesh.Everything()}))
 }

@@ -18,8 +18,8 @@ import (
 type question struct {
 	request  routing.Request
 	workload *clientFlag
-	err      error // it cannot be asked
-	line     int   // in the file of requests
+	err      error  // it cannot be asked
+	at       string // FILE:LINE, of one in a file of requests
 }
 
 // parseRequest reads "[METHOD] URL" as a client such as curl sends it.
@@ -233,7 +233,7 @@ func workloadNames(list []*mesh.Workload) string {
 }
 
 // readRequests reads one request a line. A line that is none gives a question with its error.
-func readRequests(in io.Reader) ([]question, error) {
+func readRequests(in io.Reader, name string) ([]question, error) {
 	data, err := io.ReadAll(in)
 	if err != nil {
 		return nil, err
@@ -243,7 +243,7 @@ func readRequests(in io.Reader) ([]question, error) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}
-		q := question{line: i + 1}
+		q := question{at: fmt.Sprintf("%s:%d", name, i+1)}
 		if q.err = decodeRequest(line, &q.request); q.err != nil {
 			q.request = routing.Request{ID: idOf(line)}
 		}
@@ -268,7 +268,44 @@ func decodeRequest(line []byte, r *routing.Request) error {
 	case d.More():
 		return errors.New("more than one JSON value on the line")
 	}
+	if err := keysOnce(json.NewDecoder(bytes.NewReader(line)), ""); err != nil {
+		return err
+	}
 	return askable(r)
+}
+
+// keysOnce refuses a key that stands twice in one object of a request, of which all but one would be lost without a word. Names
+// of headers and the keys of requests are the same in any letter case, those of labels are not.
+func keysOnce(d *json.Decoder, path string) error {
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return err
+	}
+	spelled := map[string]string{}
+	for d.More() {
+		t, err := d.Token()
+		if err != nil {
+			return err
+		}
+		key := t.(string)
+		same := key
+		if !strings.HasSuffix(path, "labels.") {
+			same = strings.ToLower(strings.ToUpper(key)) // as encoding/json takes keys, whose s and k have more than two cases
+		}
+		switch had, twice := spelled[same]; {
+		case twice && path == "headers.":
+			return fmt.Errorf("headers %q and %q are one header: write it once, its values joined with a comma in the order in which they are sent", had, key)
+		case twice && had == key:
+			return fmt.Errorf("key %q stands twice: only one of them can be meant, delete the other", path+key)
+		case twice:
+			return fmt.Errorf("keys %q and %q are the same key: only one of them can be meant, delete the other", path+had, path+key)
+		}
+		spelled[same] = key
+		if err := keysOnce(d, path+same+"."); err != nil {
+			return err
+		}
+	}
+	_, err := d.Token()
+	return err
 }
 
 // askable refuses what no client can send, or what no table answers.

@@ -65,7 +65,7 @@ spec:
 `), manifest.Options{})
 	v := view{tables: routing.Build(mesh.New(set.Objects, mesh.Options{}))}
 	f.Fuzz(func(t *testing.T, url, header, line string) {
-		list, err := readRequests(strings.NewReader(line))
+		list, err := readRequests(strings.NewReader(line), "requests.jsonl")
 		require.NoError(t, err)
 		if r, err := parseRequest(url); err == nil && setHeaders(&r, []string{header}) == nil && askable(&r) == nil {
 			list = append(list, question{request: r})

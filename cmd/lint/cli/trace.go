@@ -180,6 +180,7 @@ func meshClient(text string) (*routing.Client, error) {
 func (a *app) requestFile(name string, paths []string) ([]question, error) {
 	in := a.stdin
 	if name == "-" {
+		name = "<stdin>"
 		for _, p := range paths {
 			if p == "-" {
 				return nil, errors.New("standard input is either the requests or the manifests")
@@ -193,7 +194,7 @@ func (a *app) requestFile(name string, paths []string) ([]question, error) {
 		defer file.Close()
 		in = file
 	}
-	list, err := readRequests(in)
+	list, err := readRequests(in, name)
 	if err != nil {
 		return nil, failure{fmt.Errorf("reading the requests: %w", err)}
 	}
@@ -260,9 +261,9 @@ func traceAsText(w *bufio.Writer, q question, views []view, style *traceStyle) e
 // unasked names a line of the file that cannot be asked.
 func unasked(q question, err error) string {
 	if q.request.ID == "" {
-		return fmt.Sprintf("line %d: %v", q.line, err)
+		return fmt.Sprintf("%s: %v", q.at, err)
 	}
-	return fmt.Sprintf("line %d, id %q: %v", q.line, q.request.ID, err)
+	return fmt.Sprintf("%s: id %q: %v", q.at, q.request.ID, err)
 }
 
 // resultJSON is one line of trace -o json. Other programs rely on it.
@@ -295,7 +296,7 @@ func traceAsJSON(w *bufio.Writer, q question, views []view, all bool) error {
 	order, worlds := grouped(views, func(v view) string {
 		walk, err := v.walk(q)
 		r := resultJSON{Answer: walk.Verdict()}
-		if failed = cmp.Or(failed, err); err != nil && q.request.ID == "" && q.line > 0 {
+		if failed = cmp.Or(failed, err); err != nil && q.request.ID == "" && q.at != "" {
 			r.Error = unasked(q, err)
 		}
 		if err == nil && all {
@@ -338,7 +339,7 @@ func tried(w *routing.Walk) []triedJSON {
 
 // because says why a route does not take the request, or that it may.
 func because(w *routing.Walk, e *routing.Entry) string {
-	switch doubt := e.Doubt(); {
+	switch doubt := w.Doubt(e); {
 	case doubt != "":
 		return "not known: " + doubt
 	case slices.Contains(w.Claimed(), e):

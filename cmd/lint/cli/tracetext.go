@@ -325,7 +325,9 @@ func (t *traceText) host() {
 	case w.Request.Host == "":
 		t.stage("request", "Envoy refuses what is no HTTP request with a host")
 	case w.Answer.Outcome == routing.OutcomeBadRequest:
-		t.stage("request", "Envoy refuses a path with a fragment")
+		t.stage("request", "Envoy refuses a path with a fragment, or with what is no printable ASCII")
+	case w.Request.Path == "*":
+		t.stage("request", "Envoy routes only paths that begin with a slash, and answers this one itself: 404")
 	case w.Config.Rejected:
 		t.stage("routes", "Envoy refuses the whole route configuration for one of its routes")
 	case w.Host == nil:
@@ -409,13 +411,16 @@ func (t *traceText) routes() {
 	for _, e := range w.Rivals() {
 		lines = append(lines, fmt.Sprintf("%s (%s) fits too, and is tried first if its VirtualService is the older one", where(&e), place(&e)))
 	}
+	for _, c := range w.Contenders() {
+		lines = append(lines, at("VirtualService "+c.VS.ID().String(), c.VS.Object)+" has the host too, and takes it whole if it is the older one")
+	}
 	t.stage("routes", lines...)
 }
 
 // missed is one route that does not take the request, or of which that is not known.
 func (t *traceText) missed(w io.Writer, e *routing.Entry) {
 	mark := "✗"
-	if e.Doubt() != "" || slices.Contains(t.walk.Claimed(), e) {
+	if t.walk.Doubt(e) != "" || slices.Contains(t.walk.Claimed(), e) {
 		mark = "?"
 	}
 	fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", mark, short(where(e), 120), place(e), short(because(t.walk, e), 200))
@@ -438,7 +443,7 @@ func (t *traceText) alternatives() {
 // kindOf is what a route misses by.
 func kindOf(w *routing.Walk, i int) string {
 	e := &w.Tried[i]
-	if e.Doubt() != "" || slices.Contains(w.Claimed(), e) {
+	if w.Doubt(e) != "" || slices.Contains(w.Claimed(), e) {
 		return "not known what they take"
 	}
 	miss, _ := e.Box.Misses(w.Seen)
