@@ -33,12 +33,7 @@ func (l *slice) changedGateway(id manifest.ID, c Change) {
 		if g != name && before.states[g] == after.states[g] {
 			continue
 		}
-		l.each(l.x.by[key{byGateway, g}], exact)
-		for _, o := range l.x.by[key{byGateway, g}] {
-			for _, f := range l.factsOf(o.ID) {
-				l.neighbours(f)
-			}
-		}
+		l.servedBy(g, newServing(before, g), newServing(after, g))
 		if before.coupled[g] || after.coupled[g] {
 			l.whole = "shared certificate"
 		}
@@ -47,9 +42,7 @@ func (l *slice) changedGateway(id manifest.ID, c Change) {
 		l.losers(s, name)
 		l.credentials(s, id)
 	}
-	for _, f := range l.seed[id] {
-		l.taken(f)
-	}
+	l.taken(newServing(before, name).differing(newServing(after, name)), l.seed[id])
 	if slices.ContainsFunc([]*manifest.Object{c.Before, c.After, l.s.objectOf(name)}, taker) {
 		l.each(l.x.by[l4], exact) // they share the server names of a port
 	}
@@ -131,11 +124,11 @@ func (l *slice) credentials(s *skeleton, id manifest.ID) {
 }
 
 // taken looks at VirtualServices of other Gateways whose hosts a Gateway has: its servers take the connections for them, its
-// redirects their requests.
-func (l *slice) taken(f *facts) {
-	for _, h := range f.hosts {
+// redirects their requests. Only hosts that are served differently after the change.
+func (l *slice) taken(hosts []string, versions []*facts) {
+	for _, h := range hosts {
 		l.each(l.x.related(byRoute, h), exact)
-		if h == "*" && !f.plain {
+		if h == "*" && slices.ContainsFunc(versions, func(f *facts) bool { return !f.plain }) {
 			l.whole = `host "*"`
 		}
 		l.each(l.x.under(byUnder, h), exact)

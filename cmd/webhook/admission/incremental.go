@@ -62,7 +62,7 @@ func (e *Engine) versions(c Change) (id manifest.ID, out []*facts, why string) {
 
 // agrees tells whether the servers of a slice's Gateways fare as among all Gateways.
 func (l *slice) agrees(t *routing.Tables) bool {
-	states := statesOf(t)
+	states, _ := statesOf(t)
 	for name := range l.core {
 		if states[name] != l.s.states[name] {
 			return false

@@ -256,7 +256,6 @@ func TestRevisions(t *testing.T) {
 		{"", []string{"a", "a", ""}, 3}, {"", []string{"a", "b", ""}, 0}, {"a", []string{"a", "b", ""}, 3}, {"c", []string{"a", "b", ""}, 3},
 	} {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
-			r := rand.New(rand.NewPCG(1, 3))
 			e := NewEngine(rules.All(), mesh.Options{Complete: mesh.Everything(), Revision: c.own})
 			for _, o := range manifest.Parse("-", []byte(twoIngresses), manifest.Options{}).Objects {
 				w := *o
@@ -266,7 +265,7 @@ func TestRevisions(t *testing.T) {
 			judgements := map[string]int{}
 			var list []*manifest.Object
 			for i, rev := range c.labels {
-				o := *randomGateway(t, r, i, 2, 1)
+				o := *draft{`"istio":"one"`, []string{`{"port":{"number":80,"name":"p","protocol":"HTTP"},"hosts":["a.com"]}`}}.gateway(t, i)
 				o.Labels = map[string]string{"istio.io/rev": rev}
 				list = append(list, &o)
 				e.Set(&o)

@@ -67,6 +67,7 @@ type facts struct {
 	plain     bool   // a Gateway none of whose servers has TLS settings
 	wide      bool   // it has a wildcard host
 	mesh      bool   // it is for sidecars
+	ports     bool   // a match asks for the port
 	authority bool   // a match asks for the authority
 }
 
@@ -276,6 +277,7 @@ func (x *index) virtualService(f *facts, o *manifest.Object, spec *networking.Vi
 		}
 		for _, m := range h.GetMatch() {
 			f.authority = f.authority || m.GetAuthority() != nil
+			f.ports = f.ports || m.GetPort() != 0
 		}
 		for _, d := range h.GetRoute() {
 			target(d.GetDestination())

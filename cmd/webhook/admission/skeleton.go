@@ -23,6 +23,7 @@ type skeleton struct {
 	coupled  map[string]bool                 // Gateways with a certificate that is good for another server's hosts
 	falling  map[string]bool                 // Gateways with a server that certainly falls: its message counts VirtualServices
 	states   map[string]string               // how a Gateway's servers fare: slices must agree on it
+	servers  map[serverID]serverState        // the same of each server
 	alike    map[string][][]*manifest.Object // by selector: see kinds
 	implied  map[string]bool                 // selectors that lead to a workload which only they imply
 	// certified are the Gateways with a certificate that is good for a name, certifiedUnder the same by each wildcard that covers it.
@@ -103,7 +104,7 @@ func newSkeleton(x *index, opt mesh.Options, without manifest.ID, with *manifest
 		s.table(t, x)
 		s.kinds(t)
 	}
-	s.states = statesOf(s.tables)
+	s.states, s.servers = statesOf(s.tables)
 	return s
 }
 
@@ -207,9 +208,21 @@ func (s *skeleton) couple(t *routing.Table, names map[string][]*routing.Server) 
 	}
 }
 
+// serverID is a server of a Gateway by its place.
+type serverID struct {
+	gateway string
+	index   int
+}
+
+// serverState is how a server fares: odd if findings can tell the VirtualServices on it so.
+type serverState struct {
+	text string
+	odd  bool
+}
+
 // statesOf says of each Gateway how its servers fare, on which workloads and listeners.
-func statesOf(t *routing.Tables) map[string]string {
-	out := map[string]string{}
+func statesOf(t *routing.Tables) (map[string]string, map[serverID]serverState) {
+	out, each := map[string]string{}, map[serverID]serverState{}
 	for _, table := range t.Gateways {
 		listeners := map[uint32]string{}
 		for _, l := range table.Listeners {
@@ -229,7 +242,12 @@ func statesOf(t *routing.Tables) map[string]string {
 				text += fmt.Sprint(" ", s.Drop.Reason, s.Drop.By.ID(), s.Drop.Hosts, s.Drop.Certain)
 			}
 			out[gatewayID(s.Gateway)] += text
+			id := serverID{gatewayID(s.Gateway), s.Index}
+			state := each[id]
+			state.text += text
+			state.odd = state.odd || !s.UsesHTTP() || s.Drop != nil || len(s.Contested) > 0 || !s.Exposed
+			each[id] = state
 		}
 	}
-	return out
+	return out, each
 }
