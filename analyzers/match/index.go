@@ -13,7 +13,7 @@ import (
 type Index struct {
 	buckets map[span]*bucket
 	sorted  []string // the texts of buckets, for Inside; nil when out of date
-	longest int      // text of an open one
+	lengths []int    // of the texts of open ones
 }
 
 // bucket has the boxes of one path, or of one prefix.
@@ -43,7 +43,9 @@ func (x *Index) Add(i int, b Box) {
 			x.sorted = nil
 		}
 		if p.open {
-			x.longest = max(x.longest, len(p.text))
+			if at, ok := slices.BinarySearch(x.lengths, len(p.text)); !ok {
+				x.lengths = slices.Insert(x.lengths, at, len(p.text))
+			}
 		}
 		x.buckets[key].entries = append(x.buckets[key].entries, entry{i, p, &b})
 		x.buckets[key].made = false
@@ -102,7 +104,10 @@ func (x *Index) above(p piece, b Box, visit func(entry)) {
 	if !p.open {
 		x.buckets[p.span].visit(b, visit)
 	}
-	for n := range min(len(p.text), x.longest) + 1 {
+	for _, n := range x.lengths {
+		if n > len(p.text) {
+			break
+		}
 		x.buckets[span{p.text[:n], true}].visit(b, visit)
 	}
 }

@@ -92,6 +92,24 @@ func TestEqualSpellings(t *testing.T) {
 	}
 }
 
+// Keys tell expressions apart, else one would be taken for the other.
+func TestDifferentKeys(t *testing.T) {
+	seen := map[string]string{}
+	for _, source := range []string{
+		"a", "(?i)a", "ab", "a|b", "a*", "a+", "a?", "a{2}", "a{3}", "a{2,}", "(a)", "(a)b", "(ab)", "^a", "a$", ".", "(?s).", "", "a||", `\Qa.`,
+		`[\x{D800}-\x{DFFF}]`, `[\x{D801}-\x{DFFF}]`, `[\x{FFFD}]`, "[^/]", "[^a]", "(?:ab)*", "a(?:b)*", "(?:a(?:bc))*", "(?:ab|cd)*", "(?:ab|c)d*",
+	} {
+		p, err := newPattern(source)
+		require.NoError(t, err)
+		require.Empty(t, seen[p.key], source)
+		seen[p.key] = source
+	}
+	quoted, err := newPattern(`\Qa.`)
+	require.NoError(t, err)
+	require.True(t, quoted.matches("a."))
+	require.False(t, quoted.matches("ab"))
+}
+
 func TestDifferentSets(t *testing.T) {
 	for _, c := range []struct{ a, b Box }{
 		{uri(begins("/foo")), uri(begins("/foo/"))},

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"encoding/binary"
 	"fmt"
 	"regexp"
 	"regexp/syntax"
@@ -46,16 +47,33 @@ func compile(source string) (*pattern, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading regular expression: %w", err)
 	}
-	key := tree.String()
-	re, err := regexp.Compile(`\A(?:` + key + `)\z`)
+	whole := source
+	if strings.Contains(source, `\Q`) { // it may quote the anchor too
+		whole = tree.String()
+	}
+	re, err := regexp.Compile(`\A(?:` + whole + `)\z`)
 	if err != nil {
 		return nil, fmt.Errorf("compiling regular expression: %w", err)
 	}
-	p := &pattern{key: key, tree: tree.Simplify(), re: re}
+	p := &pattern{key: string(shape(nil, tree)), tree: tree.Simplify(), re: re}
 	if p.auto, err = newAutomaton(p.tree); err != nil {
 		return nil, fmt.Errorf("compiling regular expression: %w", err)
 	}
 	return p, nil
+}
+
+// shape writes a tree down, so that equal spellings become equal texts. tree.String() would do, but it looks for the shortest flags and
+// costs more than all the rest.
+func shape(to []byte, tree *syntax.Regexp) []byte {
+	fold := tree.Op == syntax.OpLiteral && tree.Flags&syntax.FoldCase != 0
+	to = fmt.Appendf(to, "%d,%t,%d,%d,%d,%d:", tree.Op, fold, tree.Min, tree.Max, len(tree.Rune), len(tree.Sub))
+	for _, r := range tree.Rune {
+		to = binary.BigEndian.AppendUint32(to, uint32(r)) // not every one is valid in UTF-8
+	}
+	for _, sub := range tree.Sub {
+		to = shape(to, sub)
+	}
+	return to
 }
 
 func (p *pattern) matches(s string) bool { return p.re.MatchString(s) }

@@ -33,8 +33,8 @@ spec:
   http:
 `
 
-// TestFaults applies each of the five faults and its healthy twin, then fixes what was let pass, or edits it otherwise.
-func TestFaults(t *testing.T) {
+// TestFiveFaults applies each of the five faults and its healthy twin, then fixes what was let pass, or edits it otherwise.
+func TestFiveFaults(t *testing.T) {
 	w := newWorld(t)
 	t.Run("overlapping-hosts", func(t *testing.T) {
 		w := &world{t, w.ns}

@@ -38,6 +38,7 @@ const Path = "/validate"
 type Options struct {
 	Config            string // file; "" for the defaults
 	CertDir           string
+	SelfSigned        SelfSigned
 	Port              int
 	MetricsAddress    string
 	HealthAddress     string
@@ -69,7 +70,7 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 		return err
 	}
 	cluster.QPS, cluster.Burst = 100, 200 // a handful of watches, opened at once
-	list := config.Select(rules.All(), nil, nil)
+	list := config.Select(catalogue(), nil, nil)
 	engine := admission.NewEngine(admission.Heard(config, list), opt)
 	source := &live.Source{
 		Engine: engine, Log: log, IstiodNamespace: o.IstioNamespace, Revision: opt.Revision, GatewaySelector: o.GatewaySelector,
@@ -78,7 +79,11 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 	if err := source.Connect(cluster); err != nil {
 		return err
 	}
-	hook := webhook.NewServer(webhook.Options{Port: o.Port, CertDir: o.CertDir, TLSOpts: []func(*tls.Config){o.tls}})
+	certificate, err := o.certificate(cluster, log)
+	if err != nil {
+		return err
+	}
+	hook := webhook.NewServer(webhook.Options{Port: o.Port, TLSOpts: []func(*tls.Config){o.tls, certificate.use}})
 	manager, err := ctrl.NewManager(cluster, ctrl.Options{
 		Scheme: runtime.NewScheme(), WebhookServer: hook, HealthProbeBindAddress: o.HealthAddress,
 		Metrics:        metricsserver.Options{BindAddress: o.MetricsAddress},
@@ -99,6 +104,7 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 	ctx, leaving := o.signals(log)
 	err = errors.Join(
 		manager.Add(source),
+		certificate.add(manager),
 		manager.AddHealthzCheck("ping", healthz.Ping),
 		manager.AddReadyzCheck("tls", hook.StartedChecker()),
 		manager.AddReadyzCheck("objects", func(*http.Request) error { return source.Ready() }),

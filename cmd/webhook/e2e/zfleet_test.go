@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -48,22 +49,22 @@ var plurals = map[string]schema.GroupVersionResource{
 	"DestinationRule": {Group: "networking.istio.io", Version: "v1", Resource: "destinationrules"},
 }
 
-// load is a client without a limit, and what it has made.
-type load struct {
+// crowd is a client without a limit, and what it has made.
+type crowd struct {
 	*testing.T
 	client *dynamic.DynamicClient
 	made   map[string][]*unstructured.Unstructured // by kind
 }
 
-func newLoad(t *testing.T) *load {
+func newCrowd(t *testing.T) *crowd {
 	config := rest.CopyConfig(cluster.env.Config)
 	config.QPS = -1
 	client, err := dynamic.NewForConfig(config)
 	require.NoError(t, err)
-	return &load{t, client, map[string][]*unstructured.Unstructured{}}
+	return &crowd{t, client, map[string][]*unstructured.Unstructured{}}
 }
 
-func (l *load) of(o *unstructured.Unstructured) dynamic.ResourceInterface {
+func (l *crowd) of(o *unstructured.Unstructured) dynamic.ResourceInterface {
 	r := l.client.Resource(plurals[o.GetKind()])
 	if o.GetNamespace() == "" {
 		return r
@@ -72,7 +73,7 @@ func (l *load) of(o *unstructured.Unstructured) dynamic.ResourceInterface {
 }
 
 // create makes objects, many at once.
-func (l *load) create(list []*unstructured.Unstructured) {
+func (l *crowd) create(list []*unstructured.Unstructured) {
 	var group errgroup.Group
 	group.SetLimit(16)
 	made := make([]*unstructured.Unstructured, len(list))
@@ -95,7 +96,7 @@ func object(text string) (*unstructured.Unstructured, error) {
 }
 
 // fleet makes the world, without asking the webhook.
-func (l *load) fleet() {
+func (l *crowd) fleet() {
 	byKind := map[string][]*unstructured.Unstructured{}
 	namespaces := map[string]bool{"istio-system": true}
 	for doc := range strings.SplitSeq(string(fleet.YAML(loadWorld)), "---\n") {
@@ -123,7 +124,7 @@ func (l *load) fleet() {
 }
 
 // noop registers a webhook that allows everything, for one namespace.
-func (l *load) noop() {
+func (l *crowd) noop() {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body) // what is cut short has no uid, and fails there
 		uid := regexp.MustCompile(`"uid":"([^"]*)"`).FindSubmatch(body)
@@ -134,7 +135,7 @@ func (l *load) noop() {
 	_, err := kubectl(fmt.Sprintf(`{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingWebhookConfiguration","metadata":{"name":%[1]q},
 "webhooks":[{"name":"noop.example.com","clientConfig":{"url":%[2]q,"caBundle":%[3]q},"sideEffects":"None","admissionReviewVersions":["v1"],"failurePolicy":"Fail",
 "namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":%[1]q}},
-"rules":[{"apiGroups":["networking.istio.io"],"apiVersions":["*"],"resources":["*"],"operations":["*"]}]}]}`, noopService, server.URL, encode(ca)), "apply", "-f", "-")
+"rules":[{"apiGroups":["networking.istio.io"],"apiVersions":["*"],"resources":["*"],"operations":["*"]}]}]}`, noopService, server.URL, base64.StdEncoding.EncodeToString(ca)), "apply", "-f", "-")
 	require.NoError(l, err)
 	l.Cleanup(func() { _, _ = kubectl("", "delete", "validatingwebhookconfiguration", noopService) })
 	_, err = kubectl("", "patch", "validatingwebhookconfiguration", "gatelint-webhook", "--type", "json", "-p",
@@ -144,7 +145,7 @@ func (l *load) noop() {
 
 // request is one dry run: of ten eight change a VirtualService, one a DestinationRule and one a Gateway; every other VirtualService
 // is created under a new name.
-func (l *load) request(i int, namespace string) error {
+func (l *crowd) request(i int, namespace string) error {
 	kind := "VirtualService"
 	switch i % 10 {
 	case 3:
@@ -179,7 +180,7 @@ func (l *load) request(i int, namespace string) error {
 }
 
 // send sends requests at a rate, whether they are answered or not, and gives how long each took.
-func (l *load) send(rate int, namespace string) []time.Duration {
+func (l *crowd) send(rate int, namespace string) []time.Duration {
 	var mu sync.Mutex
 	var took []time.Duration
 	var failed []error
@@ -219,7 +220,7 @@ func (p *process) resident(t *testing.T) float64 {
 
 // TestLoad asks 200 times a second about a world of 10,000 VirtualServices. It is the last test: what it makes stays.
 func TestLoad(t *testing.T) {
-	l := newLoad(t)
+	l := newCrowd(t)
 	config, err := kubectl("", "get", "validatingwebhookconfiguration", "gatelint-webhook", "-o", "json")
 	require.NoError(t, err)
 	_, err = kubectl("", "delete", "validatingwebhookconfiguration", "gatelint-webhook")
@@ -232,7 +233,7 @@ func TestLoad(t *testing.T) {
 	t.Run("start", func(t *testing.T) {
 		cluster.hook.kill()
 		start := time.Now()
-		cluster.hook.restart(t)
+		require.NoError(t, cluster.hook.start())
 		require.NoError(t, cluster.hook.ready())
 		t.Logf("ready after %.1f s", time.Since(start).Seconds())
 		t.Logf("resident: %.0f MB", cluster.hook.resident(t))
