@@ -52,11 +52,7 @@ subjects:
 {{- end -}}
 {{- end }}
 
-{{- /* istiod's ConfigMap, where it runs. */ -}}
-{{- define "gatelint.rootNamespace" -}}
-{{- (.Values.config.istio | default dict).rootNamespace | default "istio-system" -}}
-{{- end }}
-
+{{- /* istiod's MeshConfig. */ -}}
 {{- define "gatelint.meshConfigMap" -}}
 {{- $revision := (.Values.config.istio | default dict).revision | default "default" -}}
 {{- if eq $revision "default" }}istio{{ else }}istio-{{ $revision }}{{ end -}}
