@@ -136,7 +136,7 @@ func (p *Pass) shadowedConnections() {
 			if d.Shared != "" {
 				f.Message = fmt.Sprintf("no connection reaches this match of %s: %s has the server name %q too, and istiod leaves the later one out whole", v.ID(), d.Text(d.Earlier), d.Shared)
 			}
-			if r, a, ok := p.Tables.ShownL4(v, d); ok {
+			if r, a, ok := d.Shown(); ok {
 				f.Witness = &Witness{URL: r.URL(), Request: r, Answer: a}
 			}
 			p.Report(f)

@@ -6,7 +6,6 @@ import (
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/match"
-	"github.com/gatelint/gatelint/analyzers/mesh"
 	networking "istio.io/api/networking/v1alpha3"
 )
 
@@ -197,28 +196,20 @@ func (table *Table) comes(c *Chain, names []string) (Request, Answer, bool) {
 	return Request{}, Answer{}, false
 }
 
-// ShownL4 is a connection that a dead tcp or tls match asks for, with where it goes: to the earlier match. There is one only
-// where a known gateway workload gets both, whatever the ages that files do not tell.
-func (t *Tables) ShownL4(v *mesh.VirtualService, d L4Death) (Request, Answer, bool) {
-	for _, ref := range v.Gateways {
-		if len(ref.Found) != 1 {
+// Shown is a connection that a dead match asks for, with where it goes: to the earlier match. There is one only where a known
+// Gateway has both, whatever the ages that files do not tell.
+func (d *L4Death) Shown() (Request, Answer, bool) {
+	for _, by := range d.by {
+		table, c := by.table, by.chain
+		if len(table.Opaque) > 0 || !table.l4Admits(c.Server, c.TCP.VS, d.later.spec.Port, d.later.gateway) {
 			continue
 		}
-		for _, table := range t.Serving(ref.Found[0]) {
-			for _, l := range table.Listeners {
-				for _, c := range l.Chains {
-					if len(table.Opaque) > 0 || c.Server.Gateway != ref.Found[0] || !c.of(v, d.Section, d.Earlier) || !table.l4Admits(c.Server, v, d.later.spec.Port, d.later.gateway) {
-						continue
-					}
-					names := d.later.spec.SniHosts
-					if d.Section == "tcp" {
-						names = c.Server.names()
-					}
-					if r, a, ok := table.comes(c, names); ok && !table.walk(r).RestsOnAge() {
-						return r, a, true
-					}
-				}
-			}
+		names := d.later.spec.SniHosts
+		if d.Section == "tcp" {
+			names = c.Server.names()
+		}
+		if r, a, ok := table.comes(c, names); ok && !table.walk(r).RestsOnAge() {
+			return r, a, true
 		}
 	}
 	return Request{}, Answer{}, false

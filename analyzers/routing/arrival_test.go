@@ -50,7 +50,7 @@ spec:
 
 // A dead tcp or tls match is shown by a connection that it asks for and that the router gives to the earlier one, by none where
 // nothing listens. It is not called dead where another VirtualService, or its age, decides.
-func TestShownL4(t *testing.T) {
+func TestDeadL4(t *testing.T) {
 	tls := func(names ...string) string {
 		out := "  tls:\n"
 		for _, n := range names {
@@ -85,7 +85,7 @@ func TestShownL4(t *testing.T) {
 				return
 			}
 			require.Len(t, dead, 1)
-			r, a, ok := all.ShownL4(v, dead[0])
+			r, a, ok := dead[0].Shown()
 			require.Equal(t, c.url != "", ok)
 			if !ok {
 				return

@@ -65,35 +65,33 @@ func everywhere(bind string) bool { return bind == "0.0.0.0" || bind == "::" }
 
 // chain selects by server name, the most specific first, never falling back (Envoy's FilterChainManagerImpl).
 func (l *Listener) chain(r Request) *Chain {
+	l.once.Do(l.index)
 	sni := r.ServerName()
-	var best *Chain
-	rank := -1
-	for _, c := range l.Chains {
-		if c.Internal {
-			continue
-		}
-		if k := c.rank(sni); k > rank {
-			best, rank = c, k
+	if c := l.bySNI[sni]; c != nil {
+		return c
+	}
+	for i := range len(sni) {
+		if c := l.bySNI["*"+sni[i:]]; c != nil && sni[i] == '.' {
+			return c
 		}
 	}
-	return best
+	return l.bySNI[""]
 }
 
-func (c *Chain) rank(sni string) int {
-	if len(c.SNI) == 0 {
-		return 0
-	}
-	best := -1
-	for _, n := range c.SNI {
-		switch n = strings.ToLower(n); {
-		case sni == "":
-		case n == sni:
-			return 1 << 30
-		case strings.HasPrefix(n, "*.") && strings.HasSuffix(sni, n[1:]):
-			best = max(best, len(n))
+// index files chains by server name, "" for one that takes any.
+func (l *Listener) index() {
+	l.bySNI = map[string]*Chain{}
+	for _, c := range l.Chains {
+		names := c.SNI
+		if len(names) == 0 {
+			names = []string{""}
+		}
+		for _, n := range names {
+			if n = strings.ToLower(n); !c.Internal && l.bySNI[n] == nil {
+				l.bySNI[n] = c
+			}
 		}
 	}
-	return best
 }
 
 // refused tells whether Envoy rejects the configuration for one of its routes.

@@ -21,6 +21,7 @@ type L4Death struct {
 	Shared         string
 
 	later l4Match
+	by    []taker // of Earlier
 }
 
 // Path is the field path of a place.
@@ -50,28 +51,49 @@ func (t *Tables) DeadL4(v *mesh.VirtualService) []L4Death {
 			continue
 		}
 		for _, table := range t.Serving(ref.Found[0]) {
-			lost := table.LostL4()
+			chains := table.chainsOf(v)
+			without, contested := map[string]bool{}, map[string]bool{} // sections of which another VirtualService has some, or may
+			for _, x := range table.LostL4() {
+				without[x.Section] = without[x.Section] || x.VS == v
+				contested[x.Section] = contested[x.Section] || (x.VS == v || x.By.VS == v) && !mesh.OrderKnown(x.VS.Object, x.By.VS.Object)
+			}
 			dead = slices.DeleteFunc(dead, func(d L4Death) bool {
-				return table.has(v, d.Section, d.Later) || slices.ContainsFunc(lost, func(x LostL4) bool {
-					return x.Section == d.Section && (x.VS == v && !table.has(v, d.Section, d.Earlier) ||
-						(x.VS == v || x.By.VS == v) && !mesh.OrderKnown(x.VS.Object, x.By.VS.Object))
-				})
+				earlier := chains[l4Key{d.Section, d.Earlier}]
+				return contested[d.Section] || without[d.Section] && earlier == nil || chains[l4Key{d.Section, d.Later}] != nil
 			})
+			for i := range dead {
+				for _, c := range chains[l4Key{dead[i].Section, dead[i].Earlier}] {
+					dead[i].by = append(dead[i].by, taker{table, c})
+				}
+			}
 		}
 	}
 	return dead
 }
 
-// has tells whether some chain of the table is that of a tcp or tls match.
-func (table *Table) has(v *mesh.VirtualService, section string, p L4Place) bool {
-	return slices.ContainsFunc(table.Listeners, func(l *Listener) bool {
-		return slices.ContainsFunc(l.Chains, func(c *Chain) bool { return c.of(v, section, p) })
-	})
+type l4Key struct {
+	section string
+	place   L4Place
 }
 
-// of tells whether a chain is that of a tcp or tls match.
-func (c *Chain) of(v *mesh.VirtualService, section string, p L4Place) bool {
-	return c.TCP != nil && c.TCP.VS == v && c.TCP.Section == section && c.TCP.Index == p.Rule && c.TCP.Match == p.Match
+// taker is a chain of a table.
+type taker struct {
+	table *Table
+	chain *Chain
+}
+
+// chainsOf gives the chains that a VirtualService's tcp and tls matches have.
+func (table *Table) chainsOf(v *mesh.VirtualService) map[l4Key][]*Chain {
+	out := map[l4Key][]*Chain{}
+	for _, l := range table.Listeners {
+		for _, c := range l.Chains {
+			if c.TCP != nil && c.TCP.VS == v {
+				k := l4Key{c.TCP.Section, L4Place{c.TCP.Index, c.TCP.Match}}
+				out[k] = append(out[k], c)
+			}
+		}
+	}
+	return out
 }
 
 // deadIn finds dead tcp and tls matches inside one VirtualService. Envoy takes the most specific server name whatever the

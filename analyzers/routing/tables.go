@@ -57,6 +57,9 @@ type Listener struct {
 	Rejected *Overlap
 	// Refused is the chain with a value that Envoy takes in no listener; nil for none.
 	Refused *Chain
+
+	once  sync.Once
+	bySNI map[string]*Chain
 }
 
 // Stuck tells whether Envoy refuses the listener: it keeps what it had.

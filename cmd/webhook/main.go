@@ -53,8 +53,6 @@ func parse() (server.Options, error) {
 	flag.DurationVar(&o.DiscoveryInterval, "discovery-interval", 30*time.Second, "how often CRDs that appeared or vanished are looked for")
 	flag.StringVar(&o.Namespace, "namespace", os.Getenv("POD_NAMESPACE"), "the `namespace` the webhook itself runs in; POD_NAMESPACE says it too")
 	flag.BoolVar(&o.LeaderElect, "leader-elect", false, "elect a leader among the replicas, by a Lease in --namespace: it alone audits and writes certificates")
-	flag.DurationVar(&o.AuditInterval, "audit-interval", 10*time.Minute, "how often everything that is live is linted, whoever brought it; 0 for never")
-	reports := flag.String("audit-reports", "none", "the `kind` of report that the audit keeps in each namespace with faults: none, policyreport or openreports")
 	s := &o.SelfSigned
 	flag.BoolVar(&s.On, "self-signed", false, "make and renew the certificate, in a Secret in --namespace, and keep the caBundle; --cert-dir is not read")
 	flag.StringVar(&s.Secret, "cert-secret", "gatelint-webhook-tls", "self-signed: the `name` of the Secret")
@@ -62,6 +60,8 @@ func parse() (server.Options, error) {
 	flag.StringVar(&s.Service, "service", "gatelint-webhook", "self-signed: the `name` of the Service in --namespace that the certificate is for")
 	names := flag.String("dns-name", "", "self-signed: further `names` and IP addresses that the certificate is for, separated by commas")
 	flag.DurationVar(&s.Validity, "cert-validity", 90*24*time.Hour, "self-signed: how long a certificate is valid; a third before the end it is renewed, and its CA lasts four times as long")
+	flag.DurationVar(&o.AuditInterval, "audit-interval", 10*time.Minute, "how often everything that is live is linted, whoever brought it; 0 for never")
+	reports := flag.String("audit-reports", "none", "the `kind` of report that the audit keeps in each namespace with faults: none, policyreport or openreports")
 	flag.Parse()
 	s.Names = list(*names)
 	o.SecretNamespaces = list(*secrets)

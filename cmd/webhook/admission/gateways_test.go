@@ -169,8 +169,10 @@ func TestGatewaysFarAway(t *testing.T) {
 		local  bool
 	}{
 		{
-			"one falls, and another rises", []*manifest.Object{https("falls", 20, "a.com", "b.com"), https("rises", 30, "b.com", "c.com")},
-			Change{After: https("new", 10, "a.com")}, true,
+			"one falls, and another rises",
+			[]*manifest.Object{https("falls", 20, "a.com", "b.com"), https("rises", 30, "b.com", "c.com")},
+			Change{After: https("new", 10, "a.com")},
+			true,
 		},
 		{"nobody is there for the port any more", []*manifest.Object{gateway("http", 1, "HTTP", "", "x.com")}, Change{Before: gateway("http", 1, "HTTP", "", "x.com")}, false},
 		{"a stranger", nil, Change{After: https("new", 10, "a.com")}, true},

@@ -52,7 +52,7 @@ subjects:
 {{- end -}}
 {{- end }}
 
-{{- /* istiod's MeshConfig. */ -}}
+{{- /* istiod's ConfigMap, in istioNamespace. */ -}}
 {{- define "gatelint.meshConfigMap" -}}
 {{- $revision := (.Values.config.istio | default dict).revision | default "default" -}}
 {{- if eq $revision "default" }}istio{{ else }}istio-{{ $revision }}{{ end -}}
