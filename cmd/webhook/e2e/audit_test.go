@@ -217,16 +217,16 @@ func TestReports(t *testing.T) {
 	} {
 		t.Run(format, func(t *testing.T) {
 			w := newWorld(t)
+			// The role is there before the CRD: a resource that cannot be asked for is refused, not missing.
+			parts := strings.SplitN(strings.NewReplacer(api...).Replace(reportCRD), "\n---\n", 2)
+			_, err := kubectl(parts[1], "apply", "-f", "-")
+			require.NoError(t, err)
 			p := launchAuditor(t, "--audit-reports", format)
 			resource := api[5] + "." + api[1]
 			missing := func() bool {
 				_, page := p.get(p.metrics)
 				return strings.Contains(p.logs.String(), "the API server has no "+resource+": install their CRD") && strings.Contains(page, `gatelint_audit_errors_total{stage="report"}`)
 			}
-			// The role is there before the CRD: a resource that cannot be asked for is refused, not missing.
-			parts := strings.SplitN(strings.NewReplacer(api...).Replace(reportCRD), "\n---\n", 2)
-			_, err := kubectl(parts[1], "apply", "-f", "-")
-			require.NoError(t, err)
 			require.Eventually(t, missing, 3*interval, 50*time.Millisecond, p.logs)
 			w.delete("service", "cart", "-n", w.ns)
 			w.audited(p, "violation_audited", "unknown-host", "web")
@@ -278,21 +278,25 @@ func TestReports(t *testing.T) {
 // TestLeader runs two replicas: one of them audits, and when it goes the other does.
 func TestLeader(t *testing.T) {
 	_, err := kubectl(`
+apiVersion: v1
+kind: Namespace
+metadata: {name: leading}
+---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
-metadata: {name: gatelint-leader, namespace: gatelint-system}
+metadata: {name: gatelint-leader, namespace: leading}
 rules:
 - {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get, create, update]}
-- {apiGroups: [""], resources: [events], verbs: [create, patch]} # who leads
+- {apiGroups: [""], resources: [events], verbs: [create]} # who leads
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
-metadata: {name: gatelint-leader, namespace: gatelint-system}
+metadata: {name: gatelint-leader, namespace: leading}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: gatelint-leader}
 subjects: [{kind: User, name: "system:serviceaccount:gatelint-system:gatelint-webhook"}]
 `, "apply", "-f", "-")
 	require.NoError(t, err)
-	flags := []string{"--leader-elect", "--namespace", "gatelint-system"}
+	flags := []string{"--leader-elect", "--namespace", "leading"}
 	audits := func(p *process) bool { return strings.Contains(p.logs.String(), `"event_type":"audit_finished"`) }
 	first := launchAuditor(t, flags...)
 	require.Eventually(t, func() bool { return audits(first) }, 20*time.Second, 100*time.Millisecond)
