@@ -1,6 +1,7 @@
 # What users and CI run. Everything is fetched by Go itself; nothing else has to be installed.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
+KO          := github.com/google/ko@v0.19.1
 
 # The number of generated worlds that istiod's own code and gatelint answer, and the first seed.
 WORLDS ?= 100
@@ -9,13 +10,13 @@ FUZZTIME ?= 5m
 # The number of worlds that a real Envoy answers too.
 ENVOY_WORLDS ?= 100
 
-.PHONY: build test unit lint conformance envoy e2e bench fuzz generate fmt clean
+.PHONY: build test unit lint chart image conformance envoy e2e bench fuzz generate fmt clean
 
 build: ## the binaries, in bin/
 	go build -trimpath -o bin/gatelint ./cmd/lint
 	go build -trimpath -o bin/gatelint-webhook ./cmd/webhook
 
-test: lint unit conformance e2e ## everything that proves the product
+test: lint unit chart conformance e2e ## everything that proves the product
 
 unit:
 	go test -race ./...
@@ -24,6 +25,12 @@ lint: ## vet, staticcheck and formatting
 	go vet ./... && go vet -tags e2e,heapdump,brokenrule ./cmd/webhook/...
 	go run $(STATICCHECK) ./... && go run $(STATICCHECK) -tags e2e,heapdump,brokenrule ./cmd/webhook/...
 	@test -z "$$(go run $(GOFUMPT) -l . | tee /dev/stderr)" || { echo "run make fmt"; exit 1; }
+
+chart: ## the Helm chart and the kustomize base
+	cd cmd/webhook/deploy && go vet ./... && go run $(STATICCHECK) ./... && go test ./...
+
+image: ## the webhook's image, to KO_DOCKER_REPO; without it to the local Docker
+	KO_DOCKER_REPO=$${KO_DOCKER_REPO:-ko.local/gatelint-webhook} go run $(KO) build --bare ./cmd/webhook
 
 conformance: ## agreement with istiod's own code
 	cd fixtures/istiod && go vet ./... && WORLDS=$(WORLDS) SEED=$(SEED) go test -timeout 1h ./...
@@ -42,8 +49,9 @@ fuzz: ## every fuzz target for FUZZTIME
 	@for p in $$(go list ./...); do for t in $$(go test -list '^Fuzz' $$p | grep ^Fuzz); do \
 		echo "$$p $$t"; go test -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$p || exit 1; done; done
 
-generate: ## the embedded schemas, and the rule catalogue
+generate: ## the embedded schemas, the rule catalogue, and the kustomize base
 	go generate ./...
+	cd cmd/webhook/deploy && go run . -managed-by kustomize -values kustomize/values.yaml >new.yaml && mv new.yaml kustomize/gatelint.yaml
 	go test ./rules -run Docs -update
 	go test ./cmd/lint/cli -run Scripts -update
 

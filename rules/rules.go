@@ -99,6 +99,17 @@ type Finding struct {
 	Source      *manifest.Object // nil when the object could not be read
 }
 
+// Ends are the objects of a fault, its own first.
+func (f Finding) Ends() []manifest.ID {
+	out := []manifest.ID{f.Object}
+	for _, r := range f.Related {
+		if !slices.Contains(out, r.Object) {
+			out = append(out, r.Object)
+		}
+	}
+	return out
+}
+
 // Reference is a reference of which nothing is known: counted, never reported.
 type Reference struct {
 	Kind, Namespace, Name string

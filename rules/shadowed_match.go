@@ -40,15 +40,7 @@ Fix: move the narrower match above the broader one, narrow the broader one, or d
 		for _, v := range order {
 			p.shadowedHTTP(v, byVS[v])
 		}
-		for _, v := range p.World.VirtualServices {
-			for _, d := range routing.DeadL4(v) {
-				p.Report(Fault{
-					On: v.Object, Path: d.Path(d.Later), Severity: Error, Words: d.Section + d.Words,
-					Message: fmt.Sprintf("no connection reaches this match of %s: %s takes all of them", v.ID(), d.Text(d.Earlier)),
-					Ends:    []End{{v.Object, d.Path(d.Earlier), "takes the connections"}},
-				})
-			}
-		}
+		p.shadowedConnections()
 	},
 }
 

@@ -124,6 +124,26 @@ func toldByIstiod(o *manifest.Object) func(path []any) bool {
 	}
 }
 
+// shadowedConnections reports the dead tcp and tls matches.
+func (p *Pass) shadowedConnections() {
+	for _, v := range p.World.VirtualServices {
+		for _, d := range p.Tables.DeadL4(v) {
+			f := Fault{
+				On: v.Object, Path: d.Path(d.Later), Severity: Error, Words: d.Section + d.Words,
+				Message: fmt.Sprintf("no connection reaches this match of %s: %s takes all of them", v.ID(), d.Text(d.Earlier)),
+				Ends:    []End{{v.Object, d.Path(d.Earlier), "takes the connections"}},
+			}
+			if d.Shared != "" {
+				f.Message = fmt.Sprintf("no connection reaches this match of %s: %s has the server name %q too, and istiod leaves the later one out whole", v.ID(), d.Text(d.Earlier), d.Shared)
+			}
+			if r, a, ok := p.Tables.ShownL4(v, d); ok {
+				f.Witness = &Witness{URL: r.URL(), Request: r, Answer: a}
+			}
+			p.Report(f)
+		}
+	}
+}
+
 func coveredByOthers(v *mesh.VirtualService, fates []*routing.Fate) bool {
 	for _, f := range fates {
 		for _, e := range f.Deaths[0].By {

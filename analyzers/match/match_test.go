@@ -312,6 +312,28 @@ func TestMeet(t *testing.T) {
 	require.Equal(t, Alive, verdict)
 }
 
+// What a box asks of the authority, for those who look up names rather than compare with each host.
+func TestAuthorities(t *testing.T) {
+	for _, c := range []struct {
+		ask  *networking.StringMatch
+		list []string
+		may  map[string]bool
+	}{
+		{nil, nil, map[string]bool{"*": true, "a.x.com": true}},
+		{is("a.x.com:80"), []string{"a.x.com:80"}, map[string]bool{"*": true, "a.x.com": true, "*.x.com": true, "b.x.com": false}},
+		{like("(a|b)[.]x[.]com"), []string{"a.x.com", "b.x.com"}, map[string]bool{"*": true, "B.x.com": true, "c.x.com": false}},
+		{begins("a."), nil, map[string]bool{"*": true, "*.x.com": true, "a.x.com": true, "b.x.com": false, "*.b.x.com": true}},
+		{like(".*[.]org"), nil, map[string]bool{"*": true, "*.x.com": false, "a.org": true}},
+	} {
+		b := FromHTTP(&httpMatch{Authority: c.ask})
+		list, _ := b.Authorities()
+		require.Equal(t, c.list, list, b)
+		for host, want := range c.may {
+			require.Equal(t, want, b.MayBeFor(host), "%s at %s", b, host)
+		}
+	}
+}
+
 func TestHost(t *testing.T) {
 	wild := Host("*.x.com", "a.x.com", "*.b.x.com")
 	for authority, want := range map[string]bool{
@@ -326,6 +348,15 @@ func TestHost(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, "shop.example.com", r.Authority)
 	require.True(t, Host("*").Equal(Box{}))
+	for _, odd := range []string{"a..x.com", ".x.com", "a.x.com:80.x.com", "[::1].x.com"} {
+		require.False(t, Host("*.x.com").Matches(Request{Authority: odd}), odd)
+	}
+	for host, names := range map[string]int{"*": 2, "*.x.com": 2, "x.com": 1} {
+		require.Len(t, Examples(host), names)
+		for _, n := range Examples(host) {
+			require.True(t, Host(host).Matches(Request{Authority: n}), n)
+		}
+	}
 
 	in := Host("a.com")
 	verdict, _, _ := Subtract(in.And(uri(begins("/x"))), []Box{in}, nil)

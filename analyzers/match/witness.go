@@ -19,7 +19,7 @@ func (b Box) witness(budget *int, hosts ...string) (r Request, found, known bool
 	}
 	var hints []string
 	for _, h := range hosts {
-		hints = append(hints, example(h))
+		hints = append(hints, Examples(h)...)
 	}
 	all := make([]side, 0, len(b.sides)+4)
 	for _, on := range []kind{path, method, scheme, authority} {
@@ -49,10 +49,16 @@ func (b Box) witness(budget *int, hosts ...string) (r Request, found, known bool
 	return r, found, found
 }
 
-// example is a host that a pattern of hosts accepts.
-func example(host string) string {
-	if rest, ok := strings.CutPrefix(host, "*"); ok {
-		return "a" + rest
+// Examples are names that a host stands for, as a virtual host or a Gateway
+// writes it: two for a wildcard, for something narrower can have the first. The
+// webhook holds what decides on these (admission, index.related).
+func Examples(host string) []string {
+	suffix, wildcard := strings.CutPrefix(host, "*")
+	switch {
+	case !wildcard:
+		return []string{host}
+	case suffix == "":
+		return []string{"a.example.com", "any.example.org"}
 	}
-	return host
+	return []string{"a" + suffix, "any" + suffix}
 }

@@ -6,17 +6,20 @@ type Client struct {
 	Labels    map[string]string `json:"labels,omitempty"`
 }
 
-// Request is one request as sent on the wire. Port is the Service port that a client dials.
+// Request is one request as sent on the wire, or a connection that says no more than a server name: without Host. Port is the
+// Service port that a client dials.
 // Exactly one of Workload and Mesh is set; with neither, the only gateway workload that listens on the port is asked.
 type Request struct {
 	ID       string            `json:"id,omitempty"`
 	Port     uint32            `json:"port"`
+	Address  string            `json:"address,omitempty"` // that is dialled, for a server that is bound to one; "" for any other
 	TLS      bool              `json:"tls,omitempty"`
 	SNI      string            `json:"sni,omitempty"` // "" with TLS: the host without its port
 	Host     string            `json:"host,omitempty"`
 	Path     string            `json:"path,omitempty"`   // "" is "/"; may carry ?query
 	Method   string            `json:"method,omitempty"` // "" is GET
 	Headers  map[string]string `json:"headers,omitempty"`
+	Claims   map[string]string `json:"claims,omitempty"` // of its token, by the keys to each: "groups", "realm.role"
 	Workload *Client           `json:"workload,omitempty"`
 	Mesh     *Client           `json:"mesh,omitempty"`
 }

@@ -41,7 +41,7 @@ func (t *Tables) SharedCertificates() []SharedCertificate {
 			continue
 		}
 		for _, l := range table.Listeners {
-			if !l.Stuck() && table.listener(l.servicePort()) == l {
+			if !l.Stuck() && table.listener(l.servicePort(), l.Bind) == l {
 				out = append(out, table.sharedOn(l)...)
 			}
 		}
@@ -178,8 +178,7 @@ func (table *Table) reuse(l *Listener, at, own certified, domain string, known b
 		if d == domain || len(at.HTTP.Hosts[d].Entries) == 0 || known && !at.covers(d) {
 			continue
 		}
-		r.SNI = example(d)
-		if l.chain(r) != at.Chain {
+		if r.SNI = l.serverName(at.Chain, d); r.SNI == "" {
 			continue
 		}
 		wrong := table.walk(r).Answer

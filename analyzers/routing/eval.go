@@ -21,7 +21,7 @@ func (t *Tables) tableFor(r Request) (*Table, error) {
 			}
 			continue
 		}
-		if table.listener(r.Port) != nil {
+		if table.listener(r.Port, r.Address) != nil {
 			found = append(found, table)
 		}
 	}
@@ -44,16 +44,24 @@ func (t *Tables) tableFor(r Request) (*Table, error) {
 	return found[0], nil
 }
 
-// listener is the one on all addresses that a client of a Service port reaches.
-func (table *Table) listener(port uint32) *Listener {
+// listener is the one that a client of a Service port reaches: that of the very address before one on all addresses.
+func (table *Table) listener(port uint32, address string) *Listener {
 	listen, _ := resolvePort(port, table.Workload)
+	var any *Listener
 	for _, l := range table.Listeners {
-		if l.Port == listen && (l.Bind == "0.0.0.0" || l.Bind == "::") {
+		switch {
+		case l.Port != listen:
+		case l.Bind == address:
 			return l
+		case any == nil && everywhere(l.Bind):
+			any = l
 		}
 	}
-	return nil
+	return any
 }
+
+// everywhere tells the binds that stand for all addresses.
+func everywhere(bind string) bool { return bind == "0.0.0.0" || bind == "::" }
 
 // chain selects by server name, the most specific first, never falling back (Envoy's FilterChainManagerImpl).
 func (l *Listener) chain(r Request) *Chain {
@@ -146,7 +154,7 @@ func (e *Entry) uncertain() bool { return e.Opaque || e.Box.Undecidable() }
 // MatchRequest is the request as routes see it: path normalised and without query, header names lower-case.
 func MatchRequest(r Request) match.Request {
 	path, query, _ := strings.Cut(r.Path, "?")
-	m := match.Request{Path: normalise(path), Method: r.Method, Scheme: "http", Authority: r.Host, Headers: map[string]string{}, Query: map[string]string{}}
+	m := match.Request{Path: normalise(path), Method: r.Method, Scheme: "http", Authority: r.Host, Headers: map[string]string{}, Query: map[string]string{}, Claims: r.Claims}
 	if m.Method == "" {
 		m.Method = "GET"
 	}

@@ -1,12 +1,8 @@
 package routing
 
 import (
-	"slices"
-	"strings"
-
 	"github.com/gatelint/gatelint/analyzers/match"
 	"github.com/gatelint/gatelint/analyzers/mesh"
-	networking "istio.io/api/networking/v1alpha3"
 )
 
 // Place is where a match of a rule is written: spec.http[Rule].match[Match], the rule itself for Match -1.
@@ -190,7 +186,8 @@ type trial struct {
 	entries []Entry // with those that are not generated
 	boxes   []match.Box
 	index   match.Index
-	left    int // steps
+	unknown []int // entries of which it is not known what they take
+	left    int   // steps
 }
 
 func newTrial(vh *VirtualHost) *trial {
@@ -201,43 +198,11 @@ func newTrial(vh *VirtualHost) *trial {
 		if !e.Opaque {
 			x.index.Add(i, e.Box)
 		}
+		if e.uncertain() {
+			x.unknown = append(x.unknown, i)
+		}
 	}
 	return x
-}
-
-// arriving is what can come to a virtual host, as far as the matches ask for it: the listener's scheme, and the authorities that
-// no narrower virtual host takes. A service has its short names beside the domain, and one that is judged alone has no listener.
-func (vh *VirtualHost) arriving(entries []Entry) match.Box {
-	var b match.Box
-	if vh.Config == nil {
-		return b
-	}
-	if slices.ContainsFunc(entries, func(e Entry) bool { return e.Box.Asks("scheme") }) {
-		b = b.And(schemes[vh.Table != nil && entries[0].Server.IsTLS()])
-	}
-	if vh.service == nil && slices.ContainsFunc(entries, func(e Entry) bool { return e.Box.Asks("authority") }) {
-		var narrower []string
-		if strings.HasPrefix(vh.Domain, "*") {
-			for _, d := range vh.Config.domains {
-				if d != vh.Domain && strings.HasSuffix(d, vh.Domain[1:]) {
-					narrower = append(narrower, d)
-				}
-			}
-		}
-		if len(narrower) > maxNarrower {
-			narrower = nil // taking more for possible makes fewer matches dead
-		}
-		b = b.And(match.Host(vh.Domain, narrower...))
-	}
-	return b
-}
-
-const maxNarrower = 20
-
-var schemes = map[bool]match.Box{false: schemeBox("http"), true: schemeBox("https")}
-
-func schemeBox(s string) match.Box {
-	return match.FromHTTP(&networking.HTTPMatchRequest{Scheme: &networking.StringMatch{MatchType: &networking.StringMatch_Exact{Exact: s}}})
 }
 
 // judge enters in a fate what becomes of entry i.

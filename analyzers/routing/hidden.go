@@ -57,7 +57,7 @@ func (t *Tables) HiddenHosts() []HiddenHost {
 						}
 						if !hidden[at{p, d}] {
 							hidden[at{p, d}] = true
-							list = append(list, table.hidden(v, c, by, d))
+							list = append(list, table.hidden(v, l, c, by, d))
 						}
 					}
 				}
@@ -72,25 +72,17 @@ func (t *Tables) HiddenHosts() []HiddenHost {
 }
 
 // hidden has the host asked for; the request is the example if the VirtualService does not answer it.
-func (table *Table) hidden(v *mesh.VirtualService, c, by *Chain, domain string) HiddenHost {
+func (table *Table) hidden(v *mesh.VirtualService, l *Listener, c, by *Chain, domain string) HiddenHost {
 	h := HiddenHost{VS: v, Host: c.Server.hostIndex(v, domain), Server: c.Server, By: by, Nameless: len(c.SNI) == 0}
-	r := Request{
-		Port: c.Server.Number(), TLS: true, Host: example(domain), Path: "/",
-		Workload: &Client{Namespace: table.Workload.Namespace, Labels: table.Workload.Labels},
+	r := table.connection(c.Server, l.serverName(by, domain))
+	if r.SNI == "" { // all of them are narrower ones
+		r.SNI = match.Examples(domain)[0]
 	}
-	r.SNI = r.Host
+	r.Host, r.Path = r.SNI, "/"
 	if a := table.walk(r).Answer; a.VirtualService != v.ID().String() || a.Outcome == OutcomeTCP {
 		h.Request, h.Answer = r, a
 	}
 	return h
-}
-
-// example is a name that a domain stands for, unlikely to be a narrower one.
-func example(domain string) string {
-	if suffix, ok := strings.CutPrefix(domain, "*"); ok {
-		return "any" + suffix
-	}
-	return domain
 }
 
 // shaky are servers that another order of Gateways would drop.

@@ -147,7 +147,7 @@ func portTLS(p *networking.TrafficPolicy, port uint32) (tls *networking.ClientTL
 // arrive is a request as it comes to a gateway workload. It has TLS if the client sent TLS that is passed on, or if the client's
 // DestinationRule begins it; gateway pods take part in no automatic mutual TLS.
 func arrive(r Request, x *Target, table *Table, tls *networking.ClientTLSSettings) Request {
-	r.Port, r.Mesh, r.Workload = x.Port, nil, &Client{Namespace: table.Workload.Namespace, Labels: table.Workload.Labels}
+	r.Port, r.Address, r.Mesh, r.Workload = x.Port, "", nil, &Client{Namespace: table.Workload.Namespace, Labels: table.Workload.Labels}
 	if tls == nil || tls.Mode == networking.ClientTLSSettings_DISABLE {
 		return r
 	}

@@ -12,11 +12,15 @@ import (
 // L4Place is a match of a tcp or tls rule; Match is -1 for a rule without.
 type L4Place struct{ Rule, Match int }
 
-// L4Death is a tcp or tls match that an earlier one of the same VirtualService takes all connections of.
+// L4Death is a tcp or tls match that an earlier one of the same VirtualService takes all connections of, or, with Shared, has a
+// server name of: gateways get the later one not even for its other names.
 type L4Death struct {
 	Section        string
 	Earlier, Later L4Place
 	Words          string
+	Shared         string
+
+	later l4Match
 }
 
 // Path is the field path of a place.
@@ -38,9 +42,42 @@ type l4Match struct {
 	gateway []string
 }
 
-// DeadL4 finds dead tcp and tls matches inside one VirtualService. Envoy takes the most specific server name whatever the
-// order, so a tls match is dead only if every one of its names stands in an earlier one.
-func DeadL4(v *mesh.VirtualService) []L4Death {
+// DeadL4 gives the dead tcp and tls matches of a VirtualService, without those that another VirtualService decides on.
+func (t *Tables) DeadL4(v *mesh.VirtualService) []L4Death {
+	dead := deadIn(v)
+	for _, ref := range v.Gateways {
+		if len(dead) == 0 || len(ref.Found) != 1 {
+			continue
+		}
+		for _, table := range t.Serving(ref.Found[0]) {
+			lost := table.LostL4()
+			dead = slices.DeleteFunc(dead, func(d L4Death) bool {
+				return table.has(v, d.Section, d.Later) || slices.ContainsFunc(lost, func(x LostL4) bool {
+					return x.Section == d.Section && (x.VS == v && !table.has(v, d.Section, d.Earlier) ||
+						(x.VS == v || x.By.VS == v) && !mesh.OrderKnown(x.VS.Object, x.By.VS.Object))
+				})
+			})
+		}
+	}
+	return dead
+}
+
+// has tells whether some chain of the table is that of a tcp or tls match.
+func (table *Table) has(v *mesh.VirtualService, section string, p L4Place) bool {
+	return slices.ContainsFunc(table.Listeners, func(l *Listener) bool {
+		return slices.ContainsFunc(l.Chains, func(c *Chain) bool { return c.of(v, section, p) })
+	})
+}
+
+// of tells whether a chain is that of a tcp or tls match.
+func (c *Chain) of(v *mesh.VirtualService, section string, p L4Place) bool {
+	return c.TCP != nil && c.TCP.VS == v && c.TCP.Section == section && c.TCP.Index == p.Rule && c.TCP.Match == p.Match
+}
+
+// deadIn finds dead tcp and tls matches inside one VirtualService. Envoy takes the most specific server name whatever the
+// order, so a tls match is dead only if every one of its names stands in an earlier one; on gateways if one does, for istiod then
+// leaves it out (networking/core/gateway.go, buildGatewayNetworkFiltersFromTLSRoutes).
+func deadIn(v *mesh.VirtualService) []L4Death {
 	if len(v.Opaque) > 0 {
 		return nil
 	}
@@ -75,7 +112,7 @@ func DeadL4(v *mesh.VirtualService) []L4Death {
 			}
 		}
 	}
-	return append(deadL4("tcp", tcp), deadL4("tls", tls)...)
+	return append(deadL4("tcp", tcp, false), deadL4("tls", tls, !v.OnMesh)...)
 }
 
 // onGateways leaves what istiod looks at there: port, gateways and server names (networking/core/gateway.go, filters from TCP and TLS routes).
@@ -84,8 +121,9 @@ func (m *l4Match) onGateways() {
 	m.subnet = ""
 }
 
-// deadL4 compares each match with the earlier ones that share its first server name, so that long lists stay linear.
-func deadL4(section string, list []l4Match) []L4Death {
+// deadL4 compares each match with the earlier ones that share its first server name, or with whole any, so that long lists stay
+// linear.
+func deadL4(section string, list []l4Match, whole bool) []L4Death {
 	var out []L4Death
 	byName := map[string][]l4Match{}
 	for _, m := range list {
@@ -95,7 +133,11 @@ func deadL4(section string, list []l4Match) []L4Death {
 		}
 		i := slices.IndexFunc(byName[names[0]], func(e l4Match) bool { return e.covers(m) })
 		if i >= 0 {
-			out = append(out, L4Death{Section: section, Earlier: byName[names[0]][i].place, Later: m.place, Words: m.words()})
+			out = append(out, L4Death{Section: section, Earlier: byName[names[0]][i].place, Later: m.place, Words: m.words(), later: m})
+			continue
+		}
+		if n, e := sharing(byName, m); whole && e != nil {
+			out = append(out, L4Death{Section: section, Earlier: e.place, Later: m.place, Words: m.words(), Shared: n, later: m})
 			continue
 		}
 		for _, n := range names {
@@ -103,6 +145,18 @@ func deadL4(section string, list []l4Match) []L4Death {
 		}
 	}
 	return out
+}
+
+// sharing finds a match that has a server name of another one wherever that can be.
+func sharing(byName map[string][]l4Match, m l4Match) (string, *l4Match) {
+	for _, n := range m.spec.SniHosts {
+		for i := range byName[n] {
+			if byName[n][i].admits(m) {
+				return n, &byName[n][i]
+			}
+		}
+	}
+	return "", nil
 }
 
 // words are the match's content; a message's own text differs between builds.
@@ -117,6 +171,11 @@ func (e l4Match) covers(m l4Match) bool {
 			return false
 		}
 	}
+	return e.admits(m)
+}
+
+// admits is covers but for the server names.
+func (e l4Match) admits(m l4Match) bool {
 	if e.spec.Port != 0 && e.spec.Port != m.spec.Port || !mesh.Subset(e.spec.SourceLabels, m.spec.SourceLabels) {
 		return false
 	}

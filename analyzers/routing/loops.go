@@ -241,7 +241,7 @@ func (table *Table) refuses(r Request, a Answer) bool {
 	case OutcomeNoListener, OutcomeNoHost:
 		return true
 	case OutcomeNoTLSServer:
-		c := table.listener(r.Port).chain(r)
+		c := table.listener(r.Port, r.Address).chain(r)
 		return c == nil || c.TLS && !r.TLS || c.HTTP != nil && r.TLS && !c.TLS
 	case OutcomeNoRoute:
 		return table.nothingFor(r)
@@ -251,7 +251,7 @@ func (table *Table) refuses(r Request, a Answer) bool {
 
 // nothingFor tells whether no route of the virtual host has a request's path, whatever else the routes ask for.
 func (table *Table) nothingFor(r Request) bool {
-	c := table.listener(r.Port).chain(r)
+	c := table.listener(r.Port, r.Address).chain(r)
 	vh := c.HTTP.Lookup(r.Host)
 	path := match.FromHTTP(&networking.HTTPMatchRequest{Uri: &networking.StringMatch{MatchType: &networking.StringMatch_Exact{Exact: MatchRequest(r).Path}}})
 	for _, e := range vh.Entries {

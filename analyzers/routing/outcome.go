@@ -63,8 +63,11 @@ func (r *Rule) Goes() string {
 
 // requestIn is a request of a box as a client would send it to a virtual host; server is the one it comes through.
 func (t *Tables) requestIn(vh *VirtualHost, box match.Box, server *Server) (Request, bool) {
-	m, ok := box.Witness(vh.Domain)
-	if !ok || len(m.Claims) > 0 || strings.Contains(m.Authority, "..") { // a host in an unstated namespace is not a name yet
+	if box.Asks("authority") {
+		box = vh.within(box)
+	}
+	m, ok := vh.witness(box)
+	if !ok {
 		return Request{}, false
 	}
 	r := onTheWire(m)
@@ -81,11 +84,7 @@ func (t *Tables) requestIn(vh *VirtualHost, box match.Box, server *Server) (Requ
 	case vh.Alone != nil:
 		return Request{}, false // a gateway that is not known cannot be asked
 	default:
-		r.Port, r.TLS = server.Number(), server.IsTLS()
-		if r.TLS {
-			r.SNI = vh.serverName(server, r.Host)
-		}
-		r.Workload = &Client{Namespace: vh.Table.Workload.Namespace, Labels: vh.Table.Workload.Labels}
+		vh.dial(&r, server)
 	}
 	return r, true
 }
@@ -117,7 +116,7 @@ func (t *Tables) Shown(vh *VirtualHost, box match.Box, wanted ...Entry) (r Reque
 
 // onTheWire is a request as a client sends it, but for where it sends it.
 func onTheWire(m match.Request) Request {
-	r := Request{Host: m.Authority, Path: m.Path, Method: m.Method, Headers: m.Headers}
+	r := Request{Host: m.Authority, Path: m.Path, Method: m.Method, Headers: m.Headers, Claims: m.Claims}
 	sep := "?"
 	for _, k := range manifest.Keys(m.Query) {
 		r.Path += sep + k + "=" + m.Query[k]
@@ -138,8 +137,14 @@ func (t *Tables) meshPort(host string) uint32 {
 	return 80
 }
 
-// URL is the request for people.
+// URL is the request for people: http, https, or tls and tcp for a connection of which no more than a server name is known.
 func (r Request) URL() string {
+	switch {
+	case r.Host == "" && r.TLS:
+		return "tls://" + r.SNI + ":" + itoa(r.Port)
+	case r.Host == "":
+		return "tcp://:" + itoa(r.Port)
+	}
 	scheme := "http"
 	if r.TLS {
 		scheme = "https"

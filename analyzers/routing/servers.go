@@ -83,12 +83,28 @@ func (s *Server) Redirects() bool { return s.Spec.GetTls().GetHttpsRedirect() }
 // Hosts are the entries with their namespaces rewritten.
 func (s *Server) entries() []serverHost { return s.hosts.all }
 
+func (s *Server) names() []string {
+	var out []string
+	for _, h := range s.entries() {
+		out = append(out, h.Host)
+	}
+	return out
+}
+
 // Bind is the listener's address, "0.0.0.0" when none is given.
 func (s *Server) Bind() string {
 	if s.Spec.Bind == "" {
 		return "0.0.0.0"
 	}
 	return s.Spec.Bind
+}
+
+// Address is the one that it is bound to, "" for all.
+func (s *Server) Address() string {
+	if everywhere(s.Bind()) {
+		return ""
+	}
+	return s.Bind()
 }
 
 func newServer(g *mesh.Gateway, i int, wl *mesh.Workload) *Server {

@@ -184,8 +184,10 @@ func sortedHosts(m map[string]*mesh.Service) []string {
 // addresses; here they are not told apart.
 func (s *sidecar) domain(rc *RouteConfig, name string, svc *mesh.Service, entries []Entry, full map[string]*mesh.Service) {
 	names := []string{name}
-	if svc != nil {
+	if svc != nil || strings.Contains(name, "..") { // that of a Service in a namespace that is not stated
 		names = append(names, s.shortNames(name)...)
+	}
+	if svc != nil {
 		if svc.Headless {
 			for _, n := range names {
 				names = append(names, "*."+n)
@@ -212,7 +214,7 @@ func (s *sidecar) shortNames(host string) []string {
 		return out
 	}
 	out = append(out, base, base+".svc")
-	if name, ns, ok := strings.Cut(base, "."); ok && ns == s.client.Namespace {
+	if name, ns, ok := strings.Cut(base, "."); ok && (ns == s.client.Namespace || ns == "") {
 		out = append(out, name)
 	}
 	return out

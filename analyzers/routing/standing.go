@@ -41,9 +41,10 @@ func (t *Tables) Standings(vh *VirtualHost, refused, witnesses bool) []Standing 
 	for i, e := range x.entries {
 		if at := (written{e.Rule, e.Match}); !seen[at] {
 			seen[at] = true
-			s := Standing{Entry: e, State: x.state(i, refused)}
-			if witnesses && s.State == StateLive {
-				s.Witness = t.reaching(x, i)
+			state, some := t.state(x, i, refused)
+			s := Standing{Entry: e, State: state}
+			if witnesses && state == StateLive {
+				s.Witness = t.reaching(x, i, some)
 			}
 			out = append(out, s)
 		}
@@ -51,117 +52,131 @@ func (t *Tables) Standings(vh *VirtualHost, refused, witnesses bool) []Standing 
 	return out
 }
 
-func (x *trial) state(i int, refused bool) string {
-	e := x.entries[i]
-	switch {
-	case e.uncertain():
-		return StateOpaque
-	case refused || x.vh.Table != nil && len(x.vh.Table.Opaque) > 0:
-		return StateUndecided
-	case x.vh.RequireTLS && !x.vh.Config.Servers[0].IsTLS():
-		return StateShadowed // the redirect comes before any route
-	}
-	var fate Fate
-	x.judge(&fate, i)
-	if fate.Alive && x.vh.service != nil && x.boxes[i].Asks("authority") {
-		_, verdict := match.Meet(x.boxes[i], match.Host(x.vh.Domain))
-		fate.Undecided = verdict != match.Alive // it may be for one of the short names
-		fate.Alive = !fate.Undecided
-	}
-	switch {
-	case fate.Alive:
-		return StateLive
-	case fate.Undecided:
-		return StateUndecided
-	}
-	return StateShadowed
+// arrivals are requests that come to a virtual host; on mesh from a namespace.
+type arrivals struct {
+	match.Box
+	from string
 }
 
-// reaching finds a request that exactly this route takes, and has the router confirm it.
-func (t *Tables) reaching(x *trial, i int) *Request {
+// state gives with StateLive requests of which some reach the route.
+func (t *Tables) state(x *trial, i int, refused bool) (string, arrivals) {
+	var fate Fate
+	switch {
+	case x.entries[i].uncertain():
+		return StateOpaque, arrivals{}
+	case refused, x.vh.Table != nil && len(x.vh.Table.Opaque) > 0, x.vh.nameless():
+		return StateUndecided, arrivals{}
+	case x.vh.closed():
+		return StateShadowed, arrivals{}
+	}
+	if x.judge(&fate, i); fate.Alive {
+		if some, ok := t.surely(x, i); ok {
+			return StateLive, some
+		}
+	}
+	if fate.Alive || fate.Undecided {
+		return StateUndecided, arrivals{}
+	}
+	return StateShadowed, arrivals{}
+}
+
+// closed tells whether no request comes to any route: a redirect to https is before them, or connections fail for a certificate.
+func (vh *VirtualHost) closed() bool {
+	if vh.Table == nil {
+		return false
+	}
+	s := vh.Config.Servers[0]
+	return vh.RequireTLS && !s.IsTLS() || s.IsTLS() && !vh.Table.Delivered(s)
+}
+
+// surely gives requests of which a route takes some whatever the ages that files do not tell. Conditions on the authority are
+// held to each name that a service has.
+func (t *Tables) surely(x *trial, i int) (arrivals, bool) {
 	var earlier []match.Box
-	for _, j := range append(x.index.Meeting(x.entries[i].Box), x.index.Inside(x.entries[i].Box)...) {
-		if j < i {
+	if slices.ContainsFunc(x.unknown, func(j int) bool { return x.maybeBefore(j, i) }) {
+		return arrivals{}, false
+	}
+	for _, j := range x.index.Over(x.entries[i].Box) {
+		if x.maybeBefore(j, i) {
 			earlier = append(earlier, x.entries[j].Box)
 		}
 	}
-	verdict, rest, _ := match.Subtract(x.boxes[i], earlier, nil)
+	all := []arrivals{{x.boxes[i], x.vh.from}}
+	if x.vh.service != nil && x.boxes[i].Asks("authority") {
+		all = t.byName(x, i)
+	}
+	for _, some := range all {
+		if verdict, _ := match.Covered(some.Box, earlier, nil); verdict == match.Alive {
+			return some, true
+		}
+	}
+	return arrivals{}, false
+}
+
+// byName are the requests of a route by each name of its service, but the addresses, of which sidecars may have only some; last by
+// the name that it has in its own namespace.
+func (t *Tables) byName(x *trial, i int) []arrivals {
+	out := []arrivals{{x.boxes[i].And(match.Host(x.vh.Domain)), x.vh.from}}
+	add := func(rc *RouteConfig, from string) {
+		for _, d := range manifest.Keys(rc.Hosts) {
+			h := rc.Hosts[d]
+			same := func(e Entry) bool { return e.Rule != nil && e.same(x.entries[i].Route) }
+			if d != x.vh.Domain && h.service == x.vh.service && hostName(d) != "" && slices.ContainsFunc(h.Entries, same) {
+				out = append(out, arrivals{x.boxes[i].And(match.Host(d)), from})
+			}
+		}
+	}
+	add(x.vh.Config, x.vh.from)
+	if own := x.vh.service.Namespace; own != x.vh.from {
+		add(t.sidecarOf(&Client{Namespace: own}).config(x.vh.Port), own)
+	}
+	return out
+}
+
+// maybeBefore tells whether entry j can be tried before entry i.
+func (x *trial) maybeBefore(j, i int) bool {
+	return j != i && !x.entries[j].late && !x.vh.Precedes(x.entries[i], x.entries[j])
+}
+
+// reaching finds a request among some that exactly this route takes, and has the router confirm it.
+func (t *Tables) reaching(x *trial, i int, some arrivals) *Request {
+	var earlier []match.Box
+	for _, j := range append(x.index.Meeting(x.entries[i].Box), x.index.Inside(x.entries[i].Box)...) {
+		if x.maybeBefore(j, i) {
+			earlier = append(earlier, x.entries[j].Box)
+		}
+	}
+	verdict, rest, _ := match.Subtract(some.Box, earlier, nil)
 	if verdict != match.Alive {
 		return nil
 	}
-	for _, host := range examples(x.vh.Domain) {
-		m, ok := rest.Witness(host)
-		if !ok || len(m.Claims) > 0 || strings.Contains(m.Authority, "..") {
-			return nil
-		}
-		r := onTheWire(m)
-		x.vh.address(&r, x.entries[i], m)
-		w, err := t.Walk(r)
-		if err == nil && len(w.Open) == 0 && w.Entry != nil && w.Entry.Route.same(x.entries[i].Route) && w.in(x.vh) {
-			return &r
-		}
+	m, ok := x.vh.witness(rest)
+	if !ok {
+		return nil
 	}
-	return nil
+	r := onTheWire(m)
+	if x.vh.Table == nil {
+		r.Port, r.Mesh = x.vh.Port, &Client{some.from, m.SourceLabels}
+	} else {
+		x.vh.dial(&r, x.entries[i].Server)
+	}
+	w, err := t.Walk(r)
+	if err != nil || len(w.Open) > 0 || w.Entry == nil || !w.Entry.Route.same(x.entries[i].Route) || !w.in(x.vh) {
+		return nil
+	}
+	return &r
 }
 
 // same tells whether two routes are one match of one rule: sidecars of other clients have routes of their own.
 func (r *Route) same(o *Route) bool { return r.Rule == o.Rule && r.Match == o.Match }
 
 // in tells whether the walk leads to a virtual host: a narrower server can have one of the same domain. Sidecars of other
-// clients have configurations of their own.
+// clients have configurations of their own, and a virtual host for each name of a service.
 func (w *Walk) in(vh *VirtualHost) bool {
-	return w.Answer.VirtualHost == vh.Domain && (vh.Table == nil || w.Config == vh.Config)
-}
-
-// examples are names that a host stands for: what is narrower can have the first that comes to mind.
-func examples(host string) []string {
-	suffix, wildcard := strings.CutPrefix(host, "*")
-	switch {
-	case !wildcard:
-		return []string{host}
-	case suffix == "":
-		suffix = ".example.com"
+	if vh.Table != nil {
+		return w.Host == vh
 	}
-	var out []string
-	for _, name := range []string{"a", "b", "any", "other"} {
-		out = append(out, name+suffix)
-	}
-	return out
-}
-
-// address says where a request goes to come to a route of the virtual host.
-func (vh *VirtualHost) address(r *Request, e Entry, m match.Request) {
-	if vh.Table == nil {
-		r.Port, r.Mesh = vh.Port, &Client{vh.from, m.SourceLabels}
-		return
-	}
-	if r.Port, r.TLS = e.Server.Number(), e.Server.IsTLS(); r.TLS {
-		r.SNI = vh.serverName(e.Server, r.Host)
-	}
-	r.Workload = &Client{vh.Table.Workload.Namespace, vh.Table.Workload.Labels}
-}
-
-// serverName is one by which a TLS client that asks for a host comes to the server of the virtual host: the host's own, unless
-// a narrower server on the port takes that.
-func (vh *VirtualHost) serverName(s *Server, host string) string {
-	own := hostName(host)
-	l := vh.Table.listener(s.Number())
-	if l == nil {
-		return own
-	}
-	comes := func(name string) bool {
-		c := l.chain(Request{TLS: true, SNI: name, Host: host})
-		return c != nil && c.HTTP == vh.Config
-	}
-	if comes(own) {
-		return own
-	}
-	for _, h := range s.entries() {
-		if i := slices.IndexFunc(examples(h.Host), comes); i >= 0 {
-			return examples(h.Host)[i]
-		}
-	}
-	return own
+	return w.Host.Domain == vh.Domain || vh.service != nil && w.Host.service == vh.service || strings.HasPrefix(vh.Domain, w.Host.Domain+"..")
 }
 
 // MeshTable is what the sidecars of a namespace get: the virtual hosts of VirtualServices, with the port of each.

@@ -156,13 +156,16 @@ func (w *Walk) byClaims() (nominal string, out []Alternative) {
 	return "no claim of a token decides otherwise", out
 }
 
-// Claimed are routes that fit the request but for conditions on claims, which a request of ours does not have, and that lead
-// elsewhere than the route that takes it; without those that no claims can reach behind the others.
+// Claimed are routes that fit the request but for conditions on claims, where the request does not say which its token has, and
+// that lead elsewhere than the route that takes it; without those that no claims can reach behind the others.
 func (w *Walk) Claimed() []*Entry {
 	if w.claimsRead {
 		return w.claimed
 	}
 	w.claimsRead = true
+	if len(w.Request.Claims) > 0 {
+		return nil // these, and no others
+	}
 	var before []match.Box
 	for i := range w.Tried {
 		e := &w.Tried[i]

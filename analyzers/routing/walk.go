@@ -67,7 +67,7 @@ func (table *Table) walk(r Request) *Walk {
 
 // connect goes from the listener to the chain that takes the connection.
 func (w *Walk) connect() {
-	w.Listener = w.Table.listener(w.Request.Port)
+	w.Listener = w.Table.listener(w.Request.Port, w.Request.Address)
 	switch {
 	case w.Listener == nil:
 		w.Answer.Outcome = OutcomeNoListener
@@ -121,7 +121,7 @@ func (w *Walk) http(rc *RouteConfig) {
 	w.Config = rc
 	a := &w.Answer
 	switch {
-	case strings.Contains(w.Request.Path, "#"):
+	case w.Request.Host == "" || strings.Contains(w.Request.Path, "#"): // HTTP/1.1 wants a host
 		a.Outcome = OutcomeBadRequest
 		return
 	case rc.Rejected:

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatelint/gatelint/cmd/webhook/audit"
 	"github.com/gatelint/gatelint/cmd/webhook/server"
 	ctrl "sigs.k8s.io/controller-runtime"
 )
@@ -42,6 +43,7 @@ func parse() (server.Options, error) {
 	flag.StringVar(&o.HealthAddress, "health-probe-bind-address", ":8081", "the `address` of /healthz and /readyz")
 	flag.DurationVar(&o.ShutdownDelay, "shutdown-delay", 10*time.Second, "how long requests are still answered after SIGTERM")
 	flag.StringVar(&o.GatewaySelector, "gateway-selector", "istio", "the label `selector` of the Deployments, DaemonSets and StatefulSets that can be gateways")
+	flag.StringVar(&o.IstioNamespace, "istio-namespace", "istio-system", "the `namespace` of istiod, with its MeshConfig and the Secrets by which it joins other clusters")
 	secrets := flag.String("secret-namespaces", "istio-system", "the `namespaces` whose Secrets are looked for, by name and key names only, separated by commas; * for all, empty for none")
 	mode := flag.String("failure-mode", "allow", "what becomes of a request that cannot be judged: allow, with a warning, or deny")
 	flag.StringVar(&o.MeshConfig, "mesh-config", "", "a `file` with istiod's MeshConfig; none: its ConfigMap is read")
@@ -51,6 +53,8 @@ func parse() (server.Options, error) {
 	flag.DurationVar(&o.DiscoveryInterval, "discovery-interval", 30*time.Second, "how often CRDs that appeared or vanished are looked for")
 	flag.StringVar(&o.Namespace, "namespace", os.Getenv("POD_NAMESPACE"), "the `namespace` the webhook itself runs in; POD_NAMESPACE says it too")
 	flag.BoolVar(&o.LeaderElect, "leader-elect", false, "elect a leader among the replicas, by a Lease in --namespace: it alone audits and writes certificates")
+	flag.DurationVar(&o.AuditInterval, "audit-interval", 10*time.Minute, "how often everything that is live is linted, whoever brought it; 0 for never")
+	reports := flag.String("audit-reports", "none", "the `kind` of report that the audit keeps in each namespace with faults: none, policyreport or openreports")
 	certificate := selfSigned(&o)
 	flag.Parse()
 	o.SecretNamespaces = list(*secrets)
@@ -68,10 +72,14 @@ func parse() (server.Options, error) {
 	default:
 		return o, fmt.Errorf("--tls-min-version %q: use 1.2 or 1.3", *version)
 	}
+	var err error
+	if o.AuditReports, err = audit.ParseReports(*reports); err != nil {
+		return o, fmt.Errorf("--audit-reports %q: %w", *reports, err)
+	}
 	if flag.NArg() > 0 {
 		return o, fmt.Errorf("%q: there are flags only", flag.Arg(0))
 	}
-	err := certificate()
+	err = certificate()
 	return o, err
 }
 

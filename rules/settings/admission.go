@@ -67,6 +67,14 @@ func (a *Admission) For(rule, namespace string, labels map[string]string) Enforc
 	return Standard
 }
 
+// Somewhere tells whether the enforcement of a rule can be e in some namespace.
+func (a *Admission) Somewhere(rule string, e Enforcement) bool {
+	said := func(all Enforcement, each map[string]RuleAdmission) bool {
+		return all == e || each[rule].Enforcement == e
+	}
+	return said(a.Enforcement, a.Rules) || slices.ContainsFunc(a.Namespaces, func(n NamespaceAdmission) bool { return said(n.Enforcement, n.Rules) })
+}
+
 func (a *Admission) matching(namespace string, labels map[string]string) []NamespaceAdmission {
 	var named, labelled []NamespaceAdmission
 	for _, n := range a.Namespaces {

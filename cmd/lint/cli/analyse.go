@@ -23,7 +23,12 @@ type result struct {
 	opaque       []string // what shapes gateway workloads and is not modelled
 	unreadable   []error
 	worlds       int // Worlds that were looked at
-	stats        routing.Stats
+
+	// Of lint --as-webhook.
+	verdicts map[findingKey]verdict // nil without it
+	notes    []string               // what is wrong with annotations that were looked at
+	unasked  int                    // documents that admission never sees, as they cannot be read
+	stats    routing.Stats
 }
 
 // unknown is one thing of which nothing is known, with all that refers to it.
@@ -54,6 +59,9 @@ func (a *app) analyse(r *request) (*result, error) {
 		return nil, err
 	}
 	c := &collector{request: r, seen: map[findingKey]int{}, refs: map[refKey]int{}, reported: map[*manifest.Object]bool{}}
+	if r.asWebhook {
+		c.verdicts = map[findingKey]verdict{}
+	}
 	for _, l := range jobs {
 		c.load(l)
 	}
@@ -98,6 +106,10 @@ func (c *collector) load(l *loaded) {
 
 // faults enters what the loader found.
 func (c *collector) faults(l *loaded) {
+	if c.request.asWebhook {
+		c.asking(l.name, l.set.Objects).itself(l.set.Faults)
+		return
+	}
 	for _, f := range l.set.Faults {
 		if c.request.wants(l, f.Pos.File) && slices.ContainsFunc(c.request.list, func(r *rules.Rule) bool { return r.Name == f.Rule }) {
 			c.add(rules.FromFault(f), l.name)
@@ -119,8 +131,11 @@ func (c *collector) run(l *loaded, in mesh.Input, several bool) {
 	if several {
 		name = in.Name
 	}
+	if c.request.asWebhook {
+		c.asking(name, in.Objects).all(in, opt, res.Findings)
+	}
 	for _, f := range res.Findings {
-		if c.concerns(f) {
+		if !c.request.asWebhook && c.concerns(f) {
 			c.add(f, name)
 		}
 	}
@@ -145,8 +160,10 @@ func (c *collector) concerns(f rules.Finding) bool {
 	return slices.ContainsFunc(f.Related, func(r rules.Related) bool { return r.Source != nil && c.reported[r.Source] })
 }
 
+func keyOf(f rules.Finding) findingKey { return findingKey{f.Rule, f.Fingerprint, f.Message, f.Pos} }
+
 func (c *collector) add(f rules.Finding, world string) {
-	key := findingKey{f.Rule, f.Fingerprint, f.Message, f.Pos}
+	key := keyOf(f)
 	i, ok := c.seen[key]
 	if !ok {
 		i = len(c.findings)
@@ -174,8 +191,8 @@ func (c *collector) refer(ref rules.Reference) {
 	}
 }
 
-// settle applies ignores and severities, and brings everything into order.
-func (c *collector) settle(jobs []*loaded, all []*rules.Rule) {
+// accept takes out what ignores accept.
+func (c *collector) accept(jobs []*loaded, all []*rules.Rule) {
 	ignores, judged := c.ignores(jobs)
 	applied := settings.Apply(c.findings, ignores, settings.Policy{
 		Rules: all, Ran: c.request.list, Now: c.request.now, Judge: func(g *settings.Ignore) bool { return judged[g.Pos.File] },
@@ -185,6 +202,13 @@ func (c *collector) settle(jobs []*loaded, all []*rules.Rule) {
 	for _, f := range applied.Unused {
 		c.add(f, "")
 	}
+}
+
+// settle applies ignores and severities, and brings everything into order.
+func (c *collector) settle(jobs []*loaded, all []*rules.Rule) {
+	if !c.request.asWebhook { // admission has its own way with ignores
+		c.accept(jobs, all)
+	}
 	own := map[string]rules.Severity{}
 	for _, r := range all {
 		own[r.Name] = r.Severity
@@ -193,6 +217,9 @@ func (c *collector) settle(jobs []*loaded, all []*rules.Rule) {
 	for _, f := range c.findings {
 		if f.Severity = c.request.config.Severity(f, own[f.Rule]); f.Severity < c.request.least {
 			continue
+		}
+		if v, ok := c.verdicts[keyOf(f)]; ok {
+			f.Admission = v.Action
 		}
 		slices.Sort(f.Worlds)
 		kept = append(kept, f)

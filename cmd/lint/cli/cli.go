@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/cmd/version"
 	"github.com/gatelint/gatelint/rules"
 	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/spf13/cobra"
@@ -41,7 +42,7 @@ type app struct {
 // Main runs gatelint and gives its exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	Hurry()
-	a := &app{rules: rules.All(), version: buildVersion(), stdin: stdin, stdout: stdout, stderr: stderr}
+	a := &app{rules: rules.All(), version: version.String(), stdin: stdin, stdout: stdout, stderr: stderr}
 	return a.main(args)
 }
 

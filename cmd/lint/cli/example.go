@@ -13,18 +13,24 @@ import (
 // example says in one sentence what becomes of a witness.
 func example(w *rules.Witness) string { return requestText(w.Request) + " " + becomes(w.Answer) }
 
-// requestText is a request as people write it.
+// requestText is a request as people write it, a connection without a method.
 func requestText(r routing.Request) string {
 	method := r.Method
-	if method == "" {
+	if method == "" && r.Host != "" {
 		method = "GET"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s", method, r.URL())
+	b.WriteString(strings.TrimSpace(method + " " + r.URL()))
 	for _, name := range manifest.Keys(r.Headers) {
 		fmt.Fprintf(&b, " with %s: %s", name, r.Headers[name])
 	}
-	if r.TLS && r.SNI != "" && !strings.HasPrefix(strings.ToLower(r.Host), strings.ToLower(r.SNI)) {
+	for _, name := range manifest.Keys(r.Claims) {
+		fmt.Fprintf(&b, " with claim %s: %s", name, r.Claims[name])
+	}
+	if r.Address != "" {
+		fmt.Fprintf(&b, " to address %s", r.Address)
+	}
+	if r.Host != "" && r.TLS && r.SNI != "" && !strings.HasPrefix(strings.ToLower(r.Host), strings.ToLower(r.SNI)) {
 		fmt.Fprintf(&b, " over a connection to %s", r.SNI)
 	}
 	if r.Mesh != nil && r.Mesh.Namespace != "" {

@@ -55,12 +55,14 @@ type (
 	// wireJSON is a request with nothing left to a default, so that it can be asked again unchanged.
 	wireJSON struct {
 		Port     uint32            `json:"port"`
+		Address  string            `json:"address,omitempty"`
 		TLS      bool              `json:"tls"`
 		SNI      string            `json:"sni"`
 		Host     string            `json:"host"`
 		Path     string            `json:"path"`
 		Method   string            `json:"method"`
 		Headers  map[string]string `json:"headers"`
+		Claims   map[string]string `json:"claims,omitempty"`
 		Workload *routing.Client   `json:"workload,omitempty"`
 		Mesh     *routing.Client   `json:"mesh,omitempty"`
 	}
@@ -118,7 +120,7 @@ func wire(r routing.Request) wireJSON {
 	if headers == nil {
 		headers = map[string]string{}
 	}
-	return wireJSON{r.Port, r.TLS, r.SNI, r.Host, r.Path, r.Method, headers, r.Workload, r.Mesh}
+	return wireJSON{r.Port, r.Address, r.TLS, r.SNI, r.Host, r.Path, r.Method, headers, r.Claims, r.Workload, r.Mesh}
 }
 
 func identity(id manifest.ID, api string) objectJSON {

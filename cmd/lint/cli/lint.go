@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,7 +24,7 @@ type flags struct {
 	namespace, meshConfig, clusterDomain, rootNamespace, revision, stdinName string
 
 	config                             string
-	noConfig, quiet, stats             bool
+	noConfig, quiet, stats, asWebhook  bool
 	failOn, minSeverity, now, colorise string
 }
 
@@ -46,13 +47,17 @@ type request struct {
 	color     string
 	quiet     bool
 	stats     bool
+	asWebhook bool
 }
 
 func (a *app) lintCommand(use, short string) *cobra.Command {
 	f := &flags{}
 	cmd := &cobra.Command{
 		Use: use, Short: short, Args: cobra.ArbitraryArgs,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.asWebhook && cmd.Flags().Changed("fail-on") {
+				return errors.New("--as-webhook and --fail-on exclude each other: what would be denied is what fails")
+			}
 			r, err := a.request(f, args)
 			if err != nil {
 				return err
@@ -64,6 +69,7 @@ func (a *app) lintCommand(use, short string) *cobra.Command {
 	s.SortFlags = false
 	s.StringArrayVarP(&f.outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`: text or json, to standard output or a file; repeatable")
 	s.StringVar(&f.failOn, "fail-on", "error", "exit 1 if there are findings of this `SEVERITY` or above: error, warning, info, never")
+	s.BoolVar(&f.asWebhook, "as-webhook", false, "report what the admission webhook would say if each object were created where all others are, under the config's admission; 1 is the exit code if one would be denied")
 	s.StringVar(&f.minSeverity, "min-severity", "info", "report findings of this `SEVERITY` and above only")
 	s.StringSliceVar(&f.only, "only", nil, "run these `RULE`s only; repeatable")
 	s.StringSliceVar(&f.disable, "disable", nil, "do not run these `RULE`s; repeatable")
@@ -95,7 +101,7 @@ func (f *flags) input(cmd *cobra.Command) {
 }
 
 func (a *app) request(f *flags, args []string) (*request, error) {
-	r := &request{paths: args, quiet: f.quiet, stats: f.stats, color: f.colorise, stdinName: f.stdinName}
+	r := &request{paths: args, quiet: f.quiet, stats: f.stats, asWebhook: f.asWebhook, color: f.colorise, stdinName: f.stdinName}
 	for _, step := range []func(*flags) error{r.setOutputs, r.setSeverities, r.setNow} {
 		if err := step(f); err != nil {
 			return nil, err
@@ -286,11 +292,25 @@ func (a *app) lint(r *request) error {
 		a.say("%d matches live, %d shadowed, %d impossible, %d undecided (too many steps), %d that hang on what is not known",
 			s.Live, s.Shadowed, s.Impossible, s.Undecided, s.Opaque)
 	}
-	if !r.neverFail && res.atLeast(r.failOn) {
+	for _, n := range res.notes {
+		a.say("%s", n)
+	}
+	if res.unasked > 0 {
+		a.say("admission is never asked about what cannot be read: %s", count(res.unasked, "document"))
+	}
+	if r.fails(res) {
 		a.code = exitFindings
 	}
 	if len(res.unreadable) > 0 {
 		a.code = exitFailed
 	}
 	return a.report(r, res)
+}
+
+// fails tells whether findings make for exit code 1.
+func (r *request) fails(res *result) bool {
+	if r.asWebhook {
+		return slices.ContainsFunc(slices.Collect(maps.Values(res.verdicts)), func(v verdict) bool { return v.Action == rules.Deny })
+	}
+	return !r.neverFail && res.atLeast(r.failOn)
 }

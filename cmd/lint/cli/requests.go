@@ -38,10 +38,12 @@ func parseRequest(text string) (routing.Request, error) {
 	switch {
 	case !ok:
 		return r, fmt.Errorf("%q is no URL: it has to begin with http:// or https://", url)
+	case len(words) == 1 && (strings.EqualFold(scheme, "tls") || strings.EqualFold(scheme, "tcp")):
+		return parseConnection(url, strings.EqualFold(scheme, "tls"), rest)
 	case strings.EqualFold(scheme, "https"):
 		r.TLS, r.Port = true, 443
 	case !strings.EqualFold(scheme, "http"):
-		return r, fmt.Errorf("%q: the scheme is %q, not http or https", url, scheme)
+		return r, fmt.Errorf("%q: the scheme is %q, not http or https (or tls or tcp, without a method)", url, scheme)
 	}
 	authority := rest
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
@@ -54,6 +56,29 @@ func parseRequest(text string) (routing.Request, error) {
 	if err := setAuthority(&r, authority); err != nil {
 		return r, fmt.Errorf("%q: %w", url, err)
 	}
+	return r, nil
+}
+
+// parseConnection reads what follows tls:// or tcp://, of which only a TLS server name is ever sent.
+func parseConnection(url string, tls bool, rest string) (routing.Request, error) {
+	r := routing.Request{TLS: tls}
+	authority := strings.TrimSuffix(rest, "/")
+	if strings.ContainsAny(authority, "/?#") {
+		return r, fmt.Errorf("%q: a connection has no path", url)
+	}
+	switch {
+	case tls:
+		r.Port = 443
+	case !strings.Contains(authority, ":"):
+		return r, fmt.Errorf("%q has no port: write tcp://host:port", url)
+	case strings.HasPrefix(authority, ":"):
+		authority = "any" + authority // nothing is sent of the name
+	}
+	if err := setAuthority(&r, authority); err != nil {
+		return r, fmt.Errorf("%q: %w", url, err)
+	}
+	r.SNI = r.ServerName()
+	r.Host = ""
 	return r, nil
 }
 
@@ -105,6 +130,21 @@ func setHeaders(r *routing.Request, headers []string) error {
 			value = have + "," + value
 		}
 		r.Headers[name] = value
+	}
+	return nil
+}
+
+// setClaims reads "keys: value".
+func setClaims(r *routing.Request, claims []string) error {
+	for _, c := range claims {
+		name, value, ok := strings.Cut(c, ":")
+		if name = strings.TrimSpace(name); !ok || name == "" {
+			return fmt.Errorf("--claim: %q is not 'keys: value'", c)
+		}
+		if r.Claims == nil {
+			r.Claims = map[string]string{}
+		}
+		r.Claims[name] = strings.TrimSpace(value)
 	}
 	return nil
 }
@@ -240,6 +280,8 @@ func askable(r *routing.Request) error {
 		return errors.New("the port is missing")
 	case r.Port > 65535:
 		return fmt.Errorf("%d is no port: 1 to 65535", r.Port)
+	case r.Mesh != nil && r.Host == "":
+		return errors.New("the host is missing: of what sidecars send on, only HTTP requests are answered")
 	case r.Mesh != nil && r.TLS:
 		return errors.New("sidecars route only plaintext requests: ask without TLS, as an application in the mesh sends them")
 	case r.Method != "" && !token(r.Method):

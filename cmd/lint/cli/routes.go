@@ -143,7 +143,7 @@ func gatewayListing(t *routing.Tables, table *routing.Table, witness bool) listi
 	for _, ln := range table.Listeners {
 		for _, c := range ln.Chains {
 			if c.HTTP == nil {
-				l.hosts = append(l.hosts, connections(head, ln, c)...)
+				l.hosts = append(l.hosts, connections(head, table, ln, c, witness)...)
 				continue
 			}
 			for _, domain := range c.HTTP.Domains() {
@@ -193,7 +193,7 @@ func virtualHost(t *routing.Tables, head tableJSON, ln *routing.Listener, c *rou
 	case vh.RequireTLS && !s.IsTLS():
 		h.note = "every request is redirected to https"
 	case c.TLS && !vh.Table.Delivered(s):
-		h.note = "connections fail, for the server's certificate is not delivered"
+		h.note = undelivered
 	}
 	var unordered []string
 	for _, v := range vh.Unordered() {
@@ -210,8 +210,10 @@ func virtualHost(t *routing.Tables, head tableJSON, ln *routing.Listener, c *rou
 	return h
 }
 
+const undelivered = "connections fail, for the server's certificate is not delivered"
+
 // connections are what a TCP or passthrough server does, by server name.
-func connections(head tableJSON, ln *routing.Listener, c *routing.Chain) []hostJSON {
+func connections(head tableJSON, table *routing.Table, ln *routing.Listener, c *routing.Chain, witness bool) []hostJSON {
 	if c.TCP == nil {
 		return nil
 	}
@@ -225,15 +227,24 @@ func connections(head tableJSON, ln *routing.Listener, c *routing.Chain) []hostJ
 		path = append(path, "match", c.TCP.Match)
 		r.Match = manifest.FieldPath(path...)
 	}
-	if ln.Stuck() {
+	note := ""
+	switch {
+	case ln.Stuck() || len(table.Opaque) > 0:
 		r.State = routing.StateUndecided
+	case c.TLS && !table.Delivered(c.Server):
+		r.State, note = routing.StateShadowed, undelivered
 	}
 	r.takes, r.at = "connections", func() string { return location(c.TCP.VS.At(path...), c.TCP.VS.Object.ID) }
 	r.setDestinations(c.TCP.Targets)
 	var out []hostJSON
 	for _, name := range names {
+		r := r
+		if q, ok := table.Connection(c, name); ok && witness && r.State == routing.StateLive {
+			w := wire(q)
+			r.Witness = &w
+		}
 		out = append(out, hostJSON{
-			Table: head, Port: c.Server.Number(), Server: c.Server.ID(), Host: name, Routes: []routeJSON{r},
+			Table: head, Port: c.Server.Number(), Server: c.Server.ID(), Host: name, Routes: []routeJSON{r}, note: note,
 			at: func() string { return location(c.Server.Gateway.At(c.Server.Path()...), c.Server.Gateway.Object.ID) },
 		})
 	}

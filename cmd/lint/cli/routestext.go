@@ -88,7 +88,9 @@ func (s traceStyle) routes(b *strings.Builder, list []routeJSON) {
 }
 
 func witnessText(w *wireJSON) string {
-	return requestText(routing.Request{Port: w.Port, TLS: w.TLS, SNI: w.SNI, Host: w.Host, Path: w.Path, Method: w.Method, Headers: w.Headers, Mesh: w.Mesh})
+	return requestText(routing.Request{
+		Port: w.Port, Address: w.Address, TLS: w.TLS, SNI: w.SNI, Host: w.Host, Path: w.Path, Method: w.Method, Headers: w.Headers, Claims: w.Claims, Mesh: w.Mesh,
+	})
 }
 
 // share is a weight as part of all, in percent.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"strings"
 	"text/tabwriter"
 
@@ -124,21 +123,6 @@ func (a *app) versionCommand() *cobra.Command {
 			return nil
 		},
 	}
-}
-
-// buildVersion is the module's version, with the revision where the build carries one and the version does not.
-func buildVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
-	}
-	version := info.Main.Version
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && version == "(devel)" && len(s.Value) >= 12 {
-			version += " " + s.Value[:12]
-		}
-	}
-	return version
 }
 
 func writeJSON(w io.Writer, v any) error {

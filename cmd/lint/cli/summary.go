@@ -63,6 +63,9 @@ func (t *textReport) skipped(all []manifest.Skip, why manifest.SkipReason, what,
 
 // total is the last line.
 func total(res *result) string {
+	if res.verdicts != nil {
+		return verdictTotal(res)
+	}
 	s := res.summary
 	var found []string
 	for _, c := range []struct {

@@ -37,6 +37,10 @@ func (t *textReport) paint(color, text string) string {
 func (t *textReport) write(res *result, quiet bool) {
 	for _, f := range res.findings {
 		t.finding(f, res.worlds)
+		if v, asked := res.verdicts[keyOf(f)]; asked {
+			fmt.Fprintf(t.w, "admission: %s\n", plainText(v.line()))
+		}
+		fmt.Fprintf(t.w, "help: %s\n\n", t.help(f.Rule))
 	}
 	if !quiet {
 		t.notes(res)
@@ -60,7 +64,6 @@ func (t *textReport) finding(f rules.Finding, worlds int) {
 	if len(f.Worlds) > 0 && len(f.Worlds) < worlds {
 		fmt.Fprintf(t.w, "only in: %s\n", plainText(few(f.Worlds)))
 	}
-	fmt.Fprintf(t.w, "help: %s\n\n", t.help(f.Rule))
 }
 
 func (t *textReport) related(r rules.Related) {

@@ -18,9 +18,9 @@ import (
 // traceFlags are the flags of trace as given.
 type traceFlags struct {
 	inspection
-	headers                       []string
+	headers, claims               []string
 	sni, workload, mesh, requests string
-	port                          string
+	port, address                 string
 	all                           bool
 }
 
@@ -30,6 +30,8 @@ func (a *app) traceCommand() *cobra.Command {
 		Use: "trace 'METHOD URL' [PATH...]", Short: "Show where a request goes, stage by stage", Args: cobra.ArbitraryArgs,
 		Long: `trace walks one request through what istiod programs: workload, listener, server, virtual host, every route that
 Envoy tries and why it does not take the request, the one that does, and its destinations.
+
+tls://HOST:PORT and tcp://:PORT stand for a connection of which no more than the server name is known.
 
 The request comes from outside, to the gateway workload that listens on its port, or with --mesh from a pod with a sidecar.
 Exit code 0: answered; 1: nothing of the input can be read; 2: it cannot be asked; 3: gatelint failed.`,
@@ -41,8 +43,10 @@ Exit code 0: answered; 1: nothing of the input can be read; 2: it cannot be aske
 	s := cmd.Flags()
 	s.SortFlags = false
 	s.StringArrayVarP(&f.headers, "header", "H", nil, "a `HEADER` of the request, 'name: value'; repeatable")
+	s.StringArrayVar(&f.claims, "claim", nil, "a `CLAIM` of the request's token, 'keys: value', nested keys with dots; repeatable")
 	s.StringVar(&f.sni, "sni", "", "server `NAME` of the TLS connection (default: the URL's host)")
 	s.StringVar(&f.port, "port", "", "Service `PORT` that is dialled (default: the URL's)")
+	s.StringVar(&f.address, "address", "", "`ADDRESS` that is dialled, for a server that is bound to it (default: any other)")
 	s.StringVar(&f.workload, "workload", "", "gateway `WORKLOAD` that gets it, NAMESPACE/NAME or NAMESPACE/KEY=VALUE,… (default: the only one that listens on the port)")
 	s.StringVar(&f.mesh, "mesh", "", "ask the sidecar of a `POD`, NAMESPACE or NAMESPACE/KEY=VALUE,…")
 	s.StringVar(&f.requests, "requests", "", "`FILE` of requests, a JSON object a line, - for standard input")
@@ -109,8 +113,8 @@ func (a *app) questions(f *traceFlags, args []string) (list []question, paths []
 		}
 		return []question{q}, paths, err
 	}
-	if len(f.headers) > 0 || f.sni != "" || f.port != "" {
-		return nil, nil, errors.New("--header, --sni and --port belong to a request on the command line: with --requests write them into the lines")
+	if len(f.headers)+len(f.claims) > 0 || f.sni+f.port+f.address != "" {
+		return nil, nil, errors.New("--header, --claim, --sni, --port and --address belong to a request on the command line: with --requests write them into the lines")
 	}
 	if len(args) > 0 && strings.Contains(args[0], "://") {
 		return nil, nil, fmt.Errorf("the request %q and --requests exclude each other", args[0])
@@ -142,8 +146,18 @@ func oneQuestion(f *traceFlags, args []string) (q question, paths []string, err 
 		}
 		q.request.Port = uint32(n)
 	}
-	if q.request.SNI = f.sni; f.sni != "" && !q.request.TLS {
-		return q, nil, errors.New("--sni: only TLS has a server name, and the URL is http")
+	q.request.Address = f.address
+	switch {
+	case f.sni != "" && !q.request.TLS:
+		return q, nil, errors.New("--sni: only TLS has a server name, and the URL is http or tcp")
+	case f.sni != "":
+		q.request.SNI = f.sni
+	}
+	if q.request.Host == "" && len(f.headers)+len(f.claims) > 0 {
+		return q, nil, errors.New("--header and --claim: a connection has none, ask for a URL with http or https")
+	}
+	if err := setClaims(&q.request, f.claims); err != nil {
+		return q, nil, err
 	}
 	return q, args[1:], setHeaders(&q.request, f.headers)
 }

@@ -179,6 +179,9 @@ func (t *traceText) listener() {
 		return
 	}
 	text := fmt.Sprintf("port %d", port)
+	if w.Listener.Bind == w.Request.Address {
+		text += " of address " + plainText(w.Request.Address)
+	}
 	for _, svc := range w.Table.Workload.Services {
 		if _, ok := svc.Port(port); ok {
 			text = at(fmt.Sprintf("port %d of Service %s", port, svc.ID()), svc.Object)
@@ -209,7 +212,11 @@ func ports(table *routing.Table) string {
 	var out []string
 	for _, s := range table.Servers {
 		listens := slices.ContainsFunc(table.Listeners, func(l *routing.Listener) bool { return l.Port == s.Listen })
-		if text := fmt.Sprint(s.Number()); s.Drop == nil && listens && !slices.Contains(out, text) {
+		text := fmt.Sprint(s.Number())
+		if s.Address() != "" {
+			text += " of address " + plainText(s.Address())
+		}
+		if s.Drop == nil && listens && !slices.Contains(out, text) {
 			out = append(out, text)
 		}
 	}
@@ -315,6 +322,8 @@ func (t *traceText) host() {
 	w := t.walk
 	name := short(w.Request.Host, 100)
 	switch {
+	case w.Request.Host == "":
+		t.stage("request", "Envoy refuses what is no HTTP request with a host")
 	case w.Answer.Outcome == routing.OutcomeBadRequest:
 		t.stage("request", "Envoy refuses a path with a fragment")
 	case w.Config.Rejected:

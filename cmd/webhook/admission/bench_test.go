@@ -35,7 +35,7 @@ func BenchmarkDecide(b *testing.B) {
 }
 
 func decideFleet(b *testing.B, n int, shared bool) {
-	e := NewEngine(rules.All(), mesh.Options{Complete: mesh.Everything()})
+	e := NewEngine(Heard(&settings.Config{}, rules.All()), mesh.Options{Complete: mesh.Everything()})
 	byKind := map[string][][]byte{}
 	text := string(fleet.YAML(n))
 	if shared {
@@ -62,7 +62,12 @@ func decideFleet(b *testing.B, n int, shared bool) {
 	e.Set(o)
 	byKind[o.Kind] = [][]byte{entry}
 	c := Config{Engine: e, Settings: &settings.Config{}, Now: fixtureTime}
-	for _, kind := range []string{"VirtualService", "DestinationRule", "ServiceEntry", "Gateway"} {
+	list := []string{"VirtualService", "DestinationRule", "ServiceEntry", "Gateway"}
+	if shared { // the Gateway of all VirtualServices gets a server
+		byKind["TheGateway"] = byKind["Gateway"][len(byKind["Gateway"])-1:]
+		list = append(list, "TheGateway")
+	}
+	for _, kind := range list {
 		b.Run(kind, func(b *testing.B) {
 			var took []time.Duration
 			for i := 0; b.Loop(); i++ {
@@ -112,6 +117,7 @@ func edited(kind string, old []byte) []byte {
 		"DestinationRule": {`{"version":"v2"}`, `{"version":"v3"}`},
 		"ServiceEntry":    {`"TLS"`, `"HTTPS"`},
 		"Gateway":         {`"number":80`, `"number":81`},
+		"TheGateway":      {`"protocol":"HTTP"}}]`, `"protocol":"HTTP"}},{"hosts":["new.example.com"],"port":{"number":443,"name":"tls","protocol":"HTTPS"},"tls":{"mode":"SIMPLE","credentialName":"cert-1"}}]`},
 	}[kind]
 	return []byte(strings.Replace(string(old), text[0], text[1], 1))
 }
@@ -122,9 +128,30 @@ func update(b *testing.B, kind string, old, raw []byte) []byte {
 	require.NoError(b, json.Unmarshal(old, &meta))
 	review, err := json.Marshal(admissionv1.AdmissionReview{Request: &admissionv1.AdmissionRequest{
 		UID: "1", Operation: admissionv1.Update, Namespace: meta.Namespace, Name: meta.Name,
-		Kind:   metav1.GroupVersionKind{Group: istio, Version: "v1", Kind: kind},
+		Kind:   metav1.GroupVersionKind{Group: istio, Version: "v1", Kind: strings.TrimPrefix(kind, "The")},
 		Object: runtime.RawExtension{Raw: raw}, OldObject: runtime.RawExtension{Raw: old},
 	}})
 	require.NoError(b, err)
 	return review
+}
+
+// BenchmarkAudit measures an audit of a fleet.
+func BenchmarkAudit(b *testing.B) {
+	for _, n := range []int{1000, 10_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			e := NewEngine(rules.All(), mesh.Options{Complete: mesh.Everything()})
+			for _, doc := range strings.Split(string(fleet.YAML(n)), "---\n") {
+				raw, err := yaml.YAMLToJSON([]byte(doc))
+				require.NoError(b, err)
+				o, faults := manifest.ParseObject(raw)
+				require.Empty(b, faults)
+				e.Set(o)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				_, err := e.Audit(context.Background(), rules.All())
+				require.NoError(b, err)
+			}
+		})
+	}
 }

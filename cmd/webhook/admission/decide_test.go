@@ -3,7 +3,9 @@ package admission
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"unicode/utf8"
 
@@ -92,6 +94,51 @@ func TestDeadline(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
+// An audit of everything takes its time. Meanwhile objects come, and requests are answered.
+func TestAuditHoldsNobodyUp(t *testing.T) {
+	started, finish := make(chan struct{}), make(chan struct{})
+	var audits atomic.Int32
+	slow := &rules.Rule{Name: "slow", Run: func(*rules.Pass) {
+		if audits.Add(1) == 1 {
+			close(started)
+			<-finish
+		}
+	}}
+	c := config(t, []*rules.Rule{slow, rules.Find("overlapping-hosts")})
+	done := make(chan Live)
+	go func() {
+		live, err := c.Engine.Audit(context.Background(), c.Engine.rules)
+		require.NoError(t, err)
+		done <- live
+	}()
+	<-started
+	second, _ := manifest.ParseObject(gateway("second", "2026-02-01T00:00:00Z"))
+	c.Engine.Set(second)
+	for range 2 * cap(c.Engine.turn) {
+		d, err := Decide(context.Background(), c, create(gateway("third", "2026-03-01T00:00:00Z")))
+		require.NoError(t, err)
+		require.Equal(t, Denied, d.Outcome)
+	}
+	close(finish)
+	live := <-done
+	require.Len(t, live.Objects, 1, "it is of one moment")
+	require.Less(t, live.Version, c.Engine.Version())
+	live, err := c.Engine.Audit(context.Background(), c.Engine.rules)
+	require.NoError(t, err)
+	require.Len(t, live.Findings, 1)
+}
+
+// An audit says of each object what a request would not say of the others: what istiod and Envoy refuse.
+func TestAuditSaysWhatIstiodRefuses(t *testing.T) {
+	c := config(t, rules.All())
+	o, faults := manifest.ParseObject([]byte(`{"apiVersion":"networking.istio.io/v1","kind":"Sidecar","metadata":{"name":"a","namespace":"shop"},"spec":{"egress":[{"hosts":["x"]}]}}`))
+	require.Empty(t, faults)
+	c.Engine.Set(o)
+	live, err := c.Engine.Audit(context.Background(), c.Engine.rules)
+	require.NoError(t, err)
+	require.True(t, slices.ContainsFunc(live.Findings, func(f rules.Finding) bool { return f.Rule == "rejected-by-istiod" && f.Object == o.ID }), "%v", live.Findings)
+}
+
 func TestUnreadable(t *testing.T) {
 	c := config(t, rules.All())
 	for raw, want := range map[string]string{
@@ -145,7 +192,7 @@ func TestFit(t *testing.T) {
 
 // A long message is cut, its rule is not.
 func TestLongWarning(t *testing.T) {
-	f := Fault{Finding: rules.Finding{Rule: "some-rule", Object: manifest.ID{Kind: "Gateway", Namespace: "a", Name: "b"}, Message: "x\n" + strings.Repeat("é", 400)}}
+	f := settings.Fault{Finding: rules.Finding{Rule: "some-rule", Object: manifest.ID{Kind: "Gateway", Namespace: "a", Name: "b"}, Message: "x\n" + strings.Repeat("é", 400)}}
 	w := warning(f, false)
 	require.Equal(t, maxWarning, utf8.RuneCountInString(w))
 	require.Regexp(t, `^Gateway a/b: x é+… \[some-rule\]$`, w)

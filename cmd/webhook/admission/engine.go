@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
@@ -18,6 +19,9 @@ import (
 // Engine holds the live objects and says what a change to them does to the findings. It looks at what the change touches, and at
 // everything where that cannot be told apart.
 type Engine struct {
+	// Timing, if set before the first request, is told how long each run of a rule took.
+	Timing func(rule string, took time.Duration)
+
 	rules   []*rules.Rule
 	options mesh.Options
 	turn    chan struct{} // Worlds are large: only so many are built at a time
@@ -44,9 +48,12 @@ type Effect struct {
 
 // NewEngine makes an engine without objects. Options say what no object does; Complete is set by Know.
 func NewEngine(list []*rules.Rule, opt mesh.Options) *Engine {
+	x := newIndex(opt.ClusterDomain)
+	x.revision = opt.Revision
+	x.reuse = slices.ContainsFunc(list, func(r *rules.Rule) bool { return r.Name == "shared-certificate" })
 	return &Engine{
 		rules: list, options: opt, turn: make(chan struct{}, runtime.GOMAXPROCS(0)), objects: map[manifest.ID]*manifest.Object{},
-		index: newIndex(opt.ClusterDomain), whole: map[string]int{},
+		index: x, whole: map[string]int{},
 	}
 }
 
@@ -192,13 +199,25 @@ func (e *Engine) snapshot() ([]*manifest.Object, mesh.Options) {
 	return e.sorted, e.options
 }
 
-// findings runs each rule by itself over some objects and one that is not among them, and gives the tables. A rule that panics is
-// entered in broken, and the tables, which it may have left half made, are built anew for the others.
+// findings gives the findings of some objects and of one that is not among them, with the tables.
 func (e *Engine) findings(ctx context.Context, rest []*manifest.Object, o *manifest.Object, opt mesh.Options,
 	broken map[string]string, out *[]rules.Finding,
 ) (*routing.Tables, error) {
+	return e.run(ctx, e.rules, func() *routing.Tables {
+		w := mesh.New(with(rest, o), opt)
+		// What istiod and Envoy say of an object by itself is the same before and after for all others.
+		w.Istio = slices.DeleteFunc(w.Istio, func(x *manifest.Object) bool { return x != o })
+		return routing.Build(w)
+	}, broken, out)
+}
+
+// run runs each rule by itself over tables, and gives them. A rule that panics is entered in broken, and the tables, which it may
+// have left half made, are built anew for the others.
+func (e *Engine) run(ctx context.Context, list []*rules.Rule, build func() *routing.Tables,
+	broken map[string]string, out *[]rules.Finding,
+) (*routing.Tables, error) {
 	var tables *routing.Tables
-	for _, r := range e.rules {
+	for _, r := range list {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -206,12 +225,13 @@ func (e *Engine) findings(ctx context.Context, rest []*manifest.Object, o *manif
 			continue
 		}
 		if tables == nil {
-			w := mesh.New(with(rest, o), opt)
-			// What istiod and Envoy say of an object by itself is the same before and after for all others.
-			w.Istio = slices.DeleteFunc(w.Istio, func(x *manifest.Object) bool { return x != o })
-			tables = routing.Build(w)
+			tables = build()
 		}
-		found, problem := run(tables, r)
+		start := time.Now()
+		found, problem := attempt(tables, r)
+		if e.Timing != nil {
+			e.Timing(r.Name, time.Since(start))
+		}
 		if problem != "" {
 			broken[r.Name], tables = problem, nil
 			continue
@@ -222,11 +242,31 @@ func (e *Engine) findings(ctx context.Context, rest []*manifest.Object, o *manif
 	return tables, nil
 }
 
-func run(t *routing.Tables, r *rules.Rule) (found []rules.Finding, problem string) {
+func attempt(t *routing.Tables, r *rules.Rule) (found []rules.Finding, problem string) {
 	defer func() {
 		if p := recover(); p != nil {
 			problem = fmt.Sprintf("%v\n%s", p, debug.Stack())
 		}
 	}()
 	return rules.Run(t, []*rules.Rule{r}).Findings, ""
+}
+
+// Live is everything that is wrong with the live objects of one moment.
+type Live struct {
+	Objects  []*manifest.Object
+	Findings []rules.Finding
+	Broken   map[string]string // rules that panicked, with the stack: they have no findings
+	Version  int
+}
+
+// Audit runs rules over the live objects as they are now. Requests do not wait for it: it takes no turn of theirs, and holds the lock only
+// while it notes which objects there are. Its error is the context's.
+func (e *Engine) Audit(ctx context.Context, list []*rules.Rule) (Live, error) {
+	e.mu.RLock()
+	out := Live{Objects: slices.Collect(maps.Values(e.objects)), Broken: map[string]string{}, Version: e.version}
+	opt := e.options
+	e.mu.RUnlock()
+	slices.SortFunc(out.Objects, compareObjects)
+	_, err := e.run(ctx, list, func() *routing.Tables { return routing.Build(mesh.New(out.Objects, opt)) }, out.Broken, &out.Findings)
+	return out, err
 }

@@ -11,7 +11,15 @@ import (
 // changedGateway adds all Gateways, and the VirtualServices that the change of one can touch: those bound to it and to others
 // whose servers fare otherwise after it, and those whose connections or requests its own hosts take.
 func (l *slice) changedGateway(id manifest.ID, c Change) {
-	before, after := l.skeleton(id, c.Before), l.skeleton(id, c.After)
+	name := id.Namespace + "/" + id.Name
+	var before, after *skeleton
+	if a := l.aroundGateway(id); a != nil {
+		before, after = newSkeleton(l.x, l.opt, id, c.Before, a), newSkeleton(l.x, l.opt, id, c.After, a)
+		l.local = l.fits(a, before, after, name)
+	}
+	if !l.local {
+		before, after = l.skeleton(id, c.Before), l.skeleton(id, c.After)
+	}
 	for _, s := range []*skeleton{before, after} {
 		l.each(s.objects, content)
 		for front := range s.fronts {
@@ -21,17 +29,11 @@ func (l *slice) changedGateway(id manifest.ID, c Change) {
 	if workloads(before) != workloads(after) {
 		l.whole = "workloads"
 	}
-	name := id.Namespace + "/" + id.Name
 	for g := range gatewaysOf(before, after) {
 		if g != name && before.states[g] == after.states[g] {
 			continue
 		}
-		l.each(l.x.by[key{byGateway, g}], exact)
-		for _, o := range l.x.by[key{byGateway, g}] {
-			for _, f := range l.factsOf(o.ID) {
-				l.neighbours(f)
-			}
-		}
+		l.servedBy(g, newServing(before, g), newServing(after, g))
 		if before.coupled[g] || after.coupled[g] {
 			l.whole = "shared certificate"
 		}
@@ -40,9 +42,7 @@ func (l *slice) changedGateway(id manifest.ID, c Change) {
 		l.losers(s, name)
 		l.credentials(s, id)
 	}
-	for _, f := range l.seed[id] {
-		l.taken(f)
-	}
+	l.taken(newServing(before, name).differing(newServing(after, name)), l.seed[id])
 	if slices.ContainsFunc([]*manifest.Object{c.Before, c.After, l.s.objectOf(name)}, taker) {
 		l.each(l.x.by[l4], exact) // they share the server names of a port
 	}
@@ -55,7 +55,7 @@ func (l *slice) skeleton(id manifest.ID, o *manifest.Object) *skeleton {
 	if o == nil && live == nil || o != nil && live != nil && o.Same(live) && o.Created.Equal(live.Created) {
 		return l.s
 	}
-	return newSkeleton(l.x, l.opt, id, o)
+	return newSkeleton(l.x, l.opt, id, o, nil)
 }
 
 func (s *skeleton) objectOf(name string) *manifest.Object {
@@ -124,11 +124,11 @@ func (l *slice) credentials(s *skeleton, id manifest.ID) {
 }
 
 // taken looks at VirtualServices of other Gateways whose hosts a Gateway has: its servers take the connections for them, its
-// redirects their requests.
-func (l *slice) taken(f *facts) {
-	for _, h := range f.hosts {
+// redirects their requests. Only hosts that are served differently after the change.
+func (l *slice) taken(hosts []string, versions []*facts) {
+	for _, h := range hosts {
 		l.each(l.x.related(byRoute, h), exact)
-		if h == "*" && !f.plain {
+		if h == "*" && slices.ContainsFunc(versions, func(f *facts) bool { return !f.plain }) {
 			l.whole = `host "*"`
 		}
 		l.each(l.x.under(byUnder, h), exact)
@@ -142,12 +142,10 @@ func (l *slice) taken(f *facts) {
 
 // unbound looks at references to Gateways that are not there: messages offer the changed one in their stead.
 func (l *slice) unbound(id manifest.ID) {
-	for _, k := range []key{{byHome, "bound " + id.Namespace}, {byName, "bound " + id.Name}} {
-		for _, o := range l.x.by[k] {
-			for _, g := range l.x.facts[o.ID].gateways {
-				if l.s.gateways[g] == nil {
-					l.each([]*manifest.Object{o}, exact)
-				}
+	for _, k := range []key{inNamespace(byGateway, id.Namespace), withName(byGateway, id.Name)} {
+		for g := range l.x.named[k] {
+			if l.s.gateways[g] == nil {
+				l.each(l.x.by[key{byGateway, g}], exact)
 			}
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // incremental judges a change over what it touches. why says for what reason it cannot be, "" if it was.
 func (e *Engine) incremental(ctx context.Context, c Change) (out Effect, why string, err error) {
 	id, versions, why := e.versions(c)
-	if why != "" {
+	if why != "" || len(versions) == 0 {
 		return Effect{}, why, nil
 	}
 	e.mu.Lock()
@@ -21,7 +21,7 @@ func (e *Engine) incremental(ctx context.Context, c Change) (out Effect, why str
 		versions = append(versions, live)
 	}
 	if e.skeleton == nil {
-		e.skeleton = newSkeleton(e.index, e.options, manifest.ID{}, nil)
+		e.skeleton = newSkeleton(e.index, e.options, manifest.ID{}, nil, nil)
 	}
 	s, opt := e.skeleton, e.options
 	l := sliceOf(e.index, s, opt, id, versions, c)
@@ -33,10 +33,12 @@ func (e *Engine) incremental(ctx context.Context, c Change) (out Effect, why str
 	switch {
 	case err != nil:
 		return Effect{}, "", err
-	case id.Kind != "Gateway" && tables != nil && !l.agrees(tables):
+	case (id.Kind != "Gateway" || l.local) && tables != nil && !l.agrees(tables):
 		return Effect{}, "servers", nil
 	case slices.ContainsFunc(slices.Concat(out.Before, out.After), firstUser):
 		return Effect{}, "empty subset", nil
+	case slices.ContainsFunc(slices.Concat(out.Before, out.After), grouped):
+		return Effect{}, "hidden hosts", nil
 	}
 	return out, "", nil
 }
@@ -47,21 +49,20 @@ func (e *Engine) versions(c Change) (id manifest.ID, out []*facts, why string) {
 		switch {
 		case o == nil:
 			continue
-		case o.Name == "" || len(out) > 0 && o.ID != id:
+		case o.Name == "" || id.Name != "" && o.ID != id:
 			return id, nil, "name"
 		}
 		id = o.ID
-		out = append(out, e.index.read(o))
+		if f := e.index.read(o); !f.unseen {
+			out = append(out, f)
+		}
 	}
-	if out == nil {
-		why = "nothing"
-	}
-	return id, out, why
+	return id, out, ""
 }
 
 // agrees tells whether the servers of a slice's Gateways fare as among all Gateways.
 func (l *slice) agrees(t *routing.Tables) bool {
-	states := statesOf(t)
+	states, _ := statesOf(t)
 	for name := range l.core {
 		if states[name] != l.s.states[name] {
 			return false
@@ -75,6 +76,9 @@ func (l *slice) agrees(t *routing.Tables) bool {
 func firstUser(f rules.Finding) bool {
 	return f.Rule == "empty-destination" && f.Object.Kind == "DestinationRule"
 }
+
+// grouped tells a finding about all hosts that one route of a wider host does not get: others may lie outside of the slice.
+func grouped(f rules.Finding) bool { return f.Rule == "hidden-host" && f.Severity == rules.Warning }
 
 // settle drops what is the same before and after and does not touch the object.
 func (x *Effect) settle(c Change) {
@@ -98,7 +102,7 @@ func (x *Effect) settle(c Change) {
 }
 
 func (c Change) concerns(f rules.Finding) bool {
-	return slices.ContainsFunc(ends(f), func(id manifest.ID) bool {
+	return slices.ContainsFunc(f.Ends(), func(id manifest.ID) bool {
 		return c.Before != nil && c.Before.ID == id || c.After != nil && c.After.ID == id
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/fixtures/worlds"
 	"github.com/gatelint/gatelint/rules"
+	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
 )
@@ -61,7 +62,7 @@ func part(t *testing.T, seed uint64, k int, starless bool) []*manifest.Object {
 	return out
 }
 
-func judged(o *manifest.Object) bool { return o.Group == istio && kinds[o.Kind] }
+func judged(o *manifest.Object) bool { return settings.Asked(o.Group, o.Kind) }
 
 // TestIncrementalWorlds changes compositions of random worlds, step by step. What a change touches has the effect of everything,
 // whole findings and not only their fingerprints.
@@ -73,7 +74,7 @@ func TestIncrementalWorlds(t *testing.T) {
 		if seed%2 == 0 {
 			opt.Complete = mesh.ParseComplete("Gateway,VirtualService,DestinationRule,ServiceEntry")
 		}
-		e := NewEngine(rules.All(), opt)
+		e := NewEngine(heard(seed), opt)
 		var live, spare []*manifest.Object
 		for k := range 6 {
 			for n, list := range [][]*manifest.Object{part(t, seed*100+uint64(k), k, seed%3 != 0), part(t, seed*100+50+uint64(k), k, seed%3 != 0)} {
@@ -108,9 +109,17 @@ func TestIncrementalWorlds(t *testing.T) {
 		}
 	}
 	t.Log(judgements, "over everything:", whole)
-	for kind := range kinds {
+	for _, kind := range []string{"Gateway", "VirtualService", "DestinationRule", "ServiceEntry", "Sidecar"} {
 		require.True(t, judgements[kind] > 0 || kind == "Sidecar", "%s: no change was judged over what it touches", kind)
 	}
+}
+
+// heard are all rules or, in turn, those of the default settings: no finding hangs on shared certificates then.
+func heard(seed uint64) []*rules.Rule {
+	if seed%4 < 2 {
+		return rules.All()
+	}
+	return Heard(&settings.Config{}, rules.All())
 }
 
 // randomChange creates an object, puts another in its place, deletes one, or has one say what another says.
@@ -235,4 +244,36 @@ func TestIncrementalChain(t *testing.T) {
 	effect, err := e.Judge(context.Background(), Change{Before: set.Objects[2]})
 	require.NoError(t, err)
 	require.NotEqual(t, texts(effect.Before), texts(effect.After), "the neighbour comes to life, and its destination is missing")
+}
+
+// TestRevisions judges changes where objects are labelled with revisions: of one, of several, and of one that another istiod reads.
+func TestRevisions(t *testing.T) {
+	for _, c := range []struct {
+		own       string // --revision
+		labels    []string
+		judgement int // changes judged over what they touch
+	}{
+		{"", []string{"a", "a", ""}, 3}, {"", []string{"a", "b", ""}, 0}, {"a", []string{"a", "b", ""}, 3}, {"c", []string{"a", "b", ""}, 3},
+	} {
+		t.Run(fmt.Sprint(c), func(t *testing.T) {
+			e := NewEngine(rules.All(), mesh.Options{Complete: mesh.Everything(), Revision: c.own})
+			for _, o := range manifest.Parse("-", []byte(twoIngresses), manifest.Options{}).Objects {
+				w := *o
+				w.Doc, w.Labels = nil, map[string]string{"istio.io/rev": c.own}
+				e.Set(&w)
+			}
+			judgements := map[string]int{}
+			var list []*manifest.Object
+			for i, rev := range c.labels {
+				o := *draft{`"istio":"one"`, []string{`{"port":{"number":80,"name":"p","protocol":"HTTP"},"hosts":["a.com"]}`}}.gateway(t, i)
+				o.Labels = map[string]string{"istio.io/rev": rev}
+				list = append(list, &o)
+				e.Set(&o)
+			}
+			for _, o := range list {
+				same(t, e, Change{Before: o}, fmt.Sprint(c), judgements)
+			}
+			require.Equal(t, c.judgement, judgements["Gateway"], "%v", e.Whole())
+		})
+	}
 }

@@ -15,33 +15,34 @@ import (
 type key struct{ by, name string }
 
 const (
-	byRoute    = "route"    // VirtualServices by host, server name, and host that they send on
-	byUnder    = "under"    // the same by each wildcard that covers it
-	byGateway  = "gateway"  // VirtualServices by "namespace/name" of a Gateway
-	byL4       = "l4"       // the same, only those with tcp or tls rules
-	byDelegate = "delegate" // roots by "namespace/name" of a delegate
-	byTarget   = "target"   // VirtualServices by host of a destination
-	byTargets  = "targets"  // the same by each wildcard that covers it
-	byServer   = "server"   // Gateways by host of a server
-	bySelector = "selector" // Gateways by selector
-	byRule     = "rule"     // DestinationRules by host
-	byRules    = "rules"    // the same by each wildcard that covers it
-	byService  = "service"  // Services and ServiceEntries by host
-	byServices = "services" // the same by each wildcard that covers it
-	bySecret   = "secret"   // Secrets, and what makes them, by name
-	byName     = "name"     // Gateways, VirtualServices, Services by "Kind name"
-	byHome     = "home"     // the same by "Kind namespace"
-	byTrait    = "trait"    // one of those below
+	byRoute      = "route"      // VirtualServices by host, server name, and host that they send on
+	byUnder      = "under"      // the same by each wildcard that covers it
+	byGateway    = "gateway"    // VirtualServices by "namespace/name" of a Gateway
+	byL4         = "l4"         // the same, only those with tcp or tls rules
+	byDelegate   = "delegate"   // roots by "namespace/name" of a delegate
+	byTarget     = "target"     // VirtualServices by host of a destination
+	byTargets    = "targets"    // the same by each wildcard that covers it
+	byServer     = "server"     // Gateways by host of a server
+	byServers    = "servers"    // the same by each wildcard that covers it
+	bySelector   = "selector"   // Gateways by selector
+	byCredential = "credential" // Gateways by name of a Secret
+	byRule       = "rule"       // DestinationRules by host
+	byRules      = "rules"      // the same by each wildcard that covers it
+	byService    = "service"    // Services and ServiceEntries by host
+	byServices   = "services"   // the same by each wildcard that covers it
+	bySecret     = "secret"     // Secrets, and what makes them, by name
+	byName       = "name"       // Gateways, VirtualServices, Services by "Kind name"
+	byHome       = "home"       // the same by "Kind namespace"
+	byTrait      = "trait"      // one of those below
 )
 
 // Traits of objects that matter to others wherever they are.
 var (
-	rare     = key{byTrait, "rare"}     // of a kind with few objects, which are part of every slice
-	labelled = key{byTrait, "labelled"} // with a revision
-	refused  = key{byTrait, "refused"}  // Envoy refuses what it becomes part of
-	odd      = key{byTrait, "odd"}      // a host that no index finds
-	private  = key{byTrait, "private"}  // a DestinationRule with a credential
-	l4       = key{byTrait, "l4"}       // a VirtualService with tcp or tls rules on Gateways
+	rare     = key{byTrait, "rare"}    // of a kind with few objects, which are part of every slice
+	refused  = key{byTrait, "refused"} // Envoy refuses what it becomes part of
+	odd      = key{byTrait, "odd"}     // a host that no index finds
+	private  = key{byTrait, "private"} // a DestinationRule with a credential
+	l4       = key{byTrait, "l4"}      // a VirtualService with tcp or tls rules on Gateways
 	gateways = key{byTrait, "gateways"}
 	entries  = key{byTrait, "entries"} // ServiceEntries
 	aliases  = key{byTrait, "aliases"} // Services that stand for an external name
@@ -59,10 +60,15 @@ type facts struct {
 	secrets   []string // of a Gateway
 	hosts     []string // of a Gateway's servers, a ServiceEntry; of a DestinationRule the one
 	delegate  bool
-	plain     bool // a Gateway none of whose servers has TLS settings
-	wide      bool // it has a wildcard host
-	mesh      bool // it is for sidecars
-	authority bool // a match asks for the authority
+	selector  string // of a Gateway
+	attached  bool   // a Gateway with something else than a selector
+	revision  string // of a Gateway or VirtualService
+	unseen    bool   // of another revision
+	plain     bool   // a Gateway none of whose servers has TLS settings
+	wide      bool   // it has a wildcard host
+	mesh      bool   // it is for sidecars
+	ports     bool   // a match asks for the port
+	authority bool   // a match asks for the authority
 }
 
 func (f *facts) file(by string, names ...string) {
@@ -76,15 +82,22 @@ func (f *facts) has(k key) bool { return slices.Contains(f.keys, k) }
 // index finds live objects by what they say, in step with each change.
 type index struct {
 	naming *mesh.World // expands names
-	facts  map[manifest.ID]*facts
-	by     map[key][]*manifest.Object
+	// revision is that of the istiod that reads; "" takes all for one, unless Gateways and VirtualServices name several.
+	revision  string
+	revisions map[string]int
+	reuse     bool // findings hang on which servers one certificate joins
+	facts     map[manifest.ID]*facts
+	by        map[key][]*manifest.Object
+	// named counts the references to each "namespace/name" of a Gateway (byGateway) or delegate (byDelegate), by its namespace
+	// and by its name: there can be many to one.
+	named map[key]map[string]int
 }
 
 func newIndex(domain string) *index {
 	if domain == "" {
 		domain = "cluster.local"
 	}
-	return &index{naming: &mesh.World{Domain: domain}, facts: map[manifest.ID]*facts{}, by: map[key][]*manifest.Object{}}
+	return &index{naming: &mesh.World{Domain: domain}, facts: map[manifest.ID]*facts{}, by: map[key][]*manifest.Object{}, named: map[key]map[string]int{}, revisions: map[string]int{}}
 }
 
 func (x *index) set(o *manifest.Object) {
@@ -94,7 +107,31 @@ func (x *index) set(o *manifest.Object) {
 	for _, k := range f.keys {
 		x.by[k] = append(x.by[k], o)
 	}
+	x.refer(f, 1)
+	x.revisions[f.revision]++
 }
+
+// refer counts the references of facts.
+func (x *index) refer(f *facts, n int) {
+	count := func(by string, names []string) {
+		for _, full := range names {
+			ns, name, _ := strings.Cut(full, "/")
+			for _, k := range []key{inNamespace(by, ns), withName(by, name)} {
+				if x.named[k] == nil {
+					x.named[k] = map[string]int{}
+				}
+				if x.named[k][full] += n; x.named[k][full] == 0 {
+					delete(x.named[k], full)
+				}
+			}
+		}
+	}
+	count(byGateway, f.gateways)
+	count(byDelegate, f.delegates)
+}
+
+func inNamespace(by, ns string) key { return key{by, ns + "/"} }
+func withName(by, name string) key  { return key{by, "/" + name} }
 
 func (x *index) remove(id manifest.ID) {
 	f := x.facts[id]
@@ -102,6 +139,10 @@ func (x *index) remove(id manifest.ID) {
 		return
 	}
 	delete(x.facts, id)
+	x.refer(f, -1)
+	if x.revisions[f.revision]--; x.revisions[f.revision] == 0 {
+		delete(x.revisions, f.revision)
+	}
 	for _, k := range f.keys {
 		list := x.by[k]
 		i := slices.IndexFunc(list, func(o *manifest.Object) bool { return o.ID == id })
@@ -121,8 +162,11 @@ func (f *facts) structural() bool {
 // read takes the facts from an object.
 func (x *index) read(o *manifest.Object) *facts {
 	f := &facts{}
-	if o.Labels["istio.io/rev"] != "" {
-		f.file(labelled.by, labelled.name)
+	if rev := o.Labels["istio.io/rev"]; x.revision != "" && rev != "" && rev != x.revision {
+		f.unseen = true
+		return f
+	} else if o.Spec != nil && (o.Kind == "Gateway" || o.Kind == "VirtualService") {
+		f.revision = rev
 	}
 	switch spec := o.Spec.(type) {
 	case *networking.VirtualService:
@@ -218,8 +262,6 @@ func (x *index) virtualService(f *facts, o *manifest.Object, spec *networking.Vi
 		if g != mesh.Mesh {
 			n := mesh.GatewayName(g, o.Namespace)
 			f.gateways = append(f.gateways, n.Namespace+"/"+n.Name)
-			f.file(byHome, "bound "+n.Namespace)
-			f.file(byName, "bound "+n.Name)
 		}
 	}
 	target := func(d *networking.Destination) {
@@ -232,11 +274,10 @@ func (x *index) virtualService(f *facts, o *manifest.Object, spec *networking.Vi
 		if h.GetDelegate() != nil {
 			n := mesh.DelegateName(root, h.Delegate)
 			f.delegates = append(f.delegates, n.Namespace+"/"+n.Name)
-			f.file(byHome, "delegate "+n.Namespace)
-			f.file(byName, "delegate "+n.Name)
 		}
 		for _, m := range h.GetMatch() {
 			f.authority = f.authority || m.GetAuthority() != nil
+			f.ports = f.ports || m.GetPort() != 0
 		}
 		for _, d := range h.GetRoute() {
 			target(d.GetDestination())
@@ -291,7 +332,8 @@ func (f *facts) onward(h *networking.Headers) {
 
 func (x *index) gateway(f *facts, o *manifest.Object, spec *networking.Gateway) {
 	f.file(gateways.by, gateways.name)
-	f.file(bySelector, mesh.LabelText(spec.Selector))
+	f.selector, f.attached = mesh.LabelText(spec.Selector), o.Annotations["internal.istio.io/gateway-service"] != ""
+	f.file(bySelector, f.selector)
 	for _, s := range spec.Servers {
 		for _, h := range s.GetHosts() {
 			f.hosts = append(f.hosts, strings.ToLower(h[strings.LastIndexByte(h, '/')+1:]))
@@ -305,6 +347,8 @@ func (x *index) gateway(f *facts, o *manifest.Object, spec *networking.Gateway) 
 	}
 	f.plain = !taker(o)
 	f.file(byServer, f.hosts...)
+	f.cover(byServers, f.hosts...)
+	f.file(byCredential, f.secrets...)
 }
 
 func credentialed(d *networking.DestinationRule) bool {

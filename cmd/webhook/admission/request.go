@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/rules"
+	"github.com/gatelint/gatelint/rules/settings"
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -16,11 +17,8 @@ import (
 // for istiod's (pkg/webhooks/validation/controller/controller.go).
 const selfTest = "internal.istio.io/webhook-always-reject"
 
-// kinds are those that a request can be about.
-var kinds = map[string]bool{"Gateway": true, "VirtualService": true, "DestinationRule": true, "ServiceEntry": true, "Sidecar": true}
-
 // Judged tells whether requests about a kind are judged.
-func Judged(k metav1.GroupVersionKind) bool { return k.Group == "networking.istio.io" && kinds[k.Kind] }
+func Judged(k metav1.GroupVersionKind) bool { return settings.Asked(k.Group, k.Kind) }
 
 // submission is what a request says: the objects before and after, and what is wrong with each by itself.
 type submission struct {

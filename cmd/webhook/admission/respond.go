@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/rules"
+	"github.com/gatelint/gatelint/rules/settings"
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -46,7 +47,7 @@ func Refused(req *admissionv1.AdmissionRequest, text string) *admissionv1.Admiss
 func respond(req *admissionv1.AdmissionRequest, s *submission, d Decision, notes []string) *admissionv1.AdmissionResponse {
 	r := allowed(req)
 	r.AuditAnnotations = audit(d)
-	var denied []Fault
+	var denied []settings.Fault
 	var lines []string
 	for _, f := range d.Faults {
 		if f.Action == rules.Deny {
@@ -64,7 +65,7 @@ func respond(req *admissionv1.AdmissionRequest, s *submission, d Decision, notes
 }
 
 // warning is one fault in one line.
-func warning(f Fault, deleting bool) string {
+func warning(f settings.Fault, deleting bool) string {
 	head, tail := place(f.Object, f.Pos.Path)+": ", " ["+f.Rule+"]"
 	switch {
 	case f.Old:
@@ -101,7 +102,7 @@ func otherEnd(f rules.Finding) string {
 }
 
 // denial is the answer that kubectl shows: 403 shows the message and the causes, 422 would hide it.
-func denial(s *submission, faults []Fault) *metav1.Status {
+func denial(s *submission, faults []settings.Fault) *metav1.Status {
 	o := s.object()
 	var b strings.Builder
 	what := "refuses "

@@ -2,6 +2,7 @@ package admission
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -18,16 +19,22 @@ type skeleton struct {
 	always   []*manifest.Object // part of every slice, in the order of snapshots
 	fronts   map[string]bool    // hosts of the Services before gateway workloads
 	gateways map[string]*mesh.Gateway
-	needs    map[string][]*manifest.Object // of a Gateway: others without which its servers fare otherwise
-	coupled  map[string]bool               // Gateways with a certificate that is good for another server's hosts
-	falling  map[string]bool               // Gateways with a server that certainly falls: its message counts VirtualServices
-	states   map[string]string             // how a Gateway's servers fare: slices must agree on it
+	needs    map[string][]*manifest.Object   // of a Gateway: others without which its servers fare otherwise
+	coupled  map[string]bool                 // Gateways with a certificate that is good for another server's hosts
+	falling  map[string]bool                 // Gateways with a server that certainly falls: its message counts VirtualServices
+	states   map[string]string               // how a Gateway's servers fare: slices must agree on it
+	servers  map[serverID]serverState        // the same of each server
+	alike    map[string][][]*manifest.Object // by selector: see kinds
+	implied  map[string]bool                 // selectors that lead to a workload which only they imply
+	// certified are the Gateways with a certificate that is good for a name, certifiedUnder the same by each wildcard that covers it.
+	certified, certifiedUnder map[string][]*manifest.Object
 }
 
 func gatewayID(g *mesh.Gateway) string { return g.Namespace + "/" + g.Name }
 
 // newSkeleton builds it from the live objects, with those of a change in their places.
-func newSkeleton(x *index, opt mesh.Options, without manifest.ID, with *manifest.Object) *skeleton {
+// Of the Gateways only those around the change, if they are given.
+func newSkeleton(x *index, opt mesh.Options, without manifest.ID, with *manifest.Object, a *around) *skeleton {
 	set := map[*manifest.Object]bool{}
 	add := func(list []*manifest.Object) {
 		for _, o := range list {
@@ -38,7 +45,8 @@ func newSkeleton(x *index, opt mesh.Options, without manifest.ID, with *manifest
 	}
 	s := &skeleton{
 		fronts: map[string]bool{}, gateways: map[string]*mesh.Gateway{}, needs: map[string][]*manifest.Object{},
-		coupled: map[string]bool{}, falling: map[string]bool{},
+		coupled: map[string]bool{}, falling: map[string]bool{}, alike: map[string][][]*manifest.Object{}, implied: map[string]bool{},
+		certified: map[string][]*manifest.Object{}, certifiedUnder: map[string][]*manifest.Object{},
 	}
 	for _, k := range []key{rare, refused} {
 		add(x.by[k])
@@ -50,9 +58,20 @@ func newSkeleton(x *index, opt mesh.Options, without manifest.ID, with *manifest
 			add(x.by[key{byHome, "Service " + o.Namespace}])
 		}
 	}
-	add(x.by[gateways])
-	add(x.by[l4])
-	for _, o := range x.by[gateways] {
+	list := x.by[gateways]
+	if a == nil {
+		add(x.by[l4])
+	} else {
+		list = slices.Collect(maps.Keys(a.objects))
+		for g := range a.near {
+			add(x.by[key{byL4, g}])
+		}
+		for o := range a.objects {
+			add(x.by[key{byL4, o.Namespace + "/" + o.Name}])
+		}
+	}
+	add(list)
+	for _, o := range list {
 		for _, n := range x.facts[o.ID].secrets {
 			add(x.by[key{bySecret, n}])
 		}
@@ -83,8 +102,9 @@ func newSkeleton(x *index, opt mesh.Options, without manifest.ID, with *manifest
 	s.always = ordered(always)
 	for _, t := range s.tables.Gateways {
 		s.table(t, x)
+		s.kinds(t)
 	}
-	s.states = statesOf(s.tables)
+	s.states, s.servers = statesOf(s.tables)
 	return s
 }
 
@@ -119,15 +139,30 @@ func (s *skeleton) table(t *routing.Table, x *index) {
 		if len(implied) > 0 && !slices.Contains(s.needs[gatewayID(g)], implied[0]) {
 			s.needs[gatewayID(g)] = append(s.needs[gatewayID(g)], implied[0])
 		}
-		for _, n := range s.certificates(t, srv) {
+		for _, n := range s.certificates(t, srv, x.reuse) {
 			names[n] = append(names[n], srv)
+			if !strings.HasPrefix(n, "secret ") {
+				s.certify(n, g.Object)
+			}
 		}
 	}
 	s.couple(t, names)
 }
 
+func (s *skeleton) certify(name string, g *manifest.Object) {
+	s.certified[name] = append(s.certified[name], g)
+	for i := 1; i < len(name); i++ {
+		if name[i] == '.' {
+			s.certifiedUnder["*"+name[i:]] = append(s.certifiedUnder["*"+name[i:]], g)
+		}
+	}
+}
+
 // certificates are what a server's certificates are good for: names, and the Secrets whose names are not known.
-func (s *skeleton) certificates(t *routing.Table, srv *routing.Server) []string {
+func (s *skeleton) certificates(t *routing.Table, srv *routing.Server, reuse bool) []string {
+	if !reuse {
+		return nil
+	}
 	var out []string
 	for _, c := range t.Credentials(srv) {
 		if c.Keys && !c.OtherNamespace {
@@ -173,9 +208,21 @@ func (s *skeleton) couple(t *routing.Table, names map[string][]*routing.Server) 
 	}
 }
 
+// serverID is a server of a Gateway by its place.
+type serverID struct {
+	gateway string
+	index   int
+}
+
+// serverState is how a server fares: odd if findings can tell the VirtualServices on it so.
+type serverState struct {
+	text string
+	odd  bool
+}
+
 // statesOf says of each Gateway how its servers fare, on which workloads and listeners.
-func statesOf(t *routing.Tables) map[string]string {
-	out := map[string]string{}
+func statesOf(t *routing.Tables) (map[string]string, map[serverID]serverState) {
+	out, each := map[string]string{}, map[serverID]serverState{}
 	for _, table := range t.Gateways {
 		listeners := map[uint32]string{}
 		for _, l := range table.Listeners {
@@ -195,7 +242,12 @@ func statesOf(t *routing.Tables) map[string]string {
 				text += fmt.Sprint(" ", s.Drop.Reason, s.Drop.By.ID(), s.Drop.Hosts, s.Drop.Certain)
 			}
 			out[gatewayID(s.Gateway)] += text
+			id := serverID{gatewayID(s.Gateway), s.Index}
+			state := each[id]
+			state.text += text
+			state.odd = state.odd || !s.UsesHTTP() || s.Drop != nil || len(s.Contested) > 0 || !s.Exposed
+			each[id] = state
 		}
 	}
-	return out
+	return out, each
 }

@@ -29,6 +29,7 @@ type slice struct {
 	reached map[string]bool // Gateways
 	core    map[string]bool // those that must fare as in the skeleton
 	held    map[manifest.ID]depth
+	local   bool // of the Gateways only those around the changed one are in it
 	// whole says why the whole World is needed, "" if it is not.
 	whole string
 }
@@ -81,13 +82,18 @@ func (l *slice) beyond(versions []*facts) string {
 			return "open " + kind
 		}
 	}
-	for _, k := range []key{labelled, odd} {
-		if len(l.x.by[k]) > 0 {
-			return k.name
-		}
+	if len(l.x.by[odd]) > 0 {
+		return odd.name
+	}
+	revisions := maps.Clone(l.x.revisions)
+	for _, f := range versions {
+		revisions[f.revision]++
+	}
+	if delete(revisions, ""); len(revisions) > 1 && l.x.revision == "" {
+		return "revisions"
 	}
 	for _, f := range versions {
-		for _, k := range []key{labelled, odd, refused, l4, rare} {
+		for _, k := range []key{odd, refused, l4, rare} {
 			if f.has(k) {
 				return k.name
 			}
@@ -398,13 +404,11 @@ func (l *slice) missingHost(host string) {
 
 // named looks at references that resolve to nothing: messages offer the changed VirtualService in their stead.
 func (l *slice) named(id manifest.ID) {
-	for _, k := range []key{{byHome, "delegate " + id.Namespace}, {byName, "delegate " + id.Name}} {
-		for _, o := range l.x.by[k] {
-			for _, d := range l.x.facts[o.ID].delegates {
-				ns, name, _ := strings.Cut(d, "/")
-				if l.x.facts[manifest.ID{Group: istio, Kind: "VirtualService", Namespace: ns, Name: name}] == nil {
-					l.each([]*manifest.Object{o}, exact)
-				}
+	for _, k := range []key{inNamespace(byDelegate, id.Namespace), withName(byDelegate, id.Name)} {
+		for d := range l.x.named[k] {
+			ns, name, _ := strings.Cut(d, "/")
+			if l.x.facts[manifest.ID{Group: istio, Kind: "VirtualService", Namespace: ns, Name: name}] == nil {
+				l.each(l.x.by[key{byDelegate, d}], exact)
 			}
 		}
 	}

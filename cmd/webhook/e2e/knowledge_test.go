@@ -48,13 +48,30 @@ func TestKnowledge(t *testing.T) {
 		own := replace(replace(gateway, "HOST", "own.example.com"), "{istio: NS}", "{istio: NS-own}")
 		require.NotContains(t, w.apply(replace(own, "credentialName: NS", "credentialName: unseen"), "--dry-run=server"), "Warning")
 	})
+	t.Run("an-envoy-filter", func(t *testing.T) { // it may change any route, so that no rule is known to be shadowed
+		w := &world{t, w.ns}
+		shadowed := route + "  - match: [{uri: {prefix: /a}}]\n    redirect: {uri: /}\n  - match: [{uri: {prefix: /a/b}}]\n    route: [{destination: {host: cart}}]\n"
+		require.True(t, says(shadowed, "[shadowed-match]")())
+		w.apply("apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: NS, namespace: istio-system}\n" +
+			"spec: {workloadSelector: {labels: {istio: NS}}, configPatches: [{applyTo: HTTP_ROUTE, match: {context: GATEWAY}, patch: {operation: REMOVE}}]}\n")
+		eventually(t, func() bool { return !says(shadowed, "[shadowed-match]")() })
+		_, err := kubectl("", "delete", "envoyfilter", "-n", "istio-system", w.ns)
+		require.NoError(t, err)
+		eventually(t, says(shadowed, "[shadowed-match]"))
+	})
 	t.Run("the-mesh-config", func(t *testing.T) {
 		w := &world{t, w.ns}
 		w.apply("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata: {mesh: \"defaultServiceExportTo: ['.']\"}\n")
 		elsewhere := replace(replace(route, "namespace: NS}", "namespace: default}"), "name: api", "name: NS") + "  - route: [{destination: {host: cart.NS.svc.cluster.local}}]"
 		const fault = "is not exported to gateway workload"
 		eventually(t, says(elsewhere, fault))
-		_, err := kubectl("", "delete", "configmap", "-n", "istio-system", "istio")
+		// It lies where istiod runs, not where mesh-wide objects do.
+		p, err := launch(webhookUser, "--config", config(t, "version: 1\nistio: {rootNamespace: istio-config}\n"))
+		require.NoError(t, err)
+		defer p.kill()
+		require.NoError(t, p.ready())
+		require.Contains(t, strings.Join(p.review(t, review("VirtualService", w.object(elsewhere))).Warnings, "\n"), fault)
+		_, err = kubectl("", "delete", "configmap", "-n", "istio-system", "istio")
 		require.NoError(t, err)
 		eventually(t, func() bool { return !says(elsewhere, fault)() })
 	})

@@ -34,8 +34,12 @@ var cluster struct {
 	dir        string // temporary files
 	kubeconfig string // of an administrator
 	binary     string
+	ca         []byte   // of the webhook's certificate
 	hook       *process // the webhook that the API server asks
 }
+
+// certs is the folder of the webhook's certificate.
+func certs() string { return filepath.Join(cluster.dir, "certs") }
 
 func TestMain(m *testing.M) {
 	code := 1
@@ -84,6 +88,9 @@ func start() error {
 	cluster.env = &envtest.Environment{
 		ErrorIfCRDPathMissing: true,
 		CRDDirectoryPaths:     []string{filepath.Join(istio, "kubernetes", "customresourcedefinitions.gen.yaml")},
+	}
+	if err := record(); err != nil {
+		return err
 	}
 	if _, err := cluster.env.Start(); err != nil {
 		return err

@@ -104,6 +104,9 @@ func TestRecords(t *testing.T) {
 	require.Contains(t, page, `gatelint_findings_total{action="deny",rule="overlapping-hosts",severity="error"}`)
 	require.Contains(t, page, "gatelint_admission_duration_seconds_bucket")
 	require.Contains(t, page, "controller_runtime_webhook_requests_total")
+	require.Contains(t, page, `gatelint_rule_duration_seconds_count{rule="overlapping-hosts"}`)
+	require.Regexp(t, `gatelint_build_info\{istio="1\.[0-9]+",version=".+"\} 1`, page)
+	require.Regexp(t, `gatelint_audit_runs_total\{result="ok"\} 1\n`, page, "it audits as soon as everything is known")
 }
 
 const certificateCRD = `

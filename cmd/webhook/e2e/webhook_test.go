@@ -21,6 +21,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -61,11 +63,11 @@ func (b *buffer) String() string {
 	return b.Buffer.String()
 }
 
-// install deploys the webhook as its own manifests do; only the port and the CA are the test's.
+// install deploys the webhook as its chart does. What the test gives are the certificate and, for want of a network of pods, a
+// Service that leads to the process.
 func install() error {
-	certs := filepath.Join(cluster.dir, "certs")
-	ca, err := certificate(certs)
-	if err != nil {
+	var err error
+	if cluster.ca, err = certificate(certs()); err != nil {
 		return err
 	}
 	for _, ns := range []string{"gatelint-system", "istio-system"} {
@@ -73,27 +75,30 @@ func install() error {
 			return err
 		}
 	}
-	if _, err := kubectl("", "apply", "-f", "../deploy/rbac.yaml"); err != nil {
-		return err
-	}
-	if cluster.hook, err = launch("system:serviceaccount:gatelint-system:gatelint-webhook"); err != nil {
-		return err
-	}
-	if err := cluster.hook.ready(); err != nil {
-		return err
-	}
-	service := fmt.Sprintf(`{"apiVersion":"v1","kind":"Service","metadata":{"name":"gatelint-webhook","namespace":"gatelint-system"},
-"spec":{"type":"ExternalName","externalName":"localhost","ports":[{"port":%d}]}}`, cluster.hook.port)
-	if _, err := kubectl(service, "apply", "-f", "-"); err != nil {
-		return err
-	}
-	config, err := os.ReadFile("../deploy/webhook.yaml")
+	ports, err := freePorts(1)
 	if err != nil {
 		return err
 	}
-	text := strings.Replace(string(config), "port: 443}", fmt.Sprintf("port: %d}", cluster.hook.port), 1)
-	text = strings.Replace(text, "  clientConfig:\n", "  clientConfig:\n    caBundle: "+base64.StdEncoding.EncodeToString(ca)+"\n", 1)
-	if _, err = kubectl(text, "apply", "-f", "-"); err != nil {
+	c, err := release("gatelint-system", fmt.Sprintf("service: {port: %d}\n", ports[0]))
+	if err != nil {
+		return err
+	}
+	if _, err := kubectl(c.text, "apply", "-f", "-"); err != nil {
+		return err
+	}
+	service := fmt.Sprintf(`{"apiVersion":"v1","kind":"Service","metadata":{"name":"gatelint-webhook","namespace":"gatelint-system"},
+"spec":{"type":"ExternalName","externalName":"localhost","ports":[{"port":%d}]}}`, ports[0])
+	if _, err := kubectl(service, "replace", "--force", "-f", "-"); err != nil {
+		return err
+	}
+	flags, err := c.flags()
+	if err != nil {
+		return err
+	}
+	if cluster.hook, err = launch(webhookUser, append(flags, "--port", fmt.Sprint(ports[0]))...); err != nil {
+		return err
+	}
+	if err := cluster.hook.ready(); err != nil {
 		return err
 	}
 	return asked()
@@ -141,7 +146,7 @@ func certificate(dir string) ([]byte, error) {
 	)
 }
 
-// launch starts a webhook that talks to the API server as a user.
+// launch starts a webhook that talks to the API server as a user, or with the token of a ServiceAccount.
 func launch(user string, flags ...string) (*process, error) {
 	p, err := prepare(user, flags...)
 	if err != nil {
@@ -152,11 +157,7 @@ func launch(user string, flags ...string) (*process, error) {
 
 // prepare gives a webhook that is not started yet.
 func prepare(user string, flags ...string) (*process, error) {
-	u, err := cluster.env.AddUser(envtest.User{Name: user, Groups: []string{"system:authenticated"}}, nil)
-	if err != nil {
-		return nil, err
-	}
-	kubeconfig, err := u.KubeConfig()
+	kubeconfig, err := credentials(user)
 	if err != nil {
 		return nil, err
 	}
@@ -171,17 +172,21 @@ func prepare(user string, flags ...string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Of a flag that is given twice the last one counts.
+	if i := slices.Index(flags, "--port"); i >= 0 {
+		if ports[0], err = strconv.Atoi(flags[i+1]); err != nil {
+			return nil, err
+		}
+	}
 	address := func(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 	p := &process{
 		port: ports[0], url: "https://" + address(ports[0]) + "/validate", metrics: "http://" + address(ports[1]) + "/metrics",
 		health: "http://" + address(ports[2]), logs: &buffer{}, heapDump: file.Name() + ".heap",
 		client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}},
 	}
-	p.args = append([]string{
-		"--kubeconfig", file.Name(), "--cert-dir", filepath.Join(cluster.dir, "certs"), "--port", fmt.Sprint(ports[0]),
-		"--metrics-bind-address", address(ports[1]), "--health-probe-bind-address", address(ports[2]),
-		"--discovery-interval", "500ms", "--shutdown-delay", "1s", "--settle", "500ms",
-	}, flags...)
+	p.args = append(append([]string{"--discovery-interval", "500ms", "--shutdown-delay", "1s", "--settle", "500ms"}, flags...),
+		"--kubeconfig", file.Name(), "--cert-dir", certs(), "--port", fmt.Sprint(ports[0]),
+		"--metrics-bind-address", address(ports[1]), "--health-probe-bind-address", address(ports[2]))
 	return p, nil
 }
 
@@ -198,6 +203,26 @@ func (p *process) start() error {
 		close(done)
 	}(p.cmd, p.done)
 	return nil
+}
+
+// credentials are a kubeconfig for a user.
+func credentials(user string) ([]byte, error) {
+	account := strings.Split(user, ":")
+	if len(account) != 4 {
+		u, err := cluster.env.AddUser(envtest.User{Name: user, Groups: []string{"system:authenticated"}}, nil)
+		if err != nil {
+			return nil, err
+		}
+		return u.KubeConfig()
+	}
+	token, err := kubectl("", "create", "token", "--namespace", account[2], account[3], "--duration", "24h")
+	if err != nil {
+		return nil, err
+	}
+	config := cluster.env.Config
+	return fmt.Appendf(nil, `{"apiVersion":"v1","kind":"Config","current-context":"c","contexts":[{"name":"c","context":{"cluster":"c","user":"u"}}],
+"clusters":[{"name":"c","cluster":{"server":%q,"certificate-authority-data":%q}}],"users":[{"name":"u","user":{"token":%q}}]}`,
+		config.Host, base64.StdEncoding.EncodeToString(config.CAData), strings.TrimSpace(token)), nil
 }
 
 func freePorts(n int) ([]int, error) {

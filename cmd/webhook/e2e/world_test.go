@@ -125,8 +125,8 @@ func (w *world) seen() {
 	require.Eventually(w, func() bool {
 		status, page := cluster.hook.get(cluster.hook.metrics)
 		require.Equal(w, 200, status)
-		for kind, plural := range kindsHeld {
-			out, err := kubectl("", "get", plural, "-A", "-o", "name")
+		for kind, resource := range kindsHeld {
+			out, err := kubectl("", append([]string{"get", "-A", "-o", "name"}, strings.Fields(resource)...)...)
 			require.NoError(w, err)
 			if !strings.Contains(page, fmt.Sprintf("gatelint_cache_objects{kind=%q} %d\n", kind, strings.Count(out, "\n"))) {
 				return false
@@ -141,7 +141,7 @@ var kindsHeld = map[string]string{
 	"VirtualService.networking.istio.io":  "virtualservices.networking.istio.io",
 	"DestinationRule.networking.istio.io": "destinationrules.networking.istio.io",
 	"Service":                             "services",
-	"Deployment.apps":                     "deployments",
+	"Deployment.apps":                     "deployments -l istio",
 	"Namespace":                           "namespaces",
 }
 

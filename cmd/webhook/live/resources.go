@@ -60,7 +60,7 @@ func (s *Source) resources() []resource {
 		{group: gatewayAPI, name: "tcproutes", kind: "TCPRoute", optional: true},
 	}
 	if !s.MeshConfigGiven {
-		list = append(list, resource{name: "configmaps", kind: "ConfigMap", namespaces: []string{s.RootNamespace}, fields: "metadata.name=" + mesh, optional: true})
+		list = append(list, resource{name: "configmaps", kind: "ConfigMap", namespaces: []string{s.IstiodNamespace}, fields: "metadata.name=" + mesh, optional: true})
 	}
 	switch {
 	case slices.Contains(s.SecretNamespaces, "*"):
@@ -71,34 +71,37 @@ func (s *Source) resources() []resource {
 	return list
 }
 
-// served gives the resources that the API server has, each in the version that it prefers.
+// served gives the resources that the API server has, each in the version that it prefers of those with the resource: istiod's
+// EnvoyFilters are v1alpha3 where all else is v1.
 func served(ctx context.Context, client discovery.DiscoveryInterfaceWithContext, wanted []resource) ([]resource, error) {
 	groups, err := client.ServerGroupsWithContext(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("asking for API groups: %w", err)
 	}
-	names := map[string]map[string]bool{} // group -> resources of its preferred version
-	versions := map[string]string{"": "v1"}
+	versions := map[string][]string{"": {"v1"}} // by group, the preferred one first
 	for _, g := range groups.Groups {
-		versions[g.Name] = g.PreferredVersion.Version
+		versions[g.Name] = nil
+		for _, v := range g.Versions {
+			versions[g.Name] = append(versions[g.Name], v.Version)
+		}
 	}
+	lists := map[schema.GroupVersion]map[string]bool{} // names of resources
 	var out []resource
 	for _, r := range wanted {
-		version, ok := versions[r.group]
-		if !ok {
-			continue
-		}
-		if names[r.group] == nil {
+		for _, version := range versions[r.group] {
 			gv := schema.GroupVersion{Group: r.group, Version: version}
-			list, err := client.ServerResourcesForGroupVersionWithContext(ctx, gv.String())
-			if err != nil {
-				return nil, fmt.Errorf("asking for the resources of %s: %w", gv, err)
+			if lists[gv] == nil {
+				list, err := client.ServerResourcesForGroupVersionWithContext(ctx, gv.String())
+				if err != nil {
+					return nil, fmt.Errorf("asking for the resources of %s: %w", gv, err)
+				}
+				lists[gv] = resourceNames(list)
 			}
-			names[r.group] = resourceNames(list)
-		}
-		if names[r.group][r.name] {
-			r.version = version
-			out = append(out, r)
+			if lists[gv][r.name] {
+				r.version = version
+				out = append(out, r)
+				break
+			}
 		}
 	}
 	return out, nil

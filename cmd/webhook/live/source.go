@@ -23,7 +23,7 @@ import (
 type Source struct {
 	Engine           *admission.Engine
 	Log              *slog.Logger
-	RootNamespace    string
+	IstiodNamespace  string // with its MeshConfig, and the Secrets by which it joins clusters
 	Revision         string
 	GatewaySelector  string        // of workloads that can be gateways
 	SecretNamespaces []string      // "*" for all; none: Secrets are unknown
@@ -135,7 +135,7 @@ func (s *Source) know() {
 	}
 	for _, w := range s.watches {
 		// A remote cluster can have the Services that this one lacks; whether there is one, only Secrets tell.
-		if !w.complete || !w.synced || w.kind == "Service" && (!s.rootSecrets() || len(s.remote) > 0) {
+		if !w.complete || !w.synced || w.kind == "Service" && (!s.istiodSecrets() || len(s.remote) > 0) {
 			continue
 		}
 		if c.Kinds[w.kind] == nil {
@@ -151,10 +151,10 @@ func (s *Source) know() {
 	s.ready = s.ready || s.unready() == nil
 }
 
-// rootSecrets tells whether the Secrets of the root namespace are listed.
-func (s *Source) rootSecrets() bool {
+// istiodSecrets tells whether the Secrets of istiod's namespace are listed.
+func (s *Source) istiodSecrets() bool {
 	for _, w := range s.watches {
-		if w.kind == "Secret" && w.synced && (w.namespace == "" || w.namespace == s.RootNamespace) {
+		if w.kind == "Secret" && w.synced && (w.namespace == "" || w.namespace == s.IstiodNamespace) {
 			return true
 		}
 	}

@@ -186,7 +186,7 @@ func (w *watch) Replace(list []any, _ string) error {
 // the lock.
 func (w *watch) remote(o *manifest.Object) {
 	s := w.source
-	is := w.kind == "Secret" && o.Namespace == s.RootNamespace && o.Labels["istio/multiCluster"] == "true"
+	is := w.kind == "Secret" && o.Namespace == s.IstiodNamespace && o.Labels["istio/multiCluster"] == "true"
 	if is == s.remote[o.ID] {
 		return
 	}

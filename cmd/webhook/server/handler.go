@@ -132,7 +132,7 @@ func (h *Handler) settled(ctx context.Context, req *admissionv1.AdmissionRequest
 	config := admission.Config{Engine: h.Engine, Settings: h.Settings, Now: h.Now(), Unready: h.Ready()}
 	version := h.Engine.Version()
 	d, err := admission.Decide(ctx, config, req)
-	if err != nil || !slices.ContainsFunc(d.Faults, func(f admission.Fault) bool { return !f.Old }) {
+	if err != nil || !slices.ContainsFunc(d.Faults, func(f settings.Fault) bool { return !f.Old }) {
 		return d, err
 	}
 	if end, ok := ctx.Deadline(); ok && time.Until(end) < 2*h.Settle {

@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/cmd/version"
 	"github.com/gatelint/gatelint/cmd/webhook/admission"
+	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admission/v1"
 )
@@ -20,6 +22,7 @@ type Metrics struct {
 	panics    *prometheus.CounterVec
 	failures  *prometheus.CounterVec
 	malformed *prometheus.CounterVec
+	rules     *prometheus.HistogramVec
 }
 
 // NewMetrics registers the metrics.
@@ -41,7 +44,17 @@ func NewMetrics(r prometheus.Registerer, e *admission.Engine) *Metrics {
 			Buckets: []float64{.0005, .001, .003, .01, .03, .1, .3, 1, 3, 10},
 		}, []string{"kind", "operation"}),
 	}
-	r.MustRegister(m.duration, cacheObjects{e})
+	m.rules = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "gatelint_rule_duration_seconds", Help: "Time that a rule takes over one set of objects, in requests and audits.",
+		Buckets: []float64{.00001, .0001, .001, .01, .1, 1},
+	}, []string{"rule"})
+	e.Timing = func(rule string, took time.Duration) { m.rules.WithLabelValues(rule).Observe(took.Seconds()) }
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "gatelint_build_info", Help: "Always 1: the version, and the Istio release that the verdicts hold for.",
+		ConstLabels: prometheus.Labels{"version": version.String(), "istio": settings.Release},
+	})
+	build.Set(1)
+	r.MustRegister(m.duration, m.rules, build, held{e})
 	return m
 }
 
@@ -72,15 +85,21 @@ func (m *Metrics) observe(req *admissionv1.AdmissionRequest, d admission.Decisio
 	}
 }
 
-// cacheObjects counts the live objects when it is asked.
-type cacheObjects struct{ engine *admission.Engine }
+// held says what the engine holds and how it judged, when it is asked.
+type held struct{ engine *admission.Engine }
 
-var cacheDesc = prometheus.NewDesc("gatelint_cache_objects", "Live objects that are held, by kind.", []string{"kind"}, nil)
+var (
+	cacheDesc = prometheus.NewDesc("gatelint_cache_objects", "Live objects that are held, by kind.", []string{"kind"}, nil)
+	wholeDesc = prometheus.NewDesc("gatelint_admission_whole_total", "Verdicts that looked at everything, by the reason.", []string{"reason"}, nil)
+)
 
-func (c cacheObjects) Describe(ch chan<- *prometheus.Desc) { ch <- cacheDesc }
+func (h held) Describe(ch chan<- *prometheus.Desc) { ch <- cacheDesc; ch <- wholeDesc }
 
-func (c cacheObjects) Collect(ch chan<- prometheus.Metric) {
-	for kind, n := range c.engine.Count() {
+func (h held) Collect(ch chan<- prometheus.Metric) {
+	for kind, n := range h.engine.Count() {
 		ch <- prometheus.MustNewConstMetric(cacheDesc, prometheus.GaugeValue, float64(n), kind)
+	}
+	for reason, n := range h.engine.Whole() {
+		ch <- prometheus.MustNewConstMetric(wholeDesc, prometheus.CounterValue, float64(n), reason)
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/cmd/webhook/admission"
+	"github.com/gatelint/gatelint/cmd/webhook/audit"
 	"github.com/gatelint/gatelint/cmd/webhook/live"
 	"github.com/gatelint/gatelint/rules"
 	"github.com/gatelint/gatelint/rules/settings"
@@ -43,6 +44,7 @@ type Options struct {
 	HealthAddress     string
 	ShutdownDelay     time.Duration
 	GatewaySelector   string
+	IstioNamespace    string // istiod's
 	SecretNamespaces  []string
 	FailDeny          bool
 	MeshConfig        string // file; wins over the config's
@@ -50,8 +52,10 @@ type Options struct {
 	Margin            time.Duration
 	Settle            time.Duration
 	DiscoveryInterval time.Duration
-	Namespace         string // its own
-	LeaderElect       bool   // one replica at a time audits and writes certificates; all of them answer
+	Namespace         string        // its own
+	LeaderElect       bool          // one replica at a time audits and writes certificates; all of them answer
+	AuditInterval     time.Duration // 0: no audit
+	AuditReports      audit.Format
 }
 
 // Run serves until a signal ends it.
@@ -66,13 +70,11 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 		return err
 	}
 	cluster.QPS, cluster.Burst = 100, 200 // a handful of watches, opened at once
-	engine := admission.NewEngine(config.Select(catalogue(), nil, nil), opt)
+	list := config.Select(catalogue(), nil, nil)
+	engine := admission.NewEngine(admission.Heard(config, list), opt)
 	source := &live.Source{
-		Engine: engine, Log: log, RootNamespace: opt.RootNamespace, Revision: opt.Revision, GatewaySelector: o.GatewaySelector,
+		Engine: engine, Log: log, IstiodNamespace: o.IstioNamespace, Revision: opt.Revision, GatewaySelector: o.GatewaySelector,
 		SecretNamespaces: o.SecretNamespaces, MeshConfigGiven: opt.MeshConfig != nil, Complete: opt.Complete, Interval: o.DiscoveryInterval,
-	}
-	if source.RootNamespace == "" {
-		source.RootNamespace = "istio-system"
 	}
 	if err := source.Connect(cluster); err != nil {
 		return err
@@ -96,6 +98,9 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 		Engine: engine, Settings: config, Ready: source.Ready, FailDeny: o.FailDeny, Margin: o.Margin, Settle: o.Settle, Now: time.Now, Log: log,
 		Metrics: NewMetrics(metrics.Registry, engine),
 	})
+	if err := o.audit(manager, &audit.Auditor{Engine: engine, Settings: config, Rules: list, Ready: source.Ready, Log: log}); err != nil {
+		return err
+	}
 	ctx, leaving := o.signals(log)
 	err = errors.Join(
 		manager.Add(source),
@@ -118,6 +123,28 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 	}
 	return nil
 }
+
+// audit has the leader audit, unless that is off.
+func (o *Options) audit(manager ctrl.Manager, a *audit.Auditor) (err error) {
+	if o.AuditInterval <= 0 {
+		return nil
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("asking for the name of this replica: %w", err)
+	}
+	if a.Events, err = audit.NewEvents(manager.GetConfig(), host); err != nil {
+		return err
+	}
+	if a.Reports, err = audit.NewReports(manager.GetConfig(), o.AuditReports); err != nil {
+		return err
+	}
+	a.Interval, a.Settle, a.Metrics = o.AuditInterval, min(auditSettle, o.AuditInterval/2), audit.NewMetrics(metrics.Registry)
+	return manager.Add(a)
+}
+
+// auditSettle is as long as kubectl takes for a folder of manifests.
+const auditSettle = 5 * time.Second
 
 // load reads the config and what it says of the cluster.
 func (o *Options) load() (*settings.Config, mesh.Options, error) {

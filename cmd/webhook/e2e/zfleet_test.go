@@ -1,0 +1,268 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatelint/gatelint/fixtures/fleet"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/yaml"
+)
+
+// The load: fleet.YAML's world of so many VirtualServices, requests a second, and for how long. Beside them a webhook that does
+// nothing gets some.
+const (
+	loadWorld   = 10_000
+	loadRate    = 200
+	noopRate    = 40
+	loadTime    = time.Minute
+	noopService = "load-noop"
+)
+
+var plurals = map[string]schema.GroupVersionResource{
+	"Service":         {Version: "v1", Resource: "services"},
+	"Secret":          {Version: "v1", Resource: "secrets"},
+	"Namespace":       {Version: "v1", Resource: "namespaces"},
+	"Deployment":      {Group: "apps", Version: "v1", Resource: "deployments"},
+	"Gateway":         {Group: "networking.istio.io", Version: "v1", Resource: "gateways"},
+	"VirtualService":  {Group: "networking.istio.io", Version: "v1", Resource: "virtualservices"},
+	"DestinationRule": {Group: "networking.istio.io", Version: "v1", Resource: "destinationrules"},
+}
+
+// crowd is a client without a limit, and what it has made.
+type crowd struct {
+	*testing.T
+	client *dynamic.DynamicClient
+	made   map[string][]*unstructured.Unstructured // by kind
+}
+
+func newCrowd(t *testing.T) *crowd {
+	config := rest.CopyConfig(cluster.env.Config)
+	config.QPS = -1
+	client, err := dynamic.NewForConfig(config)
+	require.NoError(t, err)
+	return &crowd{t, client, map[string][]*unstructured.Unstructured{}}
+}
+
+func (l *crowd) of(o *unstructured.Unstructured) dynamic.ResourceInterface {
+	r := l.client.Resource(plurals[o.GetKind()])
+	if o.GetNamespace() == "" {
+		return r
+	}
+	return r.Namespace(o.GetNamespace())
+}
+
+// create makes objects, many at once.
+func (l *crowd) create(list []*unstructured.Unstructured) {
+	var group errgroup.Group
+	group.SetLimit(16)
+	made := make([]*unstructured.Unstructured, len(list))
+	for i, o := range list {
+		group.Go(func() (err error) {
+			made[i], err = l.of(o).Create(context.Background(), o, metav1.CreateOptions{})
+			return err
+		})
+	}
+	require.NoError(l, group.Wait())
+	for _, o := range made {
+		l.made[o.GetKind()] = append(l.made[o.GetKind()], o)
+	}
+}
+
+func object(text string) (*unstructured.Unstructured, error) {
+	o := &unstructured.Unstructured{}
+	err := yaml.Unmarshal([]byte(text), &o.Object)
+	return o, err
+}
+
+// fleet makes the world, without asking the webhook.
+func (l *crowd) fleet() {
+	byKind := map[string][]*unstructured.Unstructured{}
+	namespaces := map[string]bool{"istio-system": true}
+	for doc := range strings.SplitSeq(string(fleet.YAML(loadWorld)), "---\n") {
+		o, err := object(doc)
+		require.NoError(l, err)
+		switch o.GetKind() {
+		case "Deployment":
+			require.NoError(l, unstructured.SetNestedStringMap(o.Object, map[string]string{"istio": "ingressgateway"}, "spec", "selector", "matchLabels"))
+			o.SetLabels(map[string]string{"istio": "ingressgateway"})
+		case "Service":
+			require.NoError(l, unstructured.SetNestedField(o.Object, "None", "spec", "clusterIP")) // there are addresses for some thousand only
+		}
+		if ns := o.GetNamespace(); !namespaces[ns] {
+			namespaces[ns] = true
+			n, err := object("{apiVersion: v1, kind: Namespace, metadata: {name: " + ns + "}}")
+			require.NoError(l, err)
+			byKind["Namespace"] = append(byKind["Namespace"], n)
+		}
+		byKind[o.GetKind()] = append(byKind[o.GetKind()], o)
+	}
+	for _, kind := range []string{"Namespace", "Deployment", "Secret", "Service", "DestinationRule", "Gateway", "VirtualService"} {
+		l.create(byKind[kind])
+	}
+	l.Log("gateways", len(l.made["Gateway"]), "virtual services", len(l.made["VirtualService"]))
+}
+
+// noop registers a webhook that allows everything, for one namespace.
+func (l *crowd) noop() {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body) // what is cut short has no uid, and fails there
+		uid := regexp.MustCompile(`"uid":"([^"]*)"`).FindSubmatch(body)
+		fmt.Fprintf(w, `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"allowed":true,"uid":%q}}`, uid[1])
+	}))
+	l.Cleanup(server.Close)
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	_, err := kubectl(fmt.Sprintf(`{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingWebhookConfiguration","metadata":{"name":%[1]q},
+"webhooks":[{"name":"noop.example.com","clientConfig":{"url":%[2]q,"caBundle":%[3]q},"sideEffects":"None","admissionReviewVersions":["v1"],"failurePolicy":"Fail",
+"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":%[1]q}},
+"rules":[{"apiGroups":["networking.istio.io"],"apiVersions":["*"],"resources":["*"],"operations":["*"]}]}]}`, noopService, server.URL, base64.StdEncoding.EncodeToString(ca)), "apply", "-f", "-")
+	require.NoError(l, err)
+	l.Cleanup(func() { _, _ = kubectl("", "delete", "validatingwebhookconfiguration", noopService) })
+	_, err = kubectl("", "patch", "validatingwebhookconfiguration", "gatelint-webhook", "--type", "json", "-p",
+		`[{"op":"add","path":"/webhooks/0/namespaceSelector/matchExpressions/-","value":{"key":"kubernetes.io/metadata.name","operator":"NotIn","values":["`+noopService+`"]}}]`)
+	require.NoError(l, err)
+}
+
+// request is one dry run: of ten eight change a VirtualService, one a DestinationRule and one a Gateway; every other VirtualService
+// is created under a new name.
+func (l *crowd) request(i int, namespace string) error {
+	kind := "VirtualService"
+	switch i % 10 {
+	case 3:
+		kind = "DestinationRule"
+	case 7:
+		kind = "Gateway"
+	}
+	list := l.made[kind]
+	o := list[i*7919%len(list)].DeepCopy()
+	o.SetAnnotations(map[string]string{"example.com/load": strconv.Itoa(i)})
+	dry := []string{metav1.DryRunAll}
+	if namespace == "" && (kind != "VirtualService" || i%2 == 0) {
+		o.SetResourceVersion("")
+		if kind == "VirtualService" {
+			routes, _, _ := unstructured.NestedSlice(o.Object, "spec", "http")
+			if err := unstructured.SetNestedSlice(o.Object, routes[1:], "spec", "http"); err != nil {
+				return err
+			}
+		}
+		_, err := l.of(o).Update(context.Background(), o, metav1.UpdateOptions{DryRun: dry})
+		return err
+	}
+	if namespace != "" {
+		o.SetNamespace(namespace)
+	}
+	o.SetName(fmt.Sprint("load-", i))
+	for _, field := range []string{"resourceVersion", "uid", "creationTimestamp", "managedFields", "generation"} {
+		unstructured.RemoveNestedField(o.Object, "metadata", field)
+	}
+	_, err := l.of(o).Create(context.Background(), o, metav1.CreateOptions{DryRun: dry})
+	return err
+}
+
+// send sends requests at a rate, whether they are answered or not, and gives how long each took.
+func (l *crowd) send(rate int, namespace string) []time.Duration {
+	var mu sync.Mutex
+	var took []time.Duration
+	var failed []error
+	var running sync.WaitGroup
+	tick := time.NewTicker(time.Second / time.Duration(rate))
+	defer tick.Stop()
+	for i := range rate * int(loadTime/time.Second) {
+		<-tick.C
+		running.Go(func() {
+			start := time.Now()
+			err := l.request(i, namespace)
+			mu.Lock()
+			defer mu.Unlock()
+			if took = append(took, time.Since(start)); err != nil {
+				failed = append(failed, err)
+			}
+		})
+	}
+	running.Wait()
+	require.Empty(l, failed)
+	slices.Sort(took)
+	return took
+}
+
+func percentile(took []time.Duration, p int) time.Duration { return took[len(took)*p/100] }
+
+var resident = regexp.MustCompile(`(?m)^process_resident_memory_bytes (\S+)$`)
+
+func (p *process) resident(t *testing.T) float64 {
+	_, page := p.get(p.metrics)
+	found := resident.FindStringSubmatch(page)
+	require.NotNil(t, found, "the metrics do not say how much memory there is")
+	n, err := strconv.ParseFloat(found[1], 64)
+	require.NoError(t, err)
+	return n / (1 << 20)
+}
+
+// TestLoad asks 200 times a second about a world of 10,000 VirtualServices. It is the last test: what it makes stays.
+func TestLoad(t *testing.T) {
+	l := newCrowd(t)
+	config, err := kubectl("", "get", "validatingwebhookconfiguration", "gatelint-webhook", "-o", "json")
+	require.NoError(t, err)
+	_, err = kubectl("", "delete", "validatingwebhookconfiguration", "gatelint-webhook")
+	require.NoError(t, err)
+	_, err = kubectl("", "create", "namespace", noopService)
+	require.NoError(t, err)
+	l.fleet()
+	(&world{T: t}).seen()
+
+	t.Run("start", func(t *testing.T) {
+		cluster.hook.kill()
+		start := time.Now()
+		require.NoError(t, cluster.hook.start())
+		require.NoError(t, cluster.hook.ready())
+		t.Logf("ready after %.1f s", time.Since(start).Seconds())
+		t.Logf("resident: %.0f MB", cluster.hook.resident(t))
+	})
+	object, err := object(config)
+	require.NoError(t, err)
+	unstructured.RemoveNestedField(object.Object, "metadata", "resourceVersion")
+	unstructured.RemoveNestedField(object.Object, "metadata", "uid")
+	text, err := object.MarshalJSON()
+	require.NoError(t, err)
+	_, err = kubectl(string(text), "create", "-f", "-")
+	require.NoError(t, err)
+	l.noop()
+	require.NoError(t, asked())
+
+	t.Run("requests", func(t *testing.T) {
+		before := cluster.hook.resident(t)
+		var ours, theirs []time.Duration
+		var both sync.WaitGroup
+		both.Go(func() { ours = l.send(loadRate, "") })
+		both.Go(func() { theirs = l.send(noopRate, noopService) })
+		both.Wait()
+		after := cluster.hook.resident(t)
+		for _, p := range []int{50, 90, 99} {
+			t.Logf("p%d: %v, no-op %v", p, percentile(ours, p), percentile(theirs, p))
+		}
+		t.Logf("resident: %.0f MB before, %.0f MB after", before, after)
+		require.Less(t, percentile(ours, 99)-percentile(theirs, 99), 15*time.Millisecond, "p99 added over a webhook that does nothing")
+		require.Less(t, after, 600.0, "resident MB")
+		require.Less(t, after, before*1.25+50, "memory grows with requests")
+	})
+}
