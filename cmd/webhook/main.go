@@ -53,17 +53,10 @@ func parse() (server.Options, error) {
 	flag.DurationVar(&o.DiscoveryInterval, "discovery-interval", 30*time.Second, "how often CRDs that appeared or vanished are looked for")
 	flag.StringVar(&o.Namespace, "namespace", os.Getenv("POD_NAMESPACE"), "the `namespace` the webhook itself runs in; POD_NAMESPACE says it too")
 	flag.BoolVar(&o.LeaderElect, "leader-elect", false, "elect a leader among the replicas, by a Lease in --namespace: it alone audits and writes certificates")
-	s := &o.SelfSigned
-	flag.BoolVar(&s.On, "self-signed", false, "make and renew the certificate, in a Secret in --namespace, and keep the caBundle; --cert-dir is not read")
-	flag.StringVar(&s.Secret, "cert-secret", "gatelint-webhook-tls", "self-signed: the `name` of the Secret")
-	flag.StringVar(&s.Webhook, "webhook-name", "gatelint-webhook", "self-signed: the `name` of the ValidatingWebhookConfiguration")
-	flag.StringVar(&s.Service, "service", "gatelint-webhook", "self-signed: the `name` of the Service in --namespace that the certificate is for")
-	names := flag.String("dns-name", "", "self-signed: further `names` and IP addresses that the certificate is for, separated by commas")
-	flag.DurationVar(&s.Validity, "cert-validity", 90*24*time.Hour, "self-signed: how long a certificate is valid; a third before the end it is renewed, and its CA lasts four times as long")
 	flag.DurationVar(&o.AuditInterval, "audit-interval", 10*time.Minute, "how often everything that is live is linted, whoever brought it; 0 for never")
 	reports := flag.String("audit-reports", "none", "the `kind` of report that the audit keeps in each namespace with faults: none, policyreport or openreports")
+	certificate := selfSigned(&o)
 	flag.Parse()
-	s.Names = list(*names)
 	o.SecretNamespaces = list(*secrets)
 	switch *mode {
 	case "allow", "deny":
@@ -79,12 +72,6 @@ func parse() (server.Options, error) {
 	default:
 		return o, fmt.Errorf("--tls-min-version %q: use 1.2 or 1.3", *version)
 	}
-	switch {
-	case s.On && o.Namespace == "":
-		return o, errors.New("--self-signed needs --namespace, where its Secret is")
-	case s.On && s.Validity <= 0:
-		return o, fmt.Errorf("--cert-validity %s: use a time greater than zero", s.Validity)
-	}
 	var err error
 	if o.AuditReports, err = audit.ParseReports(*reports); err != nil {
 		return o, fmt.Errorf("--audit-reports %q: %w", *reports, err)
@@ -92,7 +79,29 @@ func parse() (server.Options, error) {
 	if flag.NArg() > 0 {
 		return o, fmt.Errorf("%q: there are flags only", flag.Arg(0))
 	}
-	return o, nil
+	err = certificate()
+	return o, err
+}
+
+// selfSigned has the flags of the webhook that makes its certificate itself; the function reads them.
+func selfSigned(o *server.Options) func() error {
+	s := &o.SelfSigned
+	flag.BoolVar(&s.On, "self-signed", false, "make and renew the certificate, in a Secret in --namespace, and keep the caBundle; --cert-dir is not read")
+	flag.StringVar(&s.Secret, "cert-secret", "gatelint-webhook-tls", "self-signed: the `name` of the Secret")
+	flag.StringVar(&s.Webhook, "webhook-name", "gatelint-webhook", "self-signed: the `name` of the ValidatingWebhookConfiguration")
+	flag.StringVar(&s.Service, "service", "gatelint-webhook", "self-signed: the `name` of the Service in --namespace that the certificate is for")
+	names := flag.String("dns-name", "", "self-signed: further `names` and IP addresses that the certificate is for, separated by commas")
+	flag.DurationVar(&s.Validity, "cert-validity", 90*24*time.Hour, "self-signed: how long a certificate is valid; a third before the end it is renewed, and its CA lasts four times as long")
+	return func() error {
+		s.Names = list(*names)
+		switch {
+		case s.On && o.Namespace == "":
+			return errors.New("--self-signed needs --namespace, where its Secret is")
+		case s.On && s.Validity <= 0:
+			return fmt.Errorf("--cert-validity %s: use a time greater than zero", s.Validity)
+		}
+		return nil
+	}
 }
 
 // list gives the parts of a list separated by commas.

@@ -7,11 +7,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,52 +27,42 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// certsRBAC is what a webhook that makes its certificate itself may do besides, and no more.
-const certsRBAC = `
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: {name: certs, namespace: NS}
-rules:
-- {apiGroups: [""], resources: [secrets], verbs: [create]}
-- {apiGroups: [""], resources: [secrets], resourceNames: [NS-tls], verbs: [get, list, watch, update]}
-- {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [create, get, update]} # --leader-elect
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: certs, namespace: NS}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: certs}
-subjects: [{kind: User, name: "system:serviceaccount:gatelint-system:gatelint-webhook"}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: NS}
-rules:
-- {apiGroups: [admissionregistration.k8s.io], resources: [validatingwebhookconfigurations], resourceNames: [NS], verbs: [get, patch]}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: NS}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: NS}
-subjects: [{kind: User, name: "system:serviceaccount:gatelint-system:gatelint-webhook"}]
-`
-
 // replicas are webhooks that are all asked about a world, beside the one that is asked about everything. A request fails if one
 // of them cannot be asked.
 type replicas struct {
 	*world
-	list []*process
+	user  string
+	flags []string
+	list  []*process
 }
 
-// newReplicas prepares replicas and registers them; caBundle is the PEM that is registered, "" for none.
-func newReplicas(t *testing.T, n int, caBundle string, flags ...string) *replicas {
-	r := &replicas{world: newWorld(t)}
-	config := r.text("apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\nmetadata: {name: NS}\nwebhooks:\n")
-	for i := range n {
-		p, err := prepare(webhookUser, flags...)
-		require.NoError(t, err)
-		for j := range p.args {
-			p.args[j] = r.text(p.args[j])
+// newSelfSigned prepares two replicas with the chart's flags and permissions, and registers them without a caBundle.
+func newSelfSigned(t *testing.T, flags ...string) *replicas {
+	w := newWorld(t)
+	c, err := release(w.ns, w.text("fullnameOverride: NS\ncertificates: {mode: selfSigned}\n"))
+	require.NoError(t, err)
+	var list []any
+	for _, o := range c.objects {
+		if slices.Contains([]string{"ServiceAccount", "ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding"}, o.GetKind()) {
+			list = append(list, o)
 		}
+	}
+	text, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "List", "items": list})
+	require.NoError(t, err)
+	_, err = kubectl(string(text), "apply", "-f", "-")
+	require.NoError(t, err)
+	all, err := c.flags()
+	require.NoError(t, err)
+	return newReplicas(w, w.text("system:serviceaccount:NS:NS"), "", append(append(all, "--dns-name", "127.0.0.1", "--cert-dir", ""), flags...)...)
+}
+
+// newReplicas prepares two replicas and registers them; caBundle is the PEM that is registered, "" for none.
+func newReplicas(w *world, user, caBundle string, flags ...string) *replicas {
+	t, r := w.T, &replicas{world: w, user: user, flags: flags}
+	config := r.text("apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\nmetadata: {name: NS}\nwebhooks:\n")
+	for i := range 2 {
+		p, err := prepare(user, flags...)
+		require.NoError(t, err)
 		r.list = append(r.list, p)
 		config += fmt.Sprintf(`- name: replica-%d.gatelint.io
   clientConfig: {url: %q, caBundle: %q}
@@ -82,7 +74,6 @@ func newReplicas(t *testing.T, n int, caBundle string, flags ...string) *replica
   namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: %s}}
 `, i, p.url, base64.StdEncoding.EncodeToString([]byte(caBundle)), r.ns)
 	}
-	r.apply(certsRBAC)
 	_, err := kubectl(config, "apply", "-f", "-")
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -155,7 +146,7 @@ func (r *replicas) sameCertificate() *x509.Certificate {
 	r.Helper()
 	var one *x509.Certificate
 	for i, p := range r.list {
-		for _, name := range []string{r.ns + "-service." + r.ns + ".svc", r.ns + "-service." + r.ns + ".svc.cluster.local", "127.0.0.1"} {
+		for _, name := range []string{r.ns + "." + r.ns + ".svc", r.ns + "." + r.ns + ".svc.cluster.local", "127.0.0.1"} {
 			c, err := p.served(r.bundles()[i], name)
 			require.NoError(r, err)
 			require.True(r, one == nil || one.Equal(c), "they serve different certificates")
@@ -184,14 +175,12 @@ func (r *replicas) expiry(c *x509.Certificate) {
 	}
 }
 
-var selfSigned = []string{"--self-signed", "--namespace", "NS", "--cert-secret", "NS-tls", "--webhook-name", "NS", "--service", "NS-service", "--dns-name", "127.0.0.1", "--cert-dir", ""}
-
 // TestSelfSigned lets two replicas make their certificate themselves.
 func TestSelfSigned(t *testing.T) {
-	r := newReplicas(t, 2, "", selfSigned...)
+	r := newSelfSigned(t, "--leader-elect=false")
 	r.start()
 	sub := func(name string, run func(r *replicas)) {
-		t.Run(name, func(t *testing.T) { run(&replicas{&world{t, r.ns}, r.list}) })
+		t.Run(name, func(t *testing.T) { run(&replicas{&world{t, r.ns}, r.user, r.flags, r.list}) })
 	}
 	sub("two-replicas-that-race-agree", func(r *replicas) {
 		c := r.sameCertificate()
@@ -217,7 +206,7 @@ func TestSelfSigned(t *testing.T) {
 		require.Eventually(r, func() bool { _, err := r.list[0].served(r.bundles()[0], "127.0.0.1"); return err == nil }, 30*time.Second, 200*time.Millisecond)
 	})
 	sub("a-third-replica-serves-the-same", func(r *replicas) {
-		p, err := launch(webhookUser, r.list[0].args[len(r.list[0].args)-len(selfSigned):]...)
+		p, err := launch(r.user, r.flags...)
 		require.NoError(r, err)
 		defer p.kill()
 		require.NoError(r, p.ready())
@@ -226,7 +215,7 @@ func TestSelfSigned(t *testing.T) {
 		require.Equal(r, r.sameCertificate().SerialNumber, c.SerialNumber)
 	})
 	sub("a-leader-alone-writes", func(r *replicas) {
-		led := newReplicas(r.T, 2, "", append([]string{"--leader-elect"}, selfSigned...)...)
+		led := newSelfSigned(r.T)
 		led.start()
 		led.sameCertificate()
 		require.Equal(r, 1, led.count("a certificate was made"))
@@ -268,7 +257,7 @@ func TestSelfSigned(t *testing.T) {
 // Besides it shakes hands with each replica all the time, as an API server would that has not seen the newest caBundle yet.
 func rotation(t *testing.T) {
 	t.Run("self-signed", func(t *testing.T) {
-		r := newReplicas(t, 2, "", append([]string{"--cert-validity", "16s"}, selfSigned...)...)
+		r := newSelfSigned(t, "--cert-validity", "16s", "--leader-elect=false")
 		r.start()
 		r.underLoad(func() {
 			r.changes("the certificate", func(c *x509.Certificate) string { return c.SerialNumber.String() })
@@ -277,6 +266,14 @@ func rotation(t *testing.T) {
 			require.NoError(r, err)
 			r.changes("the CA, after the Secret was lost", issuer)
 		})
+		used := askedFor(t, r.user)
+		for p, code := range used {
+			require.NotEqual(t, 403, code, "%v", p)
+		}
+		secret, config := permission{"", "", "secrets", r.ns, r.ns + "-tls"}, permission{"", "admissionregistration.k8s.io", "validatingwebhookconfigurations", "", r.ns}
+		for _, p := range []permission{secret.to("get"), secret.to("watch"), secret.to("update"), config.to("get"), config.to("patch")} {
+			require.Positive(t, used[p], "nobody uses: %v", p)
+		}
 	})
 	t.Run("provided", func(t *testing.T) {
 		// As kubelet does it, the files are links through ..data, which is replaced in one step.
@@ -295,7 +292,7 @@ func rotation(t *testing.T) {
 		for _, name := range []string{"tls.crt", "tls.key"} {
 			require.NoError(t, os.Symlink(filepath.Join("..data", name), filepath.Join(dir, name)))
 		}
-		r := newReplicas(t, 2, string(bundle), "--cert-dir", dir)
+		r := newReplicas(newWorld(t), webhookUser, string(bundle), "--cert-dir", dir)
 		r.start()
 		r.underLoad(func() {
 			for _, version := range []string{"2", "3", "1"} {
@@ -307,6 +304,12 @@ func rotation(t *testing.T) {
 			}
 		})
 	})
+}
+
+// to is the permission for another verb.
+func (p permission) to(verb string) permission {
+	p.verb = verb
+	return p
 }
 
 func issuer(c *x509.Certificate) string { return string(c.AuthorityKeyId) + string(c.SubjectKeyId) }

@@ -25,13 +25,16 @@ type chart struct {
 	objects []*unstructured.Unstructured
 }
 
-// release renders the chart as Helm does, with values for certificates that the tests provide.
+// release renders the chart as Helm does, with values for certificates that the tests provide, unless the values say otherwise.
 func release(namespace, values string) (*chart, error) {
 	file, err := os.CreateTemp(cluster.dir, "values")
 	if err != nil {
 		return nil, err
 	}
-	if _, err := fmt.Fprintf(file, "certificates: {mode: provided, secretName: gatelint-webhook-tls, caBundle: %q}\n%s", cluster.ca, values); err != nil {
+	if !strings.Contains(values, "certificates:") {
+		values += fmt.Sprintf("\ncertificates: {mode: provided, secretName: gatelint-webhook-tls, caBundle: %q}\n", cluster.ca)
+	}
+	if _, err := file.WriteString(values); err != nil {
 		return nil, err
 	}
 	text, err := output("go", "-C", "../deploy", "run", ".", "-namespace", namespace, "-values", file.Name())

@@ -191,7 +191,7 @@ func restarted(t *testing.T) {
 // TestClashInFlight creates two Gateways with one host at the same moment, by two clients, while two replicas are asked, and the
 // webhook of all tests. Nothing in admission can prevent that both pass; at least one does, and whoever is touched next is told.
 func TestClashInFlight(t *testing.T) {
-	r := newReplicas(t, 2, "", selfSigned...)
+	r := newSelfSigned(t)
 	r.start()
 	both := 0
 	for round := 0; both == 0 && round < 50; round++ {

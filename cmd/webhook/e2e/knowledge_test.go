@@ -115,6 +115,13 @@ func TestConfig(t *testing.T) {
 		require.Contains(t, page, `decision="would_deny"`)
 		require.Contains(t, page, `gatelint_suppressions_total{by="warn",rule="overlapping-hosts"} 1`)
 	})
+	t.Run("no-certificate", func(t *testing.T) {
+		p, err := launch(webhookUser, "--cert-dir", t.TempDir())
+		require.NoError(t, err)
+		<-p.done
+		require.Equal(t, 1, p.cmd.ProcessState.ExitCode())
+		require.Contains(t, p.logs.String(), "reading the certificate: open ")
+	})
 	t.Run("with-a-mistake", func(t *testing.T) {
 		file := config(t, "version: 1\nadmission: {enforcment: warn}\n")
 		p, err := launch(webhookUser, "--config", file)
@@ -128,11 +135,17 @@ func TestConfig(t *testing.T) {
 		require.Equal(t, 1, p.cmd.ProcessState.ExitCode())
 		require.Contains(t, p.logs.String(), file+`:2:13: unknown key \"enforcment\" under admission; did you mean \"enforcement\"?`)
 	})
-	t.Run("a-flag-with-a-mistake", func(t *testing.T) {
-		p, err := launch(webhookUser, "--failure-mode", "maybe")
-		require.NoError(t, err)
-		<-p.done
-		require.Equal(t, 2, p.cmd.ProcessState.ExitCode())
-		require.Contains(t, p.logs.String(), `--failure-mode "maybe": use allow or deny`)
-	})
+	for text, flags := range map[string][]string{
+		`--failure-mode "maybe": use allow or deny`:            {"--failure-mode", "maybe"},
+		"--self-signed needs --namespace, where its Secret is": {"--self-signed"},
+		"--cert-validity 0s: use a time greater than zero":     {"--cert-validity", "0s", "--self-signed", "--namespace", "x"},
+	} {
+		t.Run("a-mistake-with"+flags[0], func(t *testing.T) {
+			p, err := launch(webhookUser, flags...)
+			require.NoError(t, err)
+			<-p.done
+			require.Equal(t, 2, p.cmd.ProcessState.ExitCode())
+			require.Contains(t, p.logs.String(), text)
+		})
+	}
 }

@@ -178,6 +178,10 @@ func prepare(user string, flags ...string) (*process, error) {
 			return nil, err
 		}
 	}
+	dir := certs()
+	if i := slices.Index(flags, "--cert-dir"); i >= 0 {
+		dir = flags[i+1]
+	}
 	address := func(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 	p := &process{
 		port: ports[0], url: "https://" + address(ports[0]) + "/validate", metrics: "http://" + address(ports[1]) + "/metrics",
@@ -185,7 +189,7 @@ func prepare(user string, flags ...string) (*process, error) {
 		client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}},
 	}
 	p.args = append(append([]string{"--discovery-interval", "500ms", "--shutdown-delay", "1s", "--settle", "500ms"}, flags...),
-		"--kubeconfig", file.Name(), "--cert-dir", certs(), "--port", fmt.Sprint(ports[0]),
+		"--kubeconfig", file.Name(), "--cert-dir", dir, "--port", fmt.Sprint(ports[0]),
 		"--metrics-bind-address", address(ports[1]), "--health-probe-bind-address", address(ports[2]))
 	return p, nil
 }
