@@ -91,6 +91,18 @@ func (c *chart) flags() ([]string, error) {
 	return append(args, "--config", file.Name(), "--namespace", namespace), err
 }
 
+// variables are the environment of the webhook's container, but what depends on the pod.
+func (c *chart) variables() []string {
+	var out []string
+	containers, _, _ := unstructured.NestedSlice(c.get("Deployment"), "spec", "template", "spec", "containers") // flags has read them
+	for _, v := range containers[0].(map[string]any)["env"].([]any) {
+		if value, ok := v.(map[string]any)["value"].(string); ok {
+			out = append(out, v.(map[string]any)["name"].(string)+"="+value)
+		}
+	}
+	return out
+}
+
 // TestChart has the API server judge what the chart makes of several sets of values, as on an installation, in a namespace that asks
 // for the restricted pod security standard.
 func TestChart(t *testing.T) {

@@ -36,6 +36,7 @@ var cluster struct {
 	dir        string // temporary files
 	kubeconfig string // of an administrator
 	binary     string
+	variables  []string // of the chart's pods
 	ca         []byte   // of the webhook's certificate
 	hook       *process // the webhook that the API server asks
 }

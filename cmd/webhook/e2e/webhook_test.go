@@ -95,6 +95,7 @@ func install() error {
 	if err != nil {
 		return err
 	}
+	cluster.variables = c.variables()
 	if cluster.hook, err = launch(webhookUser, append(flags, "--port", fmt.Sprint(ports[0]))...); err != nil {
 		return err
 	}
@@ -197,7 +198,7 @@ func prepare(user string, flags ...string) (*process, error) {
 // start starts it, once more if it was killed.
 func (p *process) start() error {
 	p.cmd, p.done = exec.Command(cluster.binary, p.args...), make(chan struct{})
-	p.cmd.Env = append(os.Environ(), "GATELINT_HEAP_DUMP="+p.heapDump)
+	p.cmd.Env = append(append(os.Environ(), cluster.variables...), "GATELINT_HEAP_DUMP="+p.heapDump)
 	p.cmd.Stdout, p.cmd.Stderr = p.logs, p.logs
 	if err := p.cmd.Start(); err != nil {
 		return err
