@@ -19,6 +19,12 @@ func Host(domain string, but ...string) Box {
 	return b
 }
 
+// WellFormed is the authorities that clients write: a name, or an IPv6 address in
+// brackets, with or without a port of digits.
+func WellFormed() Box {
+	return Box{}.authority(false, `(\[[^\]]*\]|[^:]*)(:[0-9]+)?`)
+}
+
 // onHost reads domains as one expression, so that many cost no more than their
 // length.
 func (b Box) onHost(not bool, domains ...string) Box {
@@ -32,8 +38,11 @@ func (b Box) onHost(not bool, domains ...string) Box {
 		}
 		each = append(each, text)
 	}
-	c := condition{on: dimension{kind: authority}, not: not, op: regex}
-	c.text = "(?i:" + strings.Join(each, "|") + ")(:[0-9]+)?"
+	return b.authority(not, "(?i:"+strings.Join(each, "|")+")(:[0-9]+)?")
+}
+
+func (b Box) authority(not bool, text string) Box {
+	c := condition{on: dimension{kind: authority}, not: not, op: regex, text: text}
 	var err error
 	if c.pattern, err = newPattern(c.text); err != nil {
 		return b.unread(c, err.Error())

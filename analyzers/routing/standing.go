@@ -108,8 +108,11 @@ func (t *Tables) surely(x *trial, i int) (arrivals, bool) {
 		}
 	}
 	all := []arrivals{{x.boxes[i], x.vh.from}}
-	if x.vh.service != nil && x.boxes[i].Asks("authority") {
-		all = t.byName(x, i)
+	if x.boxes[i].Asks("authority") {
+		all[0].Box = x.boxes[i].And(match.WellFormed())
+		if x.vh.service != nil {
+			all = t.byName(x, i)
+		}
 	}
 	for _, some := range all {
 		if verdict, _ := match.Covered(some.Box, earlier, nil); verdict == match.Alive {
