@@ -144,7 +144,7 @@ func tierOf(v *mesh.VirtualService, namespace string) (tier int, ok bool) {
 
 // Precedes tells whether one entry of a virtual host is certainly tried before another.
 func (vh *VirtualHost) Precedes(a, b Entry) bool {
-	if a.Rule.VS == b.Rule.VS && (a.late || b.late || vh.Alone != nil) {
+	if a.Rule.VS == b.Rule.VS && a.Server == b.Server && (a.late || b.late || vh.Alone != nil) {
 		return a.position() < b.position() || a.position() == b.position() && a.Match < b.Match
 	}
 	if a.CatchAll != b.CatchAll && !a.late && !b.late {
