@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/match"
+	"github.com/gatelint/gatelint/analyzers/mesh"
 )
 
 // Outcome is a text that two rules share exactly if a request fares the same under both.
@@ -158,4 +159,33 @@ func (r Request) URL() string {
 		path = "/"
 	}
 	return scheme + "://" + host + path
+}
+
+// String is a request as people write it, a connection without a method.
+func (r Request) String() string {
+	method := r.Method
+	if method == "" && r.Host != "" {
+		method = "GET"
+	}
+	var b strings.Builder
+	b.WriteString(strings.TrimSpace(method + " " + r.URL()))
+	for _, name := range manifest.Keys(r.Headers) {
+		fmt.Fprintf(&b, " with %s: %s", name, r.Headers[name])
+	}
+	for _, name := range manifest.Keys(r.Claims) {
+		fmt.Fprintf(&b, " with claim %s: %s", name, r.Claims[name])
+	}
+	if r.Address != "" {
+		fmt.Fprintf(&b, " to address %s", r.Address)
+	}
+	if r.Host != "" && r.TLS && r.SNI != "" && !strings.HasPrefix(strings.ToLower(r.Host), strings.ToLower(r.SNI)) {
+		fmt.Fprintf(&b, " over a connection to %s", r.SNI)
+	}
+	if r.Mesh != nil && r.Mesh.Namespace != "" {
+		fmt.Fprintf(&b, " from namespace %s", r.Mesh.Namespace)
+		if len(r.Mesh.Labels) > 0 {
+			fmt.Fprintf(&b, " and pods with %s", mesh.LabelText(r.Mesh.Labels))
+		}
+	}
+	return b.String()
 }

@@ -4,43 +4,12 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/gatelint/gatelint/analyzers/manifest"
-	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
 	"github.com/gatelint/gatelint/rules"
 )
 
 // example says in one sentence what becomes of a witness.
-func example(w *rules.Witness) string { return requestText(w.Request) + " " + becomes(w.Answer) }
-
-// requestText is a request as people write it, a connection without a method.
-func requestText(r routing.Request) string {
-	method := r.Method
-	if method == "" && r.Host != "" {
-		method = "GET"
-	}
-	var b strings.Builder
-	b.WriteString(strings.TrimSpace(method + " " + r.URL()))
-	for _, name := range manifest.Keys(r.Headers) {
-		fmt.Fprintf(&b, " with %s: %s", name, r.Headers[name])
-	}
-	for _, name := range manifest.Keys(r.Claims) {
-		fmt.Fprintf(&b, " with claim %s: %s", name, r.Claims[name])
-	}
-	if r.Address != "" {
-		fmt.Fprintf(&b, " to address %s", r.Address)
-	}
-	if r.Host != "" && r.TLS && r.SNI != "" && !strings.HasPrefix(strings.ToLower(r.Host), strings.ToLower(r.SNI)) {
-		fmt.Fprintf(&b, " over a connection to %s", r.SNI)
-	}
-	if r.Mesh != nil && r.Mesh.Namespace != "" {
-		fmt.Fprintf(&b, " from namespace %s", r.Mesh.Namespace)
-		if len(r.Mesh.Labels) > 0 {
-			fmt.Fprintf(&b, " and pods with %s", mesh.LabelText(r.Mesh.Labels))
-		}
-	}
-	return b.String()
-}
+func example(w *rules.Witness) string { return w.Request.String() + " " + becomes(w.Answer) }
 
 // becomes says where an answer leads, by its outcome.
 func becomes(a routing.Answer) string {

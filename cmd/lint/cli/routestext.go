@@ -88,9 +88,9 @@ func (s traceStyle) routes(b *strings.Builder, list []routeJSON) {
 }
 
 func witnessText(w *wireJSON) string {
-	return requestText(routing.Request{
+	return routing.Request{
 		Port: w.Port, Address: w.Address, TLS: w.TLS, SNI: w.SNI, Host: w.Host, Path: w.Path, Method: w.Method, Headers: w.Headers, Claims: w.Claims, Mesh: w.Mesh,
-	})
+	}.String()
 }
 
 // share is a weight as part of all, in percent.

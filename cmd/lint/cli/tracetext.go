@@ -38,7 +38,7 @@ const (
 // render writes where a request goes, in one sentence, and how it comes there, a stage a paragraph.
 func (s traceStyle) render(w *routing.Walk) string {
 	t := &traceText{traceStyle: s, walk: w}
-	fmt.Fprintf(t, "%s\n\n", s.paint(bold, short(requestText(w.Request), 200)+" "+short(fate(w), 300)))
+	fmt.Fprintf(t, "%s\n\n", s.paint(bold, short(w.Request.String(), 200)+" "+short(fate(w), 300)))
 	t.order()
 	t.stages()
 	t.hops(w.Hops())

@@ -125,7 +125,7 @@ func denial(s *submission, faults []settings.Fault) *metav1.Status {
 			fmt.Fprintf(&b, "\n  and %d more", n)
 		}
 		if f.Witness != nil {
-			fmt.Fprintf(&b, "\n  example: %s %s", f.Witness.Request.Method, oneLine(f.Witness.URL))
+			fmt.Fprintf(&b, "\n  example: %s", oneLine(f.Witness.Request.String()))
 		}
 		field := f.Pos.Path
 		if f.Object != o.ID {
