@@ -7,6 +7,7 @@ import (
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/match"
 	"github.com/gatelint/gatelint/analyzers/mesh"
+	"github.com/gatelint/gatelint/analyzers/routing"
 	networking "istio.io/api/networking/v1alpha3"
 )
 
@@ -18,7 +19,8 @@ Envoy compares exact and prefix with the path alone: without the query, without 
 "/search?q=1" or "api" match no request, and the rule takes nothing; the query belongs into queryParams. A missing header counts
 as an empty one in withoutHeaders, so that withoutHeaders with the regex ".*" is never true. And a match on a port is dropped
 for a Gateway none of whose servers has that port: match.port is the port of the Gateway's server, not the pods' and not the
-service's behind it.
+service's behind it. On Gateways sourceLabels and sourceNamespace are compared with the pods of the Gateway, not with the
+clients.
 
 Conditions that exclude each other (a header that must be there, and must not) are the same fault.
 
@@ -26,6 +28,10 @@ Fix: write the condition that was meant, or delete the match.`,
 	Run: func(p *Pass) {
 		for _, v := range p.World.VirtualServices {
 			refused := p.toldByIstiod(v.Object)
+			var workloads []*mesh.Workload
+			if !v.OnMesh && !v.IsDelegate() && slices.ContainsFunc(v.Spec.Http, hasSource) {
+				workloads = p.Tables.GatewayWorkloads(v)
+			}
 			for i, h := range v.Spec.Http {
 				for j, m := range h.GetMatch() {
 					path := []any{"spec", "http", i, "match", j}
@@ -35,6 +41,9 @@ Fix: write the condition that was meant, or delete the match.`,
 						}
 					}
 					p.unservedPort(v, m.GetGateways(), m.GetPort(), append(path, "port"))
+					if h.GetDelegate() == nil {
+						p.foreignSource(v, m, workloads, path)
+					}
 				}
 			}
 			for i, r := range v.Spec.Tls {
@@ -57,6 +66,25 @@ func (p *Pass) impossible(v *mesh.VirtualService, path []any, why string, ends .
 		On: v.Object, Path: path, Severity: Warning, Words: why, Ends: ends,
 		Message: fmt.Sprintf("no request satisfies this match of %s: %s", v.ID(), why),
 	})
+}
+
+func hasSource(h *networking.HTTPRoute) bool {
+	return slices.ContainsFunc(h.GetMatch(), func(m *networking.HTTPMatchRequest) bool {
+		return len(m.GetSourceLabels()) > 0 || m.GetSourceNamespace() != ""
+	})
+}
+
+// foreignSource reports a source condition on Gateways that their own pods do not meet.
+func (p *Pass) foreignSource(v *mesh.VirtualService, m *networking.HTTPMatchRequest, workloads []*mesh.Workload, path []any) {
+	f := routing.ForeignSourceOf(m, workloads)
+	if f == nil || !v.Known(append(path[:len(path):len(path)], f.Field)...) {
+		return
+	}
+	var ends []End
+	if f.Workload.Object != nil {
+		ends = []End{{f.Workload.Object, []any{"metadata", "name"}, "the pods are here"}}
+	}
+	p.impossible(v, append(path[:len(path):len(path)], f.Field), f.Why, ends...)
 }
 
 // unservedPort reports a match on a port that no server has of the gateways for which it is. Those of a delegate are its roots',

@@ -109,7 +109,10 @@ func (p *Pass) shadowedConnections() {
 				Message: fmt.Sprintf("no connection reaches this match of %s: %s takes all of them", v.ID(), d.Text(d.Earlier)),
 				Ends:    []End{{v.Object, d.Path(d.Earlier), "takes the connections"}},
 			}
-			if d.Shared != "" {
+			switch {
+			case d.Port != 0:
+				f.Message = fmt.Sprintf("no connection reaches this match of %s: on every port that its Gateways have for it an earlier one takes its place, %s on %d", v.ID(), d.Text(d.Earlier), d.Port)
+			case d.Shared != "":
 				f.Message = fmt.Sprintf("no connection reaches this match of %s: %s has the server name %q too, and istiod leaves the later one out whole", v.ID(), d.Text(d.Earlier), d.Shared)
 			}
 			if r, a, ok := d.Shown(); ok {

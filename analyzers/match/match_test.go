@@ -1,6 +1,7 @@
 package match
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -196,6 +197,22 @@ func TestUndecidable(t *testing.T) {
 	require.Equal(t, Undecided, verdict)
 	verdict, _, _ = Subtract(uri(begins("/bar")), []Box{unread}, nil)
 	require.Equal(t, Alive, verdict)
+}
+
+// What a gateway changes of a request's headers cannot be told from what a client sends; the other conditions can.
+func TestOnGateway(t *testing.T) {
+	for _, name := range []string{"X-Forwarded-Proto", "x-request-id", "x-envoy-original-path", "te"} {
+		b := uri(begins("/foo")).And(with(name, is("1")))
+		require.False(t, b.Undecidable())
+		seen := b.OnGateway()
+		require.True(t, seen.Undecidable(), name)
+		require.True(t, seen.Readable().Matches(Request{Path: "/foo", Headers: map[string]string{strings.ToLower(name): "1"}}))
+		require.False(t, seen.Readable().Matches(Request{Path: "/bar", Headers: map[string]string{strings.ToLower(name): "1"}}))
+	}
+	require.True(t, with("x-request-id", is("1")).OnGateway().Readable().Matches(Request{Path: "/"}), "it is set")
+	require.False(t, with("upgrade", is("1")).OnGateway().Readable().Matches(Request{Path: "/"}), "it is never set")
+	require.True(t, without("upgrade", is("1")).OnGateway().Readable().Matches(Request{Path: "/", Headers: map[string]string{"upgrade": "1"}}), "it may be removed")
+	require.False(t, with("x-forwarded-host", is("1")).OnGateway().Undecidable())
 }
 
 func TestSubtract(t *testing.T) {

@@ -201,7 +201,7 @@ func (table *Table) comes(c *Chain, names []string) (Request, Answer, bool) {
 func (d *L4Death) Shown() (Request, Answer, bool) {
 	for _, by := range d.by {
 		table, c := by.table, by.chain
-		if len(table.Opaque) > 0 || !table.l4Admits(c.Server, c.TCP.VS, d.later.spec.Port, d.later.gateway) {
+		if len(table.Opaque) > 0 || !table.tables.l4Admits(c.Server, c.TCP.VS, d.later.spec.Port, d.later.gateway) {
 			continue
 		}
 		names := d.later.spec.SniHosts

@@ -83,7 +83,7 @@ func (table *Table) lostTCP(c *Chain) []LostL4 {
 		for _, r := range b.vs.Spec.Tcp {
 			hit := host >= 0 && len(r.GetRoute()) > 0 && len(r.Match) == 0
 			for _, m := range r.GetMatch() {
-				hit = hit || host >= 0 && len(r.Route) > 0 && table.l4Admits(c.Server, b.vs, m.GetPort(), m.GetGateways())
+				hit = hit || host >= 0 && len(r.Route) > 0 && table.tables.l4Admits(c.Server, b.vs, m.GetPort(), m.GetGateways())
 			}
 			if hit {
 				out = append(out, LostL4{b.vs, host, "tcp", c.TCP, c.Server})

@@ -159,8 +159,12 @@ func (vh *VirtualHost) certain() bool {
 
 // mayTake tells whether an uncertain route can take a request.
 func (e *Entry) mayTake(r match.Request) bool {
-	return !e.bounded || e.Box.Undecidable() || e.Box.Matches(r)
+	box, bounded := e.outside()
+	return !bounded || box.Matches(r)
 }
+
+// outside gives a box outside of which the route certainly takes nothing, if one is known.
+func (e *Entry) outside() (match.Box, bool) { return e.Box.Readable(), e.bounded || !e.Opaque }
 
 // MatchRequest is the request as routes see it: path normalised and without query, header names lower-case.
 func MatchRequest(r Request) match.Request {

@@ -19,6 +19,9 @@ type L4Death struct {
 	Earlier, Later L4Place
 	Words          string
 	Shared         string
+	// Port is set where the two differ in what they ask, but on every port that the later one is for an earlier one takes its
+	// place; Earlier is the one on Port.
+	Port uint32
 
 	later l4Match
 	by    []taker // of Earlier
@@ -45,7 +48,9 @@ type l4Match struct {
 
 // DeadL4 gives the dead tcp and tls matches of a VirtualService, without those that another VirtualService decides on.
 func (t *Tables) DeadL4(v *mesh.VirtualService) []L4Death {
-	dead := deadIn(v)
+	list := l4Matches(v)
+	dead := deadIn(v, list)
+	dead = append(dead, t.deadByPort(v, list, dead)...)
 	for _, ref := range v.Gateways {
 		if len(dead) == 0 || len(ref.Found) != 1 {
 			continue
@@ -99,7 +104,71 @@ func (table *Table) chainsOf(v *mesh.VirtualService) map[l4Key][]*Chain {
 // deadIn finds dead tcp and tls matches inside one VirtualService. Envoy takes the most specific server name whatever the
 // order, so a tls match is dead only if every one of its names stands in an earlier one; on gateways if one does, for istiod then
 // leaves it out (networking/core/gateway.go, buildGatewayNetworkFiltersFromTLSRoutes).
-func deadIn(v *mesh.VirtualService) []L4Death {
+func deadIn(v *mesh.VirtualService, list map[string][]l4Match) []L4Death {
+	return append(deadL4("tcp", list["tcp"], false), deadL4("tls", list["tls"], !v.OnMesh)...)
+}
+
+// deadByPort finds, besides those in found, the matches that on each server which they are for come after another one: a TCP server
+// has one route, a server name on a port one match. Every Gateway must be known, for another one may have a port of its own.
+func (t *Tables) deadByPort(v *mesh.VirtualService, list map[string][]l4Match, found []L4Death) []L4Death {
+	if v.OnMesh || len(list["tcp"]) < 2 && len(list["tls"]) < 2 || slices.ContainsFunc(v.Hosts, manifest.Placeholder) {
+		return nil
+	}
+	b := t.Binding(v)
+	if !b.Known || slices.ContainsFunc(b.Tables, func(table *Table) bool { return len(table.Opaque) > 0 }) {
+		return nil
+	}
+	told := map[l4Key]bool{}
+	for _, d := range found {
+		told[l4Key{d.Section, d.Later}] = true
+	}
+	var out []L4Death
+	for _, section := range []string{"tcp", "tls"} {
+		lost := map[L4Place]*L4Death{} // nil: some server takes it, or it and its elder are of one rule
+		for _, s := range b.All {
+			if s.Section() == section && slices.ContainsFunc(v.Hosts, func(h string) bool { return s.Accepts(v.Namespace, h) }) {
+				t.lostOn(s, v, section, list[section], lost)
+			}
+		}
+		for _, m := range list[section] {
+			if d := lost[m.place]; d != nil && !told[l4Key{section, m.place}] {
+				out = append(out, *d)
+			}
+		}
+	}
+	return out
+}
+
+// lostOn notes for each match that a server admits which earlier one has its place there.
+func (t *Tables) lostOn(s *Server, v *mesh.VirtualService, section string, list []l4Match, lost map[L4Place]*L4Death) {
+	owner := map[string]L4Place{}
+	for _, m := range list {
+		if !t.l4Admits(s, v, m.spec.Port, m.gateway) {
+			continue
+		}
+		names := m.spec.SniHosts
+		if section == "tcp" {
+			names = []string{""}
+		}
+		i := slices.IndexFunc(names, func(n string) bool { _, taken := owner[n]; return taken })
+		if i < 0 {
+			for _, n := range names {
+				owner[n] = m.place
+			}
+			lost[m.place] = nil
+			continue
+		}
+		earlier := owner[names[i]]
+		if d, seen := lost[m.place]; earlier.Rule == m.place.Rule || seen && d == nil {
+			lost[m.place] = nil
+		} else if !seen {
+			lost[m.place] = &L4Death{Section: section, Earlier: earlier, Later: m.place, Words: m.words(), Port: s.Number(), later: m}
+		}
+	}
+}
+
+// l4Matches are the tcp and tls matches of a VirtualService, by section; none where it cannot be read in full.
+func l4Matches(v *mesh.VirtualService) map[string][]l4Match {
 	if len(v.Opaque) > 0 {
 		return nil
 	}
@@ -134,7 +203,7 @@ func deadIn(v *mesh.VirtualService) []L4Death {
 			}
 		}
 	}
-	return append(deadL4("tcp", tcp, false), deadL4("tls", tls, !v.OnMesh)...)
+	return map[string][]l4Match{"tcp": tcp, "tls": tls}
 }
 
 // onGateways leaves what istiod looks at there: port, gateways and server names (networking/core/gateway.go, filters from TCP and TLS routes).

@@ -306,6 +306,9 @@ func (t *Tables) generate(v *mesh.VirtualService, c client) (routes, rest []*Rou
 			}
 			rt := &Route{Rule: r, Match: i, Box: m.box, Opaque: r.Opaque || admitted == mesh.Maybe, bounded: r.bounded}
 			rt.CatchAll = m.catchAll() && !rt.Opaque
+			if c.gateway != mesh.Mesh {
+				rt.Box = rt.Box.OnGateway()
+			}
 			if (c.anySource || c.anyLabels) && len(m.gateways) == 0 {
 				namespace := m.Spec.SourceNamespace
 				if !c.anySource {

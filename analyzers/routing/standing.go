@@ -94,13 +94,14 @@ func (vh *VirtualHost) closed() bool {
 func (t *Tables) surely(x *trial, i int) (arrivals, bool) {
 	var earlier []match.Box
 	for _, j := range x.unknown {
-		switch {
-		case !x.maybeBefore(j, i):
-		case !x.entries[j].bounded:
-			return arrivals{}, false
-		default:
-			earlier = append(earlier, x.entries[j].Box)
+		if !x.maybeBefore(j, i) {
+			continue
 		}
+		box, bounded := x.entries[j].outside()
+		if !bounded {
+			return arrivals{}, false
+		}
+		earlier = append(earlier, box)
 	}
 	for _, j := range x.index.Over(x.entries[i].Box) {
 		if x.maybeBefore(j, i) {
@@ -156,8 +157,8 @@ func (t *Tables) reaching(x *trial, i int, some arrivals) *Request {
 		}
 	}
 	for _, j := range x.unknown {
-		if x.entries[j].bounded && x.maybeBefore(j, i) {
-			earlier = append(earlier, x.entries[j].Box)
+		if box, bounded := x.entries[j].outside(); bounded && x.maybeBefore(j, i) {
+			earlier = append(earlier, box)
 		}
 	}
 	verdict, rest, _ := match.Subtract(some.Box, earlier, nil)

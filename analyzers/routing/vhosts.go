@@ -200,7 +200,7 @@ func (table *Table) tcp(s *Server) *L4Route {
 			}
 			at := -1
 			for j, m := range r.Match {
-				if table.l4Admits(s, b.vs, m.GetPort(), m.GetGateways()) {
+				if table.tables.l4Admits(s, b.vs, m.GetPort(), m.GetGateways()) {
 					at = j
 					break
 				}
@@ -215,14 +215,15 @@ func (table *Table) tcp(s *Server) *L4Route {
 
 func (table *Table) overlaps(s *Server, v *mesh.VirtualService) bool { return table.meets(s, v) >= 0 }
 
-func (table *Table) l4Admits(s *Server, v *mesh.VirtualService, port uint32, gateways []string) bool {
+// l4Admits tells whether istiod looks at a tcp or tls match for a server: only port and gateways count.
+func (t *Tables) l4Admits(s *Server, v *mesh.VirtualService, port uint32, gateways []string) bool {
 	if port != 0 && port != s.Number() {
 		return false
 	}
 	if len(gateways) == 0 {
 		return true
 	}
-	for _, g := range table.tables.gatewayNames(gateways, v) {
+	for _, g := range t.gatewayNames(gateways, v) {
 		if g == gatewayKey(s.Gateway) {
 			return true
 		}
@@ -253,7 +254,7 @@ func (table *Table) passthrough(s *Server, snis map[string]sniOwner) []*Chain {
 		}
 		for i, r := range b.vs.Spec.Tls {
 			for j, m := range r.GetMatch() {
-				if len(r.Route) == 0 || !table.l4Admits(s, b.vs, m.GetPort(), m.GetGateways()) {
+				if len(r.Route) == 0 || !table.tables.l4Admits(s, b.vs, m.GetPort(), m.GetGateways()) {
 					continue
 				}
 				c := &Chain{Server: s, SNI: m.SniHosts, TCP: &L4Route{VS: b.vs, Section: "tls", Index: i, Match: j, Targets: table.l4Targets(b.vs, r.Route, s, "tls", i)}}

@@ -38,7 +38,11 @@ const (
 // render writes where a request goes, in one sentence, and how it comes there, a stage a paragraph.
 func (s traceStyle) render(w *routing.Walk) string {
 	t := &traceText{traceStyle: s, walk: w}
-	fmt.Fprintf(t, "%s\n\n", s.paint(bold, short(w.Request.String(), 200)+" "+short(fate(w), 300)))
+	asked := short(w.Request.String(), 200)
+	if w.Request.Host == "" && w.Answer.Outcome == routing.OutcomeBadRequest {
+		asked = fmt.Sprintf("a request without a host to port %d", w.Request.Port) // no URL says that
+	}
+	fmt.Fprintf(t, "%s\n\n", s.paint(bold, asked+" "+short(fate(w), 300)))
 	t.order()
 	t.stages()
 	t.hops(w.Hops())
