@@ -193,6 +193,12 @@ func (b Box) unread(c condition, why string) Box {
 
 func (b Box) with(c condition) Box {
 	b.conditions = append(slices.Clip(b.conditions), c)
+	if c.on.never() {
+		if !c.holds(Request{}) {
+			b.sides = narrow(b.sides, c.on, c.on.universe().set())
+		}
+		return b
+	}
 	b.sides = narrow(b.sides, c.on, c.values())
 	return b
 }

@@ -48,6 +48,19 @@ func (r Request) value(d dimension) (text string, present bool) {
 	return text, present
 }
 
+// each visits the values that the request has.
+func (r Request) each(visit func(on dimension, text string)) {
+	for _, k := range []kind{path, method, scheme, authority, sourceNamespace} {
+		text, _ := r.value(dimension{kind: k})
+		visit(dimension{kind: k}, text)
+	}
+	for k, all := range map[kind]map[string]string{header: r.Headers, query: r.Query, claim: r.Claims, sourceLabel: r.SourceLabels} {
+		for name, text := range all {
+			visit(dimension{k, name}, text)
+		}
+	}
+}
+
 func (r *Request) set(d dimension, text string) {
 	put := func(m *map[string]string) {
 		if *m == nil {

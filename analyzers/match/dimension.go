@@ -3,6 +3,8 @@ package match
 import (
 	"cmp"
 	"strings"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
 )
 
 // kind says which part of a request a dimension looks at.
@@ -39,6 +41,21 @@ func (d dimension) String() string {
 }
 
 func (d dimension) universe() *universe { return &universes[d.kind] }
+
+// never tells that no request has a value there: of a header whose name is no
+// token, of a parameter whose key ends before its text does, or that Envoy
+// answers with 400. What a placeholder stands for is not known.
+func (d dimension) never() bool {
+	switch {
+	case manifest.Placeholder(d.name):
+		return false
+	case d.kind == header:
+		return d.name == "" || strings.ContainsFunc(d.name, func(r rune) bool { return !universes[method].allowed(r) })
+	case d.kind == query:
+		return strings.ContainsFunc(d.name, func(r rune) bool { return r == '=' || !inQuery(r) })
+	}
+	return false
+}
 
 // universe is the set of values that can arrive in a dimension.
 type universe struct {

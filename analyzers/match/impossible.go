@@ -17,7 +17,7 @@ type Never struct {
 
 // Impossible lists the conditions that no request satisfies by themselves or, if there is none and they exclude each other, the
 // match as a whole. It is sparing: conditions on query parameters and claims, and paths that only Envoy's normalisation makes
-// impossible, are left out, as are texts that unknown tells.
+// impossible, are left out, as are texts that unknown tells, and headers whose name is none: istiod refuses those.
 func Impossible(m *networking.HTTPMatchRequest, unknown func(text string) bool) []Never {
 	if !FromHTTP(m).Empty() {
 		return nil
@@ -29,6 +29,9 @@ func Impossible(m *networking.HTTPMatchRequest, unknown func(text string) bool) 
 			continue
 		}
 		b := FromHTTP(c.alone)
+		if slices.ContainsFunc(b.conditions, func(c condition) bool { return c.on.never() }) {
+			continue
+		}
 		if b.Empty() {
 			out = append(out, Never{c.path, c.why()})
 			continue

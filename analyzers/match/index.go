@@ -21,6 +21,7 @@ type bucket struct {
 	entries []entry
 	made    bool
 	by      map[dimension]map[string][]entry // those that ask for single values
+	asking  map[dimension][]entry            // of the others those that ask for some value, by where
 	rest    []entry
 }
 
@@ -99,6 +100,41 @@ func (x *Index) Inside(b Box) []int {
 	return distinct(out)
 }
 
+// Taking lists the boxes that can take a request.
+func (x *Index) Taking(r Request) []int {
+	var out []int
+	visit := func(e entry) { out = append(out, e.number) }
+	x.buckets[span{text: r.Path}].taking(r, visit)
+	for _, n := range x.lengths {
+		if n > len(r.Path) {
+			break
+		}
+		x.buckets[span{r.Path[:n], true}].taking(r, visit)
+	}
+	return distinct(out)
+}
+
+// taking gives the entries that ask for no other value than the request has.
+func (k *bucket) taking(r Request, visit func(entry)) {
+	if k == nil {
+		return
+	}
+	k.make()
+	for _, e := range k.rest {
+		visit(e)
+	}
+	if len(k.by)+len(k.asking) > 0 {
+		r.each(func(on dimension, text string) {
+			for _, e := range k.by[on][text] {
+				visit(e)
+			}
+			for _, e := range k.asking[on] {
+				visit(e)
+			}
+		})
+	}
+}
+
 // above visits the entries whose text begins that of p.
 func (x *Index) above(p piece, b Box, visit func(entry)) {
 	if !p.open {
@@ -147,6 +183,11 @@ func (k *bucket) visit(b Box, visit func(entry)) {
 	for _, e := range k.rest {
 		visit(e)
 	}
+	for _, list := range k.asking {
+		for _, e := range list {
+			visit(e)
+		}
+	}
 	for on, lists := range k.by {
 		texts, few := singles(admits(b.sides, on))
 		if !few {
@@ -170,7 +211,7 @@ func (k *bucket) make() {
 	if k.made {
 		return
 	}
-	k.made, k.by, k.rest = true, map[dimension]map[string][]entry{}, nil
+	k.made, k.by, k.asking, k.rest = true, map[dimension]map[string][]entry{}, map[dimension][]entry{}, nil
 	if len(k.entries) < fewEntries {
 		k.rest = k.entries
 		return
@@ -202,7 +243,7 @@ func (k *bucket) make() {
 			}
 		})
 		if under == nil {
-			k.rest = append(k.rest, e)
+			k.file(e)
 		}
 		for _, text := range under {
 			if k.by[best] == nil {
@@ -211,6 +252,17 @@ func (k *bucket) make() {
 			k.by[best][text] = append(k.by[best][text], e)
 		}
 	}
+}
+
+// file puts away an entry that asks for no single value.
+func (k *bucket) file(e entry) {
+	for _, s := range e.box.sides {
+		if s.universe().optional && !s.values.absent {
+			k.asking[s.dimension] = append(k.asking[s.dimension], e)
+			return
+		}
+	}
+	k.rest = append(k.rest, e)
 }
 
 // singles are the values of a set that has few of them and nothing else.

@@ -95,3 +95,19 @@ func BenchmarkSubtract(b *testing.B) {
 		})
 	}
 }
+
+func TestIndexTaking(t *testing.T) {
+	var x Index
+	for i := range 10 {
+		x.Add(i, with("x", is(fmt.Sprint(i))))
+		x.Add(10+i, with(fmt.Sprintf("y%d", i), anything()))
+		x.Add(20+i, uri(begins(fmt.Sprintf("/%d/", i))))
+	}
+	x.Add(30, uri(is("/")))
+	x.Add(31, with("x", anything()))
+	x.Add(32, without("x", is("1")))
+	require.Equal(t, []int{30, 32}, x.Taking(Request{Path: "/"}))
+	require.Equal(t, []int{7, 13, 30, 31, 32}, x.Taking(Request{Path: "/", Headers: map[string]string{"x": "7", "y3": ""}}))
+	require.Equal(t, []int{24, 32}, x.Taking(Request{Path: "/4/a"}))
+	require.Empty(t, new(Index).Taking(Request{Path: "/"}))
+}

@@ -445,3 +445,29 @@ func TestString(t *testing.T) {
 	_, rest, _ := Subtract(uri(begins("/a")), []Box{uri(is("/a"))}, nil)
 	require.Equal(t, "path /a* less (path /a)", rest.String())
 }
+
+// A name that no request can carry is one of an absent value: conditions that want one are empty, others ask nothing.
+func TestNamesOfNothing(t *testing.T) {
+	query := func(key string, m *networking.StringMatch) Box {
+		return FromHTTP(&networking.HTTPMatchRequest{QueryParams: map[string]*networking.StringMatch{key: m}})
+	}
+	for _, name := range []string{"a b", "x:y", "", "é", "a(b"} {
+		require.True(t, with(name, is("1")).Empty(), name)
+		require.True(t, with(name, anything()).Empty(), name)
+		require.True(t, without(name, like(".*")).Empty(), "an absent header is an empty one: %s", name)
+		require.True(t, without(name, is("1")).Equal(Box{}), name)
+		verdict, covering := Covered(Box{}, []Box{with(name, is("1")), without(name, anything())}, nil)
+		require.Equal(t, Empty, verdict, name)
+		require.Equal(t, []int{1}, covering, name)
+	}
+	for _, key := range []string{"a b", "a&b", "a=b", "a#b", "é", "a\tb"} {
+		require.True(t, query(key, is("1")).Empty(), key)
+		require.True(t, query(key, nil).Empty(), key)
+	}
+	for _, key := range []string{"", "a%20b", "a+b", "a?b", "a[]", "${X}", "{{ .Values.key }}"} {
+		require.False(t, query(key, is("1")).Empty(), key)
+	}
+	for _, name := range []string{"X-Ok", "x_y", "$(NAME)", "${NAME}", "{{ .Values.name }}", "@request.auth.claims.a b"} {
+		require.False(t, with(name, is("1")).Empty(), name)
+	}
+}

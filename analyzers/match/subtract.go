@@ -55,6 +55,27 @@ func Covered(b Box, earlier []Box, budget *int) (verdict Verdict, covering []int
 	return verdict, covering
 }
 
+// Untaken is a short request of b that none of the earlier boxes takes, verified
+// with Matches. Its authority is one of the hosts, as a virtual host or a Gateway
+// writes them, where that can be. It fails if there is none, or if the budget
+// does not suffice to find it.
+func Untaken(b Box, earlier []Box, budget *int, hosts ...string) (Request, bool) {
+	if budget == nil {
+		budget = new(DefaultBudget)
+	}
+	s := &subtraction{from: b, earlier: earlier, budget: budget, bare: true, hosts: hosts, used: make([]bool, len(earlier))}
+	var all []int
+	for i, e := range earlier {
+		if e.Undecidable() {
+			s.unread = append(s.unread, i)
+		} else {
+			all = append(all, i)
+		}
+	}
+	alive := !b.Undecidable() && s.run(b.sides, all) == Alive
+	return s.untaken, alive && b.Matches(s.untaken)
+}
+
 func (s *subtraction) answer() (verdict Verdict, remainder Box, covering []int) {
 	b := s.from
 	switch {
@@ -93,9 +114,11 @@ type subtraction struct {
 	unread    []int // of earlier: they take no more than what can be read of them
 	used      []bool
 	remainder Box
-	guessed   bool // the remainder is a rest, not yet a certain one
-	emptiness bool // only that is asked
-	bare      bool // no remainder is asked for
+	guessed   bool     // the remainder is a rest, not yet a certain one
+	emptiness bool     // only that is asked
+	bare      bool     // no remainder is asked for
+	hosts     []string // authorities to try first
+	untaken   Request  // where something remains and is bare
 }
 
 // run takes the listed boxes out of the sides. A witness leads the way: only a
@@ -105,7 +128,7 @@ func (s *subtraction) run(sides []side, list []int) Verdict {
 		if *s.budget -= comparison * (len(list) + 1); *s.budget < 0 {
 			return Undecided
 		}
-		r, found, known := Box{sides: sides, rest: true}.witness(s.budget)
+		r, found, known := Box{sides: sides, rest: true}.witness(s.budget, s.hosts...)
 		switch {
 		case !found && known:
 			return Empty
@@ -122,6 +145,7 @@ func (s *subtraction) run(sides []side, list []int) Verdict {
 		case len(takers) == 0 && s.emptiness:
 			return Undecided
 		case len(takers) == 0 && s.bare && !slices.ContainsFunc(s.unread, func(i int) bool { return s.earlier[i].mayMatch(r) }):
+			s.untaken = r
 			return Alive
 		case len(takers) == 0:
 			return s.remains(sides, list, r)

@@ -105,13 +105,14 @@ func (vh *VirtualHost) within(box match.Box) match.Box {
 	return box.And(match.Host(vh.Domain, vh.narrower([]match.Box{box})...))
 }
 
-// witness is a request of a box that comes to the virtual host; what the box asks of the authority is within.
-func (vh *VirtualHost) witness(box match.Box) (m match.Request, ok bool) {
+// witness is a request of a box that comes to the virtual host and that none of the earlier boxes takes; what those ask of the
+// authority is within.
+func (vh *VirtualHost) witness(box match.Box, earlier []match.Box, budget *int) (m match.Request, ok bool) {
 	names := vh.names()
 	if len(names) == 0 {
 		box = vh.within(box)
 	}
-	m, ok = box.Witness(names...)
+	m, ok = match.Untaken(box, earlier, budget, names...)
 	return m, ok && !vh.nameless() && !strings.Contains(m.Authority, "..")
 }
 

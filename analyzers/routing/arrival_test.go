@@ -13,7 +13,7 @@ import (
 	"github.com/gatelint/gatelint/analyzers/routing"
 )
 
-func tables(t *testing.T, yaml string) *routing.Tables {
+func tables(t testing.TB, yaml string) *routing.Tables {
 	set := manifest.Parse("world.yaml", []byte(yaml), manifest.Options{})
 	require.Empty(t, set.Faults)
 	return routing.Build(mesh.New(set.Objects, mesh.Options{Complete: mesh.Everything()}))

@@ -228,10 +228,9 @@ func (x *trial) judge(fate *Fate, i int) {
 			who = append(who, j)
 		}
 	}
-	budget := min(match.DefaultBudget, x.left)
-	x.left -= budget
-	verdict, covering := match.Covered(x.boxes[i], earlier, &budget)
-	x.left += max(0, budget)
+	var verdict match.Verdict
+	var covering []int
+	x.spend(func(budget *int) { verdict, covering = match.Covered(x.boxes[i], earlier, budget) })
 	switch {
 	case verdict == match.Alive:
 		fate.Alive = true
@@ -246,4 +245,12 @@ func (x *trial) judge(fate *Fate, i int) {
 		}
 		fate.Deaths = append(fate.Deaths, d)
 	}
+}
+
+// spend gives a question what is left, within reason.
+func (x *trial) spend(ask func(budget *int)) {
+	budget := max(0, min(match.DefaultBudget, x.left))
+	x.left -= budget
+	ask(&budget)
+	x.left += max(0, budget)
 }

@@ -67,7 +67,7 @@ func (t *Tables) requestIn(vh *VirtualHost, box match.Box, server *Server) (Requ
 	if box.Asks("authority") {
 		box = vh.within(box)
 	}
-	m, ok := vh.witness(box)
+	m, ok := vh.witness(box, nil, nil)
 	if !ok {
 		return Request{}, false
 	}

@@ -21,63 +21,72 @@ const (
 type Standing struct {
 	Entry
 	State   string
-	Witness *Request // that it takes, as the router has confirmed; nil unless asked for, and where none is found
+	Witness *Request // that it takes, as the router has confirmed; of a live one
 }
 
 // Late tells that istiod does not generate the route: it stands behind a catch-all of its own VirtualService.
 func (s *Standing) Late() bool { return s.late }
 
 // Standings gives the routes of a virtual host in the order in which Envoy tries them, and behind them those that istiod does
-// not generate; a match that comes through several Gateways once, where it is tried first. Refused says that Envoy takes none of
-// the configuration.
-func (t *Tables) Standings(vh *VirtualHost, refused, witnesses bool) []Standing {
+// not generate; a match that comes through several Gateways once, where it is tried first. Live are those with a witness. Refused
+// says that Envoy takes none of the configuration.
+func (t *Tables) Standings(vh *VirtualHost, refused bool) []Standing {
 	x := newTrial(vh)
+	x.left += routeBudget * len(x.entries)
 	var out []Standing
+	for _, ways := range x.routes() {
+		s := Standing{Entry: x.entries[ways[0]]}
+		s.State, s.Witness = t.state(x, ways, refused)
+		out = append(out, s)
+	}
+	return out
+}
+
+// routes are the numbers of the entries of each route: of one that comes through several Gateways there are several.
+func (x *trial) routes() [][]int {
 	type written struct {
 		rule  *Rule
 		match int
 	}
-	seen := map[written]bool{}
+	var out [][]int
+	number := map[written]int{}
 	for i, e := range x.entries {
-		if at := (written{e.Rule, e.Match}); !seen[at] {
-			seen[at] = true
-			state, some := t.state(x, i, refused)
-			s := Standing{Entry: e, State: state}
-			if witnesses && state == StateLive {
-				s.Witness = t.reaching(x, i, some)
-			}
-			out = append(out, s)
+		at := written{e.Rule, e.Match}
+		n, seen := number[at]
+		switch {
+		case !seen:
+			number[at] = len(out)
+			out = append(out, []int{i})
+		case !e.late || x.entries[out[n][0]].late: // else it is generated for another Gateway only
+			out[n] = append(out[n], i)
 		}
 	}
 	return out
 }
 
-// arrivals are requests that come to a virtual host; on mesh from a namespace.
-type arrivals struct {
-	match.Box
-	from string
-}
-
-// state gives with StateLive requests of which some reach the route.
-func (t *Tables) state(x *trial, i int, refused bool) (string, arrivals) {
-	var fate Fate
+// state judges a route by its entries.
+func (t *Tables) state(x *trial, ways []int, refused bool) (string, *Request) {
+	e := x.entries[ways[0]]
 	switch {
-	case x.entries[i].uncertain():
-		return StateOpaque, arrivals{}
+	case e.uncertain():
+		return StateOpaque, nil
 	case refused, x.vh.Table != nil && len(x.vh.Table.Opaque) > 0, x.vh.nameless():
-		return StateUndecided, arrivals{}
+		return StateUndecided, nil
 	case x.vh.closed():
-		return StateShadowed, arrivals{}
+		return StateShadowed, nil
 	}
-	if x.judge(&fate, i); fate.Alive {
-		if some, ok := t.surely(x, i); ok {
-			return StateLive, some
+	if !e.late {
+		if r := t.reaching(x, ways); r != nil {
+			return StateLive, r
 		}
 	}
-	if fate.Alive || fate.Undecided {
-		return StateUndecided, arrivals{}
+	var fate Fate
+	for _, i := range ways {
+		if x.judge(&fate, i); fate.Alive || fate.Undecided {
+			return StateUndecided, nil
+		}
 	}
-	return StateShadowed, arrivals{}
+	return StateShadowed, nil
 }
 
 // closed tells whether no request comes to any route: a redirect to https is before them, or connections fail for a certificate.
@@ -89,38 +98,77 @@ func (vh *VirtualHost) closed() bool {
 	return vh.RequireTLS && !s.IsTLS() || s.IsTLS() && !vh.Table.Delivered(s)
 }
 
-// surely gives requests of which a route takes some whatever the ages that files do not tell. Conditions on the authority are
-// held to each name that a service has.
-func (t *Tables) surely(x *trial, i int) (arrivals, bool) {
+// reaching finds a request that a route takes whatever the ages that files do not tell, and has the router confirm it.
+func (t *Tables) reaching(x *trial, ways []int) *Request {
 	var earlier []match.Box
 	for _, j := range x.unknown {
-		if !x.maybeBefore(j, i) {
+		if !x.maybeBefore(j, ways) {
 			continue
 		}
 		box, bounded := x.entries[j].outside()
 		if !bounded {
-			return arrivals{}, false
+			return nil
 		}
 		earlier = append(earlier, box)
 	}
-	for _, j := range x.index.Over(x.entries[i].Box) {
-		if x.maybeBefore(j, i) {
+	for _, some := range t.arriving(x, ways[0]) {
+		if m, ok := x.untaken(some.Box, ways, earlier); ok {
+			if r := t.confirmed(x, x.entries[ways[0]], m, some.from); r != nil {
+				return r
+			}
+		}
+	}
+	return nil
+}
+
+// arrivals are requests that come to a virtual host; on mesh from a namespace.
+type arrivals struct {
+	match.Box
+	from string
+}
+
+// arriving are requests that are for an entry. Conditions on the authority are held to each name that a service has.
+func (t *Tables) arriving(x *trial, i int) []arrivals {
+	switch {
+	case !x.boxes[i].Asks("authority"):
+		return []arrivals{{x.boxes[i], x.vh.from}}
+	case x.vh.service != nil:
+		return t.byName(x, i)
+	}
+	return []arrivals{{x.boxes[i].And(match.WellFormed()), x.vh.from}}
+}
+
+const (
+	fewRounds = 8 // in which entries are looked for that take what was found; then all are asked that can
+	tryCost   = 3 // steps, of asking an entry whether it takes a request
+)
+
+// untaken finds a request of a box that comes to the virtual host, and that neither the earlier boxes take nor an entry that may
+// be before a route. Most entries have nothing to do with it: only those are looked into that take what was found.
+func (x *trial) untaken(box match.Box, ways []int, earlier []match.Box) (m match.Request, ok bool) {
+	for round := 0; ; round++ {
+		x.spend(func(budget *int) { m, ok = x.vh.witness(box, earlier, budget) })
+		if !ok {
+			return m, false
+		}
+		takers := x.index.Taking(m)
+		x.left -= tryCost * len(takers)
+		takers = slices.DeleteFunc(takers, func(j int) bool { return !x.entries[j].Box.Matches(m) || !x.maybeBefore(j, ways) })
+		if len(takers) == 0 {
+			return m, true
+		}
+		if round == fewRounds {
+			takers = slices.DeleteFunc(x.meeting(ways[0]), func(j int) bool { return !x.maybeBefore(j, ways) })
+		}
+		for _, j := range takers {
 			earlier = append(earlier, x.entries[j].Box)
 		}
 	}
-	all := []arrivals{{x.boxes[i], x.vh.from}}
-	if x.boxes[i].Asks("authority") {
-		all[0].Box = x.boxes[i].And(match.WellFormed())
-		if x.vh.service != nil {
-			all = t.byName(x, i)
-		}
-	}
-	for _, some := range all {
-		if verdict, _ := match.Covered(some.Box, earlier, nil); verdict == match.Alive {
-			return some, true
-		}
-	}
-	return arrivals{}, false
+}
+
+// meeting lists the entries that can meet entry i.
+func (x *trial) meeting(i int) []int {
+	return append(x.index.Meeting(x.entries[i].Box), x.index.Inside(x.entries[i].Box)...)
 }
 
 // byName are the requests of a route by each name of its service, but the addresses, of which sidecars may have only some; last by
@@ -143,40 +191,24 @@ func (t *Tables) byName(x *trial, i int) []arrivals {
 	return out
 }
 
-// maybeBefore tells whether entry j can be tried before entry i.
-func (x *trial) maybeBefore(j, i int) bool {
-	return j != i && !x.entries[j].late && !x.vh.Precedes(x.entries[i], x.entries[j])
+// maybeBefore tells whether entry j can be tried before a route. It cannot if the route comes certainly before it by one of its
+// ways: if that of the other Gateway is the first, so is the route's other entry.
+func (x *trial) maybeBefore(j int, ways []int) bool {
+	return !x.entries[j].late && !slices.ContainsFunc(ways, func(i int) bool { return i == j || x.vh.Precedes(x.entries[i], x.entries[j]) })
 }
 
-// reaching finds a request among some that exactly this route takes, and has the router confirm it.
-func (t *Tables) reaching(x *trial, i int, some arrivals) *Request {
-	var earlier []match.Box
-	for _, j := range append(x.index.Meeting(x.entries[i].Box), x.index.Inside(x.entries[i].Box)...) {
-		if x.maybeBefore(j, i) {
-			earlier = append(earlier, x.entries[j].Box)
-		}
-	}
-	for _, j := range x.unknown {
-		if box, bounded := x.entries[j].outside(); bounded && x.maybeBefore(j, i) {
-			earlier = append(earlier, box)
-		}
-	}
-	verdict, rest, _ := match.Subtract(some.Box, earlier, nil)
-	if verdict != match.Alive {
-		return nil
-	}
-	m, ok := x.vh.witness(rest)
-	if !ok {
-		return nil
-	}
+// confirmed is a request that comes to the virtual host as a client sends it, if the router answers it with the route.
+func (t *Tables) confirmed(x *trial, e Entry, m match.Request, from string) *Request {
 	r := onTheWire(m)
+	w := &Walk{}
 	if x.vh.Table == nil {
-		r.Port, r.Mesh = x.vh.Port, &Client{some.from, m.SourceLabels}
+		r.Port, r.Mesh = x.vh.Port, &Client{from, m.SourceLabels}
+		w, _ = t.Walk(r)
 	} else {
-		x.vh.dial(&r, x.entries[i].Server)
+		x.vh.dial(&r, e.Server)
+		w = x.vh.Table.walk(r)
 	}
-	w, err := t.Walk(r)
-	if err != nil || len(w.Open) > 0 || w.Entry == nil || !w.Entry.Route.same(x.entries[i].Route) || !w.in(x.vh) {
+	if len(w.Open) > 0 || w.Entry == nil || !w.Entry.Route.same(e.Route) || !w.in(x.vh) {
 		return nil
 	}
 	return &r

@@ -31,7 +31,7 @@ spec:
 `
 
 // world makes tables of oneServer with rules, and of what follows them.
-func world(t *testing.T, http string) *routing.Tables {
+func world(t testing.TB, http string) *routing.Tables {
 	set := manifest.Parse("world.yaml", []byte(oneServer+http), manifest.Options{})
 	require.Empty(t, set.Faults)
 	return routing.Build(mesh.New(set.Objects, mesh.Options{Complete: mesh.Everything()}))

@@ -204,8 +204,8 @@ func virtualHost(t *routing.Tables, head tableJSON, ln *routing.Listener, c *rou
 	if len(unordered) > 0 {
 		h.order = "which of " + plainText(few(unordered)) + " comes first rests on their age or that of their Gateways, which files do not tell"
 	}
-	for _, x := range t.Standings(vh, refused, witness) {
-		h.Routes = append(h.Routes, asRoute(x, vh.Table.Targets(x.Entry)))
+	for _, x := range t.Standings(vh, refused) {
+		h.Routes = append(h.Routes, asRoute(x, vh.Table.Targets(x.Entry), witness))
 	}
 	return h
 }
@@ -258,10 +258,9 @@ func meshListing(t *routing.Tables, m *routing.MeshTable, witness bool, common m
 		l.title = "sidecars in namespace " + plainText(m.Namespace) + ", where it differs"
 	}
 	for _, vh := range m.Hosts {
-		h := sidecarHost(t, m, vh, false)
-		if bare := line(h); !common[bare] {
+		h := sidecarHost(t, m, vh, witness)
+		if bare := line(h.bare()); !common[bare] {
 			common[bare] = m.Namespace == ""
-			h = sidecarHost(t, m, vh, witness)
 			h.Table.Mesh = &meshJSON{m.Namespace}
 			l.hosts = append(l.hosts, h)
 		}
@@ -269,18 +268,27 @@ func meshListing(t *routing.Tables, m *routing.MeshTable, witness bool, common m
 	return l
 }
 
+// bare is a virtual host without the requests that show its routes.
+func (h hostJSON) bare() hostJSON {
+	h.Routes = slices.Clone(h.Routes)
+	for i := range h.Routes {
+		h.Routes[i].Witness = nil
+	}
+	return h
+}
+
 func sidecarHost(t *routing.Tables, m *routing.MeshTable, vh *routing.VirtualHost, witness bool) hostJSON {
 	h := hostJSON{Port: vh.Port, Host: vh.Domain, Routes: []routeJSON{}}
 	if vh.Config.Rejected {
 		h.note = "Envoy refuses this configuration"
 	}
-	for _, x := range t.Standings(vh, vh.Config.Rejected, witness) {
-		h.Routes = append(h.Routes, asRoute(x, m.Targets(t, x.Entry)))
+	for _, x := range t.Standings(vh, vh.Config.Rejected) {
+		h.Routes = append(h.Routes, asRoute(x, m.Targets(t, x.Entry), witness))
 	}
 	return h
 }
 
-func asRoute(x routing.Standing, targets []routing.Target) routeJSON {
+func asRoute(x routing.Standing, targets []routing.Target, witness bool) routeJSON {
 	a := x.Answer()
 	r := routeJSON{
 		VirtualService: a.VirtualService, Route: a.Route, Match: a.Match, Delegate: a.Delegate, State: x.State, Destinations: []routing.AnswerTarget{},
@@ -289,7 +297,7 @@ func asRoute(x routing.Standing, targets []routing.Target) routeJSON {
 	if doubt := x.Doubt(); doubt != "" {
 		r.takes = doubt
 	}
-	if x.Witness != nil {
+	if witness && x.Witness != nil {
 		w := wire(*x.Witness)
 		r.Witness = &w
 	}
