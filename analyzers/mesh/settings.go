@@ -18,11 +18,7 @@ type Settings struct {
 	IngressClass            string
 	IngressSelector         string
 	TrustedProxies          bool // somewhere a gateway is told to trust what proxies before it say of a request
-	OwnListeners            bool // somewhere a sidecar is told to listen on a port that need not be its services': an HTTP proxy, or a Sidecar's own
 }
-
-// proxyPortKey is the proxy metadata that gives a sidecar a port for HTTP proxying.
-const proxyPortKey = "ISTIO_META_HTTP_PROXY_PORT"
 
 func (w *World) readSettings(objs []*manifest.Object, opt Options) {
 	var m map[string]any
@@ -55,8 +51,6 @@ func (w *World) readSettings(objs []*manifest.Object, opt Options) {
 	s.DestinationRuleExportTo = public("defaultDestinationRuleExportTo")
 	s.RegistryOnly = str(obj(m, "outboundTrafficPolicy")["mode"]) == "REGISTRY_ONLY"
 	s.TrustedProxies = obj(m, "defaultConfig")["gatewayTopology"] != nil
-	_, proxy := obj(m, "defaultConfig", "proxyMetadata")[proxyPortKey]
-	s.OwnListeners = proxy || m["proxyHttpPort"] != nil
 	s.IngressClass, s.IngressSelector = str(m["ingressClass"]), str(m["ingressSelector"])
 	if s.IngressClass == "" {
 		s.IngressClass = "istio"

@@ -81,9 +81,7 @@ func (w *World) addWorkloads(o *manifest.Object) {
 	wl := &Workload{Object: o, Namespace: o.Namespace, Labels: strs(meta["labels"]), Ports: map[string]uint32{}}
 	wl.gateway = strs(meta["annotations"])["inject.istio.io/templates"] == "gateway"
 	wl.HostPorts, _ = spec["hostNetwork"].(bool)
-	config := strs(meta["annotations"])["proxy.istio.io/config"]
-	w.Settings.TrustedProxies = w.Settings.TrustedProxies || strings.Contains(config, "gatewayTopology")
-	w.Settings.OwnListeners = w.Settings.OwnListeners || strings.Contains(config, proxyPortKey)
+	w.Settings.TrustedProxies = w.Settings.TrustedProxies || strings.Contains(strs(meta["annotations"])["proxy.istio.io/config"], "gatewayTopology")
 	for _, c := range list(spec["containers"]) {
 		m, _ := c.(map[string]any)
 		if str(m["name"]) == "istio-proxy" && !slices.Contains(list(m["args"]), any("sidecar")) {

@@ -181,9 +181,6 @@ func (w *World) add(o *manifest.Object) {
 		w.addServiceEntry(o, spec)
 	case *networking.Sidecar:
 		w.sidecars[o.Namespace] = append(w.sidecars[o.Namespace], o)
-		for _, e := range spec.Egress {
-			w.Settings.OwnListeners = w.Settings.OwnListeners || e.GetPort() != nil || len(o.Opaque) > 0
-		}
 	case *networking.EnvoyFilter:
 		w.addFilter(o, spec)
 	}

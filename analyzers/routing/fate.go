@@ -139,19 +139,10 @@ func (f *fates) of(p Place) *Fate {
 }
 
 // alone judges a VirtualService in a table of its own: what a sidecar gets, of which the first VirtualService takes the host
-// whole, or what a gateway gets that is not known. Each port that a match names is a case, any other port is one, unless the ports
-// are known.
+// whole, or what a gateway gets that is not known. Each port that a match names is a case, any other port is one.
 func (f *fates) alone(v *mesh.VirtualService, gateway string) {
 	ports := []uint32{0}
-	if gateway == mesh.Mesh {
-		if known := f.t.servicePorts(v); known != nil {
-			ports = known
-		}
-	}
 	seen := map[uint32]bool{0: true}
-	for _, port := range ports {
-		seen[port] = true
-	}
 	for _, r := range f.t.expand(v).rules {
 		for _, m := range r.Matches {
 			if !seen[m.Spec.Port] {

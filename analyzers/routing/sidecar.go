@@ -1,8 +1,6 @@
 package routing
 
 import (
-	"maps"
-	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -240,29 +238,4 @@ func (s *sidecar) shortNames(host string) []string {
 		out = append(out, name)
 	}
 	return out
-}
-
-// servicePorts are the ports on which sidecars can have routes of a VirtualService, if that is certain: those of its hosts' Services,
-// and 80, on which any host is served (networking/core/httproute.go, BuildSidecarOutboundVirtualHosts); nil if it is not.
-func (t *Tables) servicePorts(v *mesh.VirtualService) []uint32 {
-	if t.World.Settings.OwnListeners || v.Namespace == "" {
-		return nil
-	}
-	ports := map[uint32]bool{80: true}
-	for _, h := range v.Hosts {
-		services := t.World.ServicesFor(h)
-		if len(services) == 0 {
-			return nil
-		}
-		for _, s := range services {
-			if !s.Kube || s.Opaque || s.ExternalName != "" || s.Namespace == "" {
-				return nil
-			}
-			for _, p := range s.Ports {
-				ports[p.Number] = ports[p.Number] || !p.UDP && sniffedOrHTTP(p.Protocol)
-			}
-		}
-	}
-	maps.DeleteFunc(ports, func(_ uint32, http bool) bool { return !http })
-	return slices.Sorted(maps.Keys(ports))
 }
