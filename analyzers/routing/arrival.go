@@ -113,7 +113,8 @@ func (vh *VirtualHost) witness(box match.Box, earlier []match.Box, budget *int) 
 		box = vh.within(box)
 	}
 	m, ok = match.Untaken(box, earlier, budget, names...)
-	return m, ok && !vh.nameless() && !strings.Contains(m.Authority, "..")
+	unnamed := slices.ContainsFunc(manifest.Keys(m.Headers), manifest.Placeholder)
+	return m, ok && !unnamed && !vh.nameless() && !strings.Contains(m.Authority, "..")
 }
 
 // dial says where a request goes to come to the virtual host through a server.

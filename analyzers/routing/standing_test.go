@@ -115,3 +115,16 @@ func TestStandingsHaveABudget(t *testing.T) {
 	require.Len(t, states, 400)
 	require.Contains(t, states, "undecided")
 }
+
+// No request is shown for a header whose name is not known, and none reaches one whose name is none.
+func TestStandingsOfNames(t *testing.T) {
+	states, _ := standings(t, world(t, `
+  - {match: [{headers: {"${NAME}": {exact: a}}}], route: [{destination: {host: d}}]}
+  - {match: [{headers: {"a b": {exact: a}}}], route: [{destination: {host: d}}]}
+  - {match: [{queryParams: {"a=b": {exact: a}}}], route: [{destination: {host: d}}]}
+  - {match: [{queryParams: {"a%20b": {exact: a}}}], route: [{destination: {host: d}}]}
+  - {match: [{withoutHeaders: {"a b": {exact: a}}}], route: [{destination: {host: d}}]}
+  - {match: [{withoutHeaders: {"a b": {}}}], route: [{destination: {host: d}}]}
+`))
+	require.Equal(t, []string{"undecided", "shadowed", "shadowed", "live", "live", "shadowed"}, states)
+}
