@@ -85,7 +85,11 @@ func (s *Source) Start(ctx context.Context) error {
 	}
 }
 
-// follow starts watches of what is served now and stops those of what is not any more.
+// vanished is how long the API server must not have a kind before its objects are taken out: one that has just started does
+// not list the kinds of CRDs yet, though it answers.
+const vanished = 30 * time.Second
+
+// follow starts watches of what is served now and stops those of what has not been for a while.
 func (s *Source) follow(ctx context.Context, list []resource, running *sync.WaitGroup) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,7 +102,8 @@ func (s *Source) follow(ctx context.Context, list []resource, running *sync.Wait
 		for _, ns := range namespaces {
 			key := r.gvr().String() + " " + ns
 			wanted[key] = true
-			if s.watches[key] != nil {
+			if w := s.watches[key]; w != nil {
+				w.missing = time.Time{}
 				continue
 			}
 			w := &watch{resource: r, namespace: ns, source: s, held: map[manifest.ID]bool{}}
@@ -109,7 +114,11 @@ func (s *Source) follow(ctx context.Context, list []resource, running *sync.Wait
 		}
 	}
 	for key, w := range s.watches {
-		if !wanted[key] {
+		switch {
+		case wanted[key]:
+		case w.missing.IsZero():
+			w.missing = time.Now()
+		case time.Since(w.missing) >= vanished:
 			s.Log.Info("the API server does not have the kind any more", "kind", w.kind, "group", w.group)
 			w.stop()
 			w.gone = true

@@ -22,10 +22,11 @@ type watch struct {
 	stop      context.CancelFunc
 
 	// Guarded by the source's lock.
-	held   map[manifest.ID]bool
-	synced bool
-	gone   bool  // its kind is not served any more: what still arrives is late
-	err    error // of the last try
+	held    map[manifest.ID]bool
+	synced  bool
+	missing time.Time // since when discovery does not name its kind
+	gone    bool      // its kind is not served any more: what still arrives is late
+	err     error     // of the last try
 }
 
 // run lists and watches until the context ends, ever slower while that fails.
