@@ -196,16 +196,13 @@ func Run(t *routing.Tables, list []*Rule) Result {
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, r := range list {
-		if r.Run == nil {
-			continue
-		}
 		group.Go(func() error {
 			defer func() {
 				if p := recover(); p != nil {
 					crash.Store(fmt.Sprintf("rule %s: %v\n%s", r.Name, p, debug.Stack()))
 				}
 			}()
-			r.Run(&Pass{World: t.World, Tables: t, rule: r, result: &each[i], refusals: &refusals})
+			each[i] = r.over(t, &refusals)
 			return nil
 		})
 	}
@@ -218,12 +215,26 @@ func Run(t *routing.Tables, list []*Rule) Result {
 		res.Findings = append(res.Findings, r.Findings...)
 		res.Unknown = append(res.Unknown, r.Unknown...)
 	}
-	Sort(res.Findings)
+	res.Findings = settled(res.Findings)
+	return res
+}
+
+// Alone runs the rule over a World and its tables, in the caller's goroutine.
+func (r *Rule) Alone(t *routing.Tables) []Finding { return settled(r.over(t, &sync.Map{}).Findings) }
+
+func (r *Rule) over(t *routing.Tables, refusals *sync.Map) (res Result) {
+	if r.Run != nil {
+		r.Run(&Pass{World: t.World, Tables: t, rule: r, result: &res, refusals: refusals})
+	}
+	return res
+}
+
+func settled(list []Finding) []Finding {
+	Sort(list)
 	// Several workloads can have one fault of one server.
-	res.Findings = slices.CompactFunc(res.Findings, func(a, b Finding) bool {
+	return slices.CompactFunc(list, func(a, b Finding) bool {
 		return a.Pos == b.Pos && a.Object == b.Object && a.Message == b.Message && a.Fingerprint == b.Fingerprint
 	})
-	return res
 }
 
 // FromFault makes a finding of what the loader found.

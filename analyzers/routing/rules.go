@@ -76,22 +76,26 @@ type vsRules struct {
 // expand gives the rules of a VirtualService with its delegates merged in.
 func (t *Tables) expand(v *mesh.VirtualService) *vsRules { return t.expanded[v] }
 
-// expandAll expands every VirtualService, on all processors.
+// expandAll expands every VirtualService, many on all processors.
 func (t *Tables) expandAll() {
 	const batch = 128 // small enough to share evenly
 	list := t.World.VirtualServices
 	expanded := make([]*vsRules, len(list))
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for from := 0; from < len(list); from += batch {
-		group.Go(func() error {
-			for i := from; i < min(from+batch, len(list)); i++ {
-				expanded[i] = t.newRules(list[i])
-			}
-			return nil
-		})
+	expand := func(from int) {
+		for i := from; i < min(from+batch, len(list)); i++ {
+			expanded[i] = t.newRules(list[i])
+		}
 	}
-	_ = group.Wait() // newRules has no errors
+	if len(list) <= batch {
+		expand(0)
+	} else {
+		var group errgroup.Group
+		group.SetLimit(runtime.GOMAXPROCS(0))
+		for from := 0; from < len(list); from += batch {
+			group.Go(func() error { expand(from); return nil })
+		}
+		_ = group.Wait() // newRules has no errors
+	}
 	for i, v := range list {
 		t.expanded[v] = expanded[i]
 	}

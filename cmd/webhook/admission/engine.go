@@ -248,7 +248,7 @@ func attempt(t *routing.Tables, r *rules.Rule) (found []rules.Finding, problem s
 			problem = fmt.Sprintf("%v\n%s", p, debug.Stack())
 		}
 	}()
-	return rules.Run(t, []*rules.Rule{r}).Findings, ""
+	return r.Alone(t), ""
 }
 
 // Live is everything that is wrong with the live objects of one moment.
