@@ -10,7 +10,7 @@
 //   - TestDisturbances: the API server restarts, the webhook is killed, caches are not synced, certificates change under load, a rule
 //     panics, objects are huge, requests are malformed.
 //   - TestSelfSigned: replicas that make their certificate themselves agree on one.
-//   - TestLoad: 200 requests a second against a large world; make load, on a machine that does nothing else.
+//   - TestLoad: 200 requests a second against a large world. Its latency is asserted by make load, on a machine that does nothing else.
 //   - TestAudit: what admission could not prevent or see is reported within one interval.
 //
 // Besides: TestRequests and TestRecords (every kind of request, and what is logged and counted), TestKnowledge and TestCRDs (what is known
