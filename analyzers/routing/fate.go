@@ -173,12 +173,17 @@ func (f *fates) host(vh *VirtualHost, opaque bool) {
 			fate.Opaque = true
 			continue
 		}
+		if f.t.ended() {
+			x.left = 0
+		}
 		if !fate.Alive {
 			x.judge(fate, i)
 		}
 	}
 	f.left -= before - x.left
 }
+
+func (t *Tables) ended() bool { return t.Ended != nil && t.Ended() }
 
 // trial is a virtual host with what is needed to judge its entries.
 type trial struct {

@@ -219,7 +219,7 @@ func (t *Tables) unanswered(vh, wide *VirtualHost, left *int) []Unanswered {
 	done := map[*mesh.VirtualService]bool{}
 	first := vh.Entries[0]
 	for _, e := range wide.Entries {
-		if done[e.Rule.VS] || e.Opaque || !e.hasPath() || *left < 0 {
+		if done[e.Rule.VS] || e.Opaque || !e.hasPath() || *left < 0 || t.ended() {
 			continue
 		}
 		var taken []match.Box

@@ -36,6 +36,9 @@ func (t *Tables) Meetings(vh *VirtualHost) []Meeting {
 		if e.Opaque {
 			continue
 		}
+		if t.ended() {
+			return out
+		}
 		for _, j := range index.Meeting(e.Box) {
 			b := vh.Entries[j]
 			if budget--; budget < 0 {

@@ -18,6 +18,9 @@ type Tables struct {
 	World    *mesh.World
 	Gateways []*Table // one a gateway workload, known ones first
 
+	// Ended, if it is there, tells that nobody waits for answers any more: what would take long then stays undecided or unsaid.
+	Ended func() bool
+
 	expanded  map[*mesh.VirtualService]*vsRules
 	byGateway map[string][]*mesh.VirtualService // gatewayKey -> VirtualServices, istiod's nominal order
 	rules     *ruleIndex

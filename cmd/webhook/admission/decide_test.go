@@ -3,10 +3,12 @@ package admission
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -92,6 +94,48 @@ func TestDeadline(t *testing.T) {
 	}
 	_, err = Decide(ctx, c, create(gateway("second", "2026-02-01T00:00:00Z")))
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// impatient is a context that ends when it is asked for the n-th time.
+type impatient struct {
+	context.Context
+	n, asked int
+}
+
+func (c *impatient) Err() error {
+	if c.asked++; c.asked >= c.n {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// What nobody waits for any more ends in the middle of a rule, and its half is no answer.
+func TestDeadlineWithinARule(t *testing.T) {
+	var spec strings.Builder
+	for i := range 200 {
+		fmt.Fprintf(&spec, `{"match":[{"uri":{"regex":"/.*(a|b).{12}(c|d)%d"}}],"route":[{"destination":{"host":"d"}}]},`, i)
+	}
+	raw := `{"apiVersion":"networking.istio.io/v1","kind":"VirtualService","metadata":{"name":"v","namespace":"shop"},"spec":{"hosts":["a.example.com"],"http":[` +
+		strings.TrimSuffix(spec.String(), ",") + `]}}`
+	o, faults := manifest.ParseObject([]byte(raw))
+	require.Empty(t, faults)
+	c := config(t, []*rules.Rule{rules.Find("shadowed-match")})
+	judge := func(n int) (asked int, err error) {
+		ctx := &impatient{Context: context.Background(), n: n}
+		_, err = c.Engine.Judge(ctx, Change{After: o})
+		return ctx.asked, err
+	}
+	all, err := judge(1 << 30)
+	require.NoError(t, err)
+	require.Greater(t, all, 200, "it is asked for each route")
+	start := time.Now()
+	_, err = judge(20)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	early := time.Since(start)
+	start = time.Now()
+	_, err = judge(all)
+	require.ErrorIs(t, err, context.DeadlineExceeded, "at the very end")
+	t.Logf("%s until the 20th of %d questions, %s for all", early, all, time.Since(start))
 }
 
 // An audit of everything takes its time. Meanwhile objects come, and requests are answered.

@@ -226,6 +226,7 @@ func (e *Engine) run(ctx context.Context, list []*rules.Rule, build func() *rout
 		}
 		if tables == nil {
 			tables = build()
+			tables.Ended = func() bool { return ctx.Err() != nil }
 		}
 		start := time.Now()
 		found, problem := attempt(tables, r)
@@ -239,7 +240,7 @@ func (e *Engine) run(ctx context.Context, list []*rules.Rule, build func() *rout
 		*out = append(*out, found...)
 	}
 	rules.Sort(*out)
-	return tables, nil
+	return tables, ctx.Err() // what was left open in the end is no answer
 }
 
 func attempt(t *routing.Tables, r *rules.Rule) (found []rules.Finding, problem string) {
