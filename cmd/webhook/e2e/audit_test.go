@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // interval is how often the webhooks of these tests audit. What is told counts as in time if it is told before the next audit
@@ -195,17 +197,6 @@ spec:
                   items:
                     type: object
                     properties: {apiVersion: {type: string}, kind: {type: string}, namespace: {type: string}, name: {type: string}, uid: {type: string}}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: gatelint-PLURAL}
-rules: [{apiGroups: [GROUP], resources: [PLURAL], verbs: [list, create, update, delete]}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: gatelint-PLURAL}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: gatelint-PLURAL}
-subjects: [{kind: User, name: "system:serviceaccount:gatelint-system:gatelint-webhook"}]
 `
 
 // TestReports has the audit keep reports: without the CRD it says so and goes on, with it there is one in each namespace that has
@@ -217,10 +208,8 @@ func TestReports(t *testing.T) {
 	} {
 		t.Run(format, func(t *testing.T) {
 			w := newWorld(t)
-			// The role is there before the CRD: a resource that cannot be asked for is refused, not missing.
-			parts := strings.SplitN(strings.NewReplacer(api...).Replace(reportCRD), "\n---\n", 2)
-			_, err := kubectl(parts[1], "apply", "-f", "-")
-			require.NoError(t, err)
+			// The chart's role is there before the CRD: a resource that cannot be asked for is refused, not missing.
+			used := w.grantReports(format, api[1])
 			p := launchAuditor(t, "--audit-reports", format)
 			resource := api[5] + "." + api[1]
 			missing := func() bool {
@@ -231,7 +220,7 @@ func TestReports(t *testing.T) {
 			w.delete("service", "cart", "-n", w.ns)
 			w.audited(p, "violation_audited", "unknown-host", "web")
 
-			_, err = kubectl(parts[0], "apply", "-f", "-")
+			_, err := kubectl(strings.NewReplacer(api...).Replace(reportCRD), "apply", "-f", "-")
 			require.NoError(t, err)
 			var report struct {
 				Metadata struct{ Generation int64 }
@@ -269,10 +258,44 @@ func TestReports(t *testing.T) {
 			require.True(t, get())
 			require.Equal(t, generation, report.Metadata.Generation, "what has not changed is not written")
 
+			w.delete("destinationrule", "cart", "-n", w.ns)
+			require.Eventually(t, func() bool { return get() && report.Metadata.Generation > generation }, 3*interval, 100*time.Millisecond, "another fault")
 			w.apply(part("name: cart, namespace: NS}\nspec:\n  clusterIP"))
+			w.apply(part("name: cart, namespace: NS}\nspec:\n  host"))
 			require.Eventually(t, func() bool { return !get() }, 3*interval, 100*time.Millisecond, "the report of a namespace without faults goes")
+			codes := map[permission]int{}
+			for p, code := range askedFor(t, webhookUser) {
+				p.namespace, p.name = "", "" // it is granted for all
+				codes[p] = code
+			}
+			for _, p := range used {
+				require.Equal(t, 2, codes[p]/100, "nobody uses: %v", p)
+			}
 		})
 	}
+}
+
+// grantReports grants the webhook of all tests what the chart's role for reports does, and lists it.
+func (w *world) grantReports(format, group string) (out []permission) {
+	c, err := release(w.ns, w.text("fullnameOverride: NS\naudit: {reports: "+format+"}\n"))
+	require.NoError(w, err)
+	role := rbacv1.ClusterRole{TypeMeta: metav1.TypeMeta{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "ClusterRole"}, ObjectMeta: metav1.ObjectMeta{Name: "gatelint-" + format}}
+	for _, r := range c.roles(w.T) {
+		for _, p := range granted(w.T, r) {
+			if p.group == group {
+				out = append(out, p)
+				role.Rules = append(role.Rules, p.rule())
+			}
+		}
+	}
+	require.Len(w, out, 4)
+	text, err := json.Marshal(role)
+	require.NoError(w, err)
+	_, err = kubectl(string(text), "apply", "-f", "-")
+	require.NoError(w, err)
+	_, err = kubectl("", "create", "clusterrolebinding", role.Name, "--clusterrole", role.Name, "--user", webhookUser)
+	require.NoError(w, err)
+	return out
 }
 
 // TestLeader runs two replicas: one of them audits, and when it goes the other does.
