@@ -127,12 +127,13 @@ func (p permission) rule() rbacv1.PolicyRule {
 	return r
 }
 
-// account installs the RBAC of a release under another name, in a namespace of its own, less its nth permission; -1 for all. It
-// gives the permissions, the release, and the user name of its ServiceAccount.
-func account(t *testing.T, base *chart, nth int) ([]permission, *chart, string) {
+// account installs the RBAC of a release, name-base, under another name, in a namespace of its own, less its nth permission; -1 for
+// all. It gives the permissions, the release, and the user name of its ServiceAccount.
+func account(t *testing.T, base *chart, name string, nth int) ([]permission, *chart, string) {
 	t.Helper()
-	name := fmt.Sprintf("rbac-%d", nth+1)
-	c, err := parse(replace(base.text, "rbac-base", name))
+	from := name + "-base"
+	name = fmt.Sprintf("%s-%d", name, nth+1)
+	c, err := parse(replace(base.text, from, name))
 	require.NoError(t, err)
 	list := []any{c.get("ServiceAccount")}
 	var all []permission
@@ -188,7 +189,7 @@ func TestRBAC(t *testing.T) {
 	w.delete("service", "cart", "-n", w.ns) // for the audit to find
 	base, err := release("rbac-base", "fullnameOverride: rbac-base\n")
 	require.NoError(t, err)
-	permissions, c, user := account(t, base, -1)
+	permissions, c, user := account(t, base, "rbac", -1)
 	flags, err := c.flags()
 	require.NoError(t, err)
 	start := func(t *testing.T, user string, flags []string) *process {
@@ -225,7 +226,7 @@ func TestRBAC(t *testing.T) {
 	t.Setenv(oldServer, "false")
 	for i, p := range permissions {
 		t.Run("without/"+p.verb+"/"+strings.Trim(p.resource+"."+p.group, "."), func(t *testing.T) {
-			permissions, c, user := account(t, base, i)
+			permissions, c, user := account(t, base, "rbac", i)
 			flags, err := c.flags()
 			require.NoError(t, err)
 			missing := permissions[i]
@@ -246,4 +247,31 @@ func TestRBAC(t *testing.T) {
 			}
 		})
 	}
+	t.Run("self-signed", selfSignedRBAC)
+}
+
+// selfSignedRBAC takes away what the chart grants besides where the webhook makes its certificate itself.
+func selfSignedRBAC(t *testing.T) {
+	base, err := release("signed-base", "fullnameOverride: signed-base\ncertificates: {mode: selfSigned}\n")
+	require.NoError(t, err)
+	all, _, _ := account(t, base, "signed", -1)
+	found := 0
+	for i, p := range all {
+		if p.group != "admissionregistration.k8s.io" && (p.resource != "secrets" || p.namespace != "signed-0") {
+			continue
+		}
+		found++
+		t.Run("without/"+p.verb+"/"+strings.Trim(p.resource+"."+p.group, "."), func(t *testing.T) {
+			permissions, c, user := account(t, base, "signed", i)
+			flags, err := c.flags()
+			require.NoError(t, err)
+			flags = append(flags, "--dns-name", "127.0.0.1", "--cert-dir", "", "--cert-validity", "8s", "--leader-elect=false")
+			r := newReplicas(&world{t, strings.Split(user, ":")[2]}, user, "", flags...)
+			require.NoError(t, r.list[0].start())
+			require.Eventually(t, func() bool {
+				return askedFor(t, user)[permissions[i]] == 403 && r.count(strings.ReplaceAll(permissions[i].String(), `"`, `\"`)) > 0
+			}, 20*time.Second, 100*time.Millisecond, "nothing is lost without it")
+		})
+	}
+	require.Equal(t, 7, found, "get and patch the configuration; create, get, list, watch and update the Secret")
 }
