@@ -41,6 +41,9 @@ Fix: define the subset in the DestinationRule that the finding names, or correct
 // subset reports the subset of one view; true when there is nothing more to say about the destination.
 func (p *Pass) subset(u *routing.Use, v *routing.View) bool {
 	name := v.Spec.Subset
+	if v.Unresolved {
+		return true
+	}
 	if len(v.Services) == 0 && (len(v.Hidden) > 0 || p.World.JudgeHost(v.Host, v.Sibling).State >= mesh.Suspect) {
 		return true // unknown-host says so
 	}

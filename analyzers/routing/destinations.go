@@ -29,9 +29,11 @@ type Target struct {
 	// Services are the visible services of the host; Hidden those not exported to the client.
 	Services []*mesh.Service
 	Hidden   []*mesh.Service
-	Inferred bool // no port is given and the service has several: the gateway's own port number is taken
-	Rule     *EffectiveRule
-	Exists   mesh.Truth // the cluster exists
+	// Unresolved is set for an ExternalName Service of whose target there is no service: otherwise Host and Services are the target's.
+	Unresolved bool
+	Inferred   bool // no port is given and the service has several: the gateway's own port number is taken
+	Rule       *EffectiveRule
+	Exists     mesh.Truth // the cluster exists
 }
 
 // Cluster is Envoy's cluster name, "" where the port is not known.
@@ -53,8 +55,36 @@ func (t *Tables) target(d *networking.Destination, weight int32, siblings int, a
 	if siblings == 1 {
 		x.Weight = 100
 	}
-	maybe := false
-	for _, s := range t.World.ServicesFor(x.Host) {
+	maybe := x.find(t.World, at)
+	svc := preferred(x.Services, at.namespace)
+	x.Port = at.port
+	switch {
+	case d.GetPort() != nil:
+		x.Port = d.Port.Number
+	case svc != nil && len(svc.Ports) == 1 && (!at.mesh || svc.Ports[0].Number == at.port):
+		x.Port = svc.Ports[0].Number
+	case svc != nil && !at.mesh:
+		x.Inferred = true
+	case !at.mesh && len(x.Hidden) == 0 && !t.World.HostClosed(x.Host):
+		x.Port = 0 // the only one that the Service has, or the gateway's own
+	}
+	if svc != nil && svc.ExternalName != "" { // the cluster is that of its target, at the port that it says itself
+		x.Host, x.Hidden, x.Services = svc.ExternalName, nil, nil
+		maybe = x.find(t.World, at) || maybe
+		if len(x.Services)+len(x.Hidden) == 0 { // istiod can be told to resolve it (ENABLE_EXTERNAL_NAME_ALIAS=false)
+			x.Services, x.Unresolved = []*mesh.Service{svc}, true
+		}
+	}
+	x.Exists = t.exists(&x, at)
+	if x.Exists == mesh.Yes && maybe {
+		x.Exists = mesh.Maybe
+	}
+	return x
+}
+
+// find enters the services of the host; maybe says that it is not known of all whether the client sees them.
+func (x *Target) find(w *mesh.World, at destination) (maybe bool) {
+	for _, s := range w.ServicesFor(x.Host) {
 		visible := s.ExportTo.Covers(at.client.namespace)
 		if at.mesh && at.client.namespace != "" && s.Namespace == at.client.namespace {
 			visible = mesh.Yes // sidecars get what a destination names in their own namespace (pilot/pkg/model/sidecar.go)
@@ -70,26 +100,7 @@ func (t *Tables) target(d *networking.Destination, weight int32, siblings int, a
 		}
 	}
 	sort.SliceStable(x.Services, func(i, j int) bool { return x.Services[i].Kube && !x.Services[j].Kube })
-	svc := preferred(x.Services, at.namespace)
-	if svc != nil && svc.ExternalName != "" {
-		x.Host = svc.ExternalName
-	}
-	x.Port = at.port
-	switch {
-	case d.GetPort() != nil:
-		x.Port = d.Port.Number
-	case svc != nil && len(svc.Ports) == 1 && (!at.mesh || svc.Ports[0].Number == at.port):
-		x.Port = svc.Ports[0].Number
-	case svc != nil && !at.mesh:
-		x.Inferred = true
-	case !at.mesh && len(x.Hidden) == 0 && !t.World.HostClosed(x.Host):
-		x.Port = 0 // the only one that the Service has, or the gateway's own
-	}
-	x.Exists = t.exists(&x, at)
-	if x.Exists == mesh.Yes && maybe {
-		x.Exists = mesh.Maybe
-	}
-	return x
+	return maybe
 }
 
 // preferred is the service that port inference reads: of the VirtualService's namespace if there is one.

@@ -221,9 +221,10 @@ func (t *Tables) gatewayNames(refs []string, v *mesh.VirtualService) []string {
 func gatewayKey(g *mesh.Gateway) string { return g.Namespace + "/" + g.Name }
 
 // catchAll tells whether istiod takes the match for a catch-all (networking/core/route/route.go, IsCatchAllRoute).
+// One that asks for no more than presence of method, scheme or authority, as `method: {}`, is none: it has a header matcher.
 func (m *Match) catchAll() bool {
 	s := m.Spec
-	if len(s.Headers)+len(s.WithoutHeaders)+len(s.QueryParams) > 0 || s.Method.GetMatchType() != nil || s.Scheme.GetMatchType() != nil || s.Authority.GetMatchType() != nil {
+	if len(s.Headers)+len(s.WithoutHeaders)+len(s.QueryParams) > 0 || s.Method != nil || s.Scheme != nil || s.Authority != nil {
 		return false
 	}
 	switch u := s.Uri.GetMatchType().(type) {
