@@ -75,6 +75,14 @@ func (a *Admission) Somewhere(rule string, e Enforcement) bool {
 	return said(a.Enforcement, a.Rules) || slices.ContainsFunc(a.Namespaces, func(n NamespaceAdmission) bool { return said(n.Enforcement, n.Rules) })
 }
 
+// CanDeny tells whether any finding can be denied in a namespace with these labels.
+func (a *Admission) CanDeny(namespace string, labels map[string]string) bool {
+	return slices.ContainsFunc(rules.All(), func(r *rules.Rule) bool {
+		e := a.For(r.Name, namespace, labels)
+		return e == Standard || e == Strict
+	})
+}
+
 func (a *Admission) matching(namespace string, labels map[string]string) []NamespaceAdmission {
 	var named, labelled []NamespaceAdmission
 	for _, n := range a.Namespaces {

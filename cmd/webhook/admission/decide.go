@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/rules"
 	"github.com/gatelint/gatelint/rules/settings"
 	admissionv1 "k8s.io/api/admission/v1"
@@ -85,6 +86,16 @@ func Decide(ctx context.Context, c Config, req *admissionv1.AdmissionRequest) (D
 	}
 	d.Response = respond(req, s, d, notes)
 	return d, nil
+}
+
+// Deniable tells whether a request could be denied, whatever it brings.
+func (c Config) Deniable(req *admissionv1.AdmissionRequest) bool {
+	var labels map[string]string
+	if ns := c.Engine.Get(manifest.ID{Kind: "Namespace", Name: req.Namespace}); ns != nil {
+		labels = ns.Labels
+	}
+	return Judged(req.Kind) && !c.exempt(req) && (req.Operation != admissionv1.Delete || c.Settings.Admission.DenyDeletes) &&
+		c.Settings.Admission.CanDeny(req.Namespace, labels)
 }
 
 func (c Config) exempt(req *admissionv1.AdmissionRequest) bool {

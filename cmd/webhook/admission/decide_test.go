@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	goruntime "runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -89,11 +90,34 @@ func TestDeadline(t *testing.T) {
 
 	// Also while others have the engine.
 	c := config(t, rules.All())
-	for range cap(c.Engine.turn) {
-		c.Engine.turn <- struct{}{}
+	for range cap(c.Engine.large) {
+		c.Engine.large <- struct{}{}
 	}
-	_, err = Decide(ctx, c, create(gateway("second", "2026-02-01T00:00:00Z")))
+	_, err = c.Engine.everything(ctx, Change{})
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// Who has all turns of one namespace holds up nobody of another, and whoever waits goes when the time is up.
+func TestTurns(t *testing.T) {
+	turns := newTurns()
+	var ends []func()
+	for range goruntime.GOMAXPROCS(0) {
+		end, err := turns.take(context.Background(), "heavy")
+		require.NoError(t, err)
+		ends = append(ends, end)
+	}
+	gone, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	_, err := turns.take(gone, "heavy")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	end, err := turns.take(context.Background(), "light")
+	require.NoError(t, err)
+	end()
+	for _, end := range ends {
+		end()
+	}
+	require.Empty(t, turns.of)
+	require.Empty(t, turns.all)
 }
 
 // impatient is a context that ends when it is asked for the n-th time.
@@ -158,7 +182,7 @@ func TestAuditHoldsNobodyUp(t *testing.T) {
 	<-started
 	second, _ := manifest.ParseObject(gateway("second", "2026-02-01T00:00:00Z"))
 	c.Engine.Set(second)
-	for range 2 * cap(c.Engine.turn) {
+	for range 2 * cap(c.Engine.turns.all) {
 		d, err := Decide(context.Background(), c, create(gateway("third", "2026-03-01T00:00:00Z")))
 		require.NoError(t, err)
 		require.Equal(t, Denied, d.Outcome)
@@ -181,6 +205,34 @@ func TestAuditSaysWhatIstiodRefuses(t *testing.T) {
 	live, err := c.Engine.Audit(context.Background(), c.Engine.rules)
 	require.NoError(t, err)
 	require.True(t, slices.ContainsFunc(live.Findings, func(f rules.Finding) bool { return f.Rule == "rejected-by-istiod" && f.Object == o.ID }), "%v", live.Findings)
+}
+
+// What no finding could deny is not refused either where gatelint fails and the failure mode is deny.
+func TestDeniable(t *testing.T) {
+	for want, list := range map[bool][]string{
+		true:  {"enforcement: standard", "enforcement: strict", "deletes: deny", "{enforcement: warn, rules: {shadowed-match: {enforcement: strict}}}", "namespaces: [{names: [other], enforcement: off}]"},
+		false: {"enforcement: warn", "enforcement: off", "exempt: {users: [ann]}", "namespaces: [{names: [shop], enforcement: warn}]"},
+	} {
+		for _, text := range list {
+			s, err := settings.Parse([]byte("version: 1\nadmission: "+block(text)), "config", rules.All())
+			require.NoError(t, err, text)
+			c := Config{Engine: NewEngine(nil, mesh.Options{}), Settings: s}
+			req := create(gateway("second", "2026-02-01T00:00:00Z"))
+			req.Namespace, req.UserInfo.Username = "shop", "ann"
+			require.Equal(t, want, c.Deniable(req), text)
+			req.Operation = admissionv1.Delete
+			require.Equal(t, text == "deletes: deny", c.Deniable(req), text)
+			req.UserInfo.Username = "system:serviceaccount:kube-system:namespace-controller"
+			require.False(t, c.Deniable(req), text)
+		}
+	}
+}
+
+func block(text string) string {
+	if strings.HasPrefix(text, "{") {
+		return text
+	}
+	return "{" + text + "}"
 }
 
 func TestUnreadable(t *testing.T) {

@@ -24,7 +24,8 @@ type Engine struct {
 
 	rules   []*rules.Rule
 	options mesh.Options
-	turn    chan struct{} // Worlds are large: only so many are built at a time
+	turns   *turns
+	large   chan struct{} // Worlds of everything: only so many are built at a time
 
 	mu      sync.RWMutex
 	objects map[manifest.ID]*manifest.Object
@@ -39,6 +40,16 @@ type Engine struct {
 // Change is one change: an object that is not there before or after it is nil.
 type Change struct{ Before, After *manifest.Object }
 
+func (c Change) namespace() string {
+	switch {
+	case c.After != nil:
+		return c.After.Namespace
+	case c.Before != nil:
+		return c.Before.Namespace
+	}
+	return ""
+}
+
 // Effect is what a change does to the findings.
 type Effect struct {
 	Before, After []rules.Finding
@@ -52,7 +63,7 @@ func NewEngine(list []*rules.Rule, opt mesh.Options) *Engine {
 	x.revision = opt.Revision
 	x.reuse = slices.ContainsFunc(list, func(r *rules.Rule) bool { return r.Name == "shared-certificate" })
 	return &Engine{
-		rules: list, options: opt, turn: make(chan struct{}, runtime.GOMAXPROCS(0)), objects: map[manifest.ID]*manifest.Object{},
+		rules: list, options: opt, turns: newTurns(), large: make(chan struct{}, runtime.GOMAXPROCS(0)), objects: map[manifest.ID]*manifest.Object{},
 		index: x, whole: map[string]int{},
 	}
 }
@@ -139,12 +150,11 @@ func (e *Engine) Whole() map[string]int {
 // Judge gives the findings with what the change has before and after in place, whatever the live objects say of it: those that
 // differ, and those that touch the object. Its error is the context's.
 func (e *Engine) Judge(ctx context.Context, c Change) (Effect, error) {
-	select {
-	case e.turn <- struct{}{}:
-		defer func() { <-e.turn }()
-	case <-ctx.Done():
-		return Effect{}, ctx.Err()
+	end, err := e.turns.take(ctx, c.namespace())
+	if err != nil {
+		return Effect{}, err
 	}
+	defer end()
 	out, why, err := e.incremental(ctx, c)
 	if err != nil || why == "" {
 		return out, err
@@ -157,6 +167,12 @@ func (e *Engine) Judge(ctx context.Context, c Change) (Effect, error) {
 
 // everything judges a change over all live objects.
 func (e *Engine) everything(ctx context.Context, c Change) (Effect, error) {
+	select {
+	case e.large <- struct{}{}:
+		defer func() { <-e.large }()
+	case <-ctx.Done():
+		return Effect{}, ctx.Err()
+	}
 	live, opt := e.snapshot()
 	rest := make([]*manifest.Object, 0, len(live)+1)
 	for _, o := range live {

@@ -157,7 +157,7 @@ func reason(err error) string {
 	return "unreadable"
 }
 
-// failed answers what could not be judged, as the failure mode says.
+// failed answers what could not be judged, as the failure mode says; what could not be denied in any case is allowed.
 func (h *Handler) failed(req *admissionv1.AdmissionRequest, reason string, err error) admission.Decision {
 	h.Metrics.failures.WithLabelValues(reason).Inc()
 	text := "gatelint could not check this request: " + err.Error()
@@ -165,7 +165,7 @@ func (h *Handler) failed(req *admissionv1.AdmissionRequest, reason string, err e
 		text = "gatelint could not check this request in time"
 	}
 	d := admission.Decision{Outcome: admission.Failed, Err: err, Response: admission.Warned(req, text)}
-	if h.FailDeny {
+	if h.FailDeny && (admission.Config{Engine: h.Engine, Settings: h.Settings}).Deniable(req) {
 		d.Response = admission.Refused(req, text)
 	}
 	return d
