@@ -7,7 +7,7 @@ import (
 )
 
 var droppedDelegate = &Rule{
-	Name: "dropped-delegate", Severity: Error, Admission: Warn, Elsewhere: Deny, Since: "0.1.0",
+	Name: "dropped-delegate", Severity: Error, Admission: Warn, Elsewhere: Warn, Since: "0.1.0",
 	Doc: `A delegate's rule that istiod drops
 
 A rule that delegates hands its own match down: istiod joins it with every match of the delegate's rules. Where the two seem to

@@ -13,8 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// selfTest marks the Gateway with which istiod finds out whether its own webhook answers: a denial of ours would be taken
-// for istiod's (pkg/webhooks/validation/controller/controller.go).
+// selfTest marks the Gateway with which istiod finds out, in a dry run, whether its own webhook answers: a denial of ours would be
+// taken for istiod's (pkg/webhooks/validation/controller/controller.go).
 const selfTest = "internal.istio.io/webhook-always-reject"
 
 // Judged tells whether requests about a kind are judged.
@@ -47,7 +47,7 @@ func read(req *admissionv1.AdmissionRequest) (*submission, error) {
 		if s.After, s.faultsAfter, leaving, err = decode(req, req.Object); err != nil {
 			return nil, fmt.Errorf("reading object: %w", err)
 		}
-		if leaving || s.After.Kind == "Gateway" && has(s.After.Annotations, selfTest) {
+		if leaving || s.After.Kind == "Gateway" && has(s.After.Annotations, selfTest) && req.DryRun != nil && *req.DryRun {
 			return nil, nil
 		}
 		if req.Operation == admissionv1.Create {

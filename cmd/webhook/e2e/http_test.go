@@ -165,7 +165,8 @@ func unready(t *testing.T) {
 			} else {
 				require.Contains(t, r.Result.Message, "gatelint could not check this request")
 			}
-			r = p.review(t, review("Gateway", `{"apiVersion":"networking.istio.io/v1","kind":"Gateway","metadata":{"name":"x","annotations":{"internal.istio.io/webhook-always-reject":"true"}}}`))
+			selfTest := review("Gateway", `{"apiVersion":"networking.istio.io/v1","kind":"Gateway","metadata":{"name":"x","annotations":{"internal.istio.io/webhook-always-reject":"true"}}}`)
+			r = p.review(t, bytes.Replace(selfTest, []byte(`"uid":"u"`), []byte(`"uid":"u","dryRun":true`), 1))
 			require.True(t, r.Allowed, "istiod would take a denial for its own")
 		})
 	}
