@@ -35,10 +35,31 @@ func merged(n int) string {
 	return b.String()
 }
 
+// bound writes three VirtualServices that do the same for 50 hosts, on n Gateways of one workload.
+func bound(n int) string {
+	var b strings.Builder
+	var gateways, hosts []string
+	for i := range n {
+		gateways = append(gateways, fmt.Sprintf("g%d", i))
+		b.WriteString(strings.Replace(publicGateway, "public", gateways[i], 1))
+	}
+	for i := range 50 {
+		hosts = append(hosts, fmt.Sprintf("h%d.example.com", i))
+	}
+	for i := range 3 {
+		fmt.Fprintf(&b, "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: vs-%d, namespace: shop}\nspec:\n  hosts: [%s]\n  gateways: [%s]\n  http:\n",
+			i, strings.Join(hosts, ", "), strings.Join(gateways, ", "))
+		for j := range 10 {
+			fmt.Fprintf(&b, "  - {match: [{uri: {prefix: /service-%d/}}], route: [{destination: {host: d}}]}\n", j)
+		}
+	}
+	return b.String()
+}
+
 var nasty = []string{"/(a|aa)*b", "/.*a.{20}", "/(?:a?){30}a{30}", "/((a+)+)+c", "/.*(a|b).{15}(c|d).{15}", "/[ab]*a[ab]{24}"}
 
-// BenchmarkShadows measures one host with many matches, at three sizes in one run: the metric is time against the size before,
-// 2 if it grows with the number of matches.
+// BenchmarkShadows measures one host with many matches, and few matches through many Gateways, at three sizes in one run: the
+// metric is time against the size before, 2 if it grows with the number of matches, or of Gateways.
 func BenchmarkShadows(b *testing.B) {
 	kinds := map[string]struct {
 		sizes [3]int
@@ -53,14 +74,15 @@ func BenchmarkShadows(b *testing.B) {
 		"regexes": {[3]int{1250, 2500, 5000}, func(n int) string {
 			return matches(n, func(i int) string { return fmt.Sprintf(`uri: {regex: "/service-%d/v[0-9]+/.*"}`, i) })
 		}},
-		"merged": {[3]int{50, 100, 200}, merged},
+		"merged":   {[3]int{50, 100, 200}, merged},
+		"gateways": {[3]int{10, 20, 40}, bound},
 		"nasty": {[3]int{50, 100, 200}, func(n int) string {
 			return matches(n, func(i int) string {
 				return fmt.Sprintf(`uri: {regex: "%s%s"}`, nasty[i%len(nasty)], strings.Repeat("x?", i/len(nasty)))
 			})
 		}},
 	}
-	for _, name := range []string{"prefixes", "exact-headers", "regexes", "merged", "nasty"} {
+	for _, name := range []string{"prefixes", "exact-headers", "regexes", "merged", "gateways", "nasty"} {
 		b.Run(name, func(b *testing.B) {
 			var took [3]time.Duration
 			for b.Loop() {

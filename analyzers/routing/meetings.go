@@ -23,11 +23,19 @@ func (t *Tables) Meetings(vh *VirtualHost) []Meeting {
 	if !manyOwners(vh.Entries) {
 		return nil
 	}
+	vh = vh.once()
 	var index match.Index
 	for i, e := range vh.Entries {
 		if !e.Opaque {
 			index.Add(i, e.Box)
 		}
+	}
+	outcomes := map[*Rule]string{}
+	outcome := func(r *Rule) string {
+		if _, known := outcomes[r]; !known {
+			outcomes[r] = t.Outcome(r)
+		}
+		return outcomes[r]
 	}
 	var out []Meeting
 	budget := meetingBudget
@@ -44,7 +52,7 @@ func (t *Tables) Meetings(vh *VirtualHost) []Meeting {
 			if budget--; budget < 0 {
 				return out
 			}
-			if b.Rule.VS == e.Rule.VS || reported[[2]int{j, i}] || vh.OrderKnown(e, b) && !byAge(e, b) {
+			if b.Rule.VS == e.Rule.VS || reported[[2]int{j, i}] || vh.OrderKnown(e, b) && !byAge(e, b) || outcome(b.Rule) == outcome(e.Rule) {
 				continue
 			}
 			if m, ok := t.meeting(vh, e, b); ok {
@@ -56,6 +64,25 @@ func (t *Tables) Meetings(vh *VirtualHost) []Meeting {
 		}
 	}
 	return out
+}
+
+// once is the virtual host without the routes that come a second time, through another server or Gateway: the first stands before
+// them and takes all that they would.
+func (vh *VirtualHost) once() *VirtualHost {
+	type source struct {
+		rule  *Rule
+		match int
+	}
+	seen := map[source]bool{}
+	out := *vh
+	out.Entries = nil
+	for _, e := range vh.Entries {
+		if s := (source{e.Rule, e.Match}); !seen[s] {
+			seen[s] = true
+			out.Entries = append(out.Entries, e)
+		}
+	}
+	return &out
 }
 
 // byAge tells whether only the creation times of the VirtualServices order two entries.
@@ -72,10 +99,11 @@ func manyOwners(entries []Entry) bool {
 	return false
 }
 
-// meeting looks for the request, and has the router answer it twice: without the one VirtualService, and without the other.
+// meeting looks for a request of two entries whose outcomes differ, and has the router answer it twice: without the one
+// VirtualService, and without the other.
 func (t *Tables) meeting(vh *VirtualHost, a, b Entry) (Meeting, bool) {
 	both, verdict := match.Meet(a.Box, b.Box)
-	if verdict != match.Alive || t.Outcome(a.Rule) == t.Outcome(b.Rule) {
+	if verdict != match.Alive {
 		return Meeting{}, false
 	}
 	r, ok := both.Witness(vh.Domain)

@@ -19,6 +19,7 @@ func becomes(a routing.Answer) string {
 		if a.Route != "" {
 			by += " " + a.Route
 		}
+		by += byDelegate(a.Delegate)
 	}
 	switch a.Outcome {
 	case routing.OutcomeRouted, routing.OutcomeTCP:

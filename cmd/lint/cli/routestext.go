@@ -71,10 +71,7 @@ func (s traceStyle) routes(b *strings.Builder, list []routeJSON) {
 	var table strings.Builder
 	tab := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	for _, r := range list {
-		name := r.VirtualService + " " + either(r.Match, r.Route)
-		if r.Delegate != nil {
-			name += " by delegate " + r.Delegate.VirtualService + " " + either(r.Delegate.Match, r.Delegate.Route)
-		}
+		name := r.VirtualService + " " + either(r.Match, r.Route) + byDelegate(r.Delegate)
 		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t→ %s\n", r.State, short(name, 120), r.at(), short(r.takes, 100), short(r.leads, 200))
 	}
 	tab.Flush()

@@ -457,11 +457,15 @@ func kindOf(w *routing.Walk, i int) string {
 // where is the match that a route is made of.
 func where(e *routing.Entry) string {
 	a := e.Answer()
-	text := a.VirtualService + " " + either(a.Match, a.Route)
-	if a.Delegate != nil {
-		text += " by delegate " + a.Delegate.VirtualService + " " + either(a.Delegate.Match, a.Delegate.Route)
+	return plainText(a.VirtualService + " " + either(a.Match, a.Route) + byDelegate(a.Delegate))
+}
+
+// byDelegate says where a merged route stands in its delegate, after where it stands in the root.
+func byDelegate(d *routing.DelegateRef) string {
+	if d == nil {
+		return ""
 	}
-	return plainText(text)
+	return " by delegate " + d.VirtualService + " " + either(d.Match, d.Route)
 }
 
 func place(e *routing.Entry) string {
