@@ -104,8 +104,8 @@ func pods(t *testing.T, objects []metav1.Object) {
 	d := deployments[0].Spec
 	pod, c := d.Template.Spec, d.Template.Spec.Containers[0]
 	require.Len(t, pod.Containers, 1)
-	require.Equal(t, "false", d.Template.Labels["sidecar.istio.io/inject"])
-	require.Equal(t, "none", d.Template.Labels["istio.io/dataplane-mode"])
+	require.Contains(t, d.Template.Labels, "sidecar.istio.io/inject")
+	require.Contains(t, d.Template.Labels, "istio.io/dataplane-mode")
 	require.True(t, *pod.SecurityContext.RunAsNonRoot)
 	require.Equal(t, corev1.SeccompProfileTypeRuntimeDefault, pod.SecurityContext.SeccompProfile.Type)
 	require.True(t, *c.SecurityContext.ReadOnlyRootFilesystem)
@@ -114,8 +114,14 @@ func pods(t *testing.T, objects []metav1.Object) {
 	require.Equal(t, "/healthz", c.LivenessProbe.HTTPGet.Path)
 	require.Equal(t, "/readyz", c.ReadinessProbe.HTTPGet.Path)
 	require.NotEmpty(t, pod.TopologySpreadConstraints)
-	require.Zero(t, d.Strategy.RollingUpdate.MaxUnavailable.IntValue())
-	require.NotEmpty(t, d.Template.Annotations["checksum/config"])
+	// Answered throughout, but where the ports are the nodes': a pod more might find no node there, and the upgrade would hang.
+	surge, down := d.Strategy.RollingUpdate.MaxSurge.IntValue(), d.Strategy.RollingUpdate.MaxUnavailable.IntValue()
+	if pod.HostNetwork {
+		require.Equal(t, []int{0, 1}, []int{surge, down})
+	} else {
+		require.Equal(t, []int{1, 0}, []int{surge, down})
+	}
+	require.Regexp(t, "^[0-9a-f]{64}$", d.Template.Annotations["checksum/config"])
 
 	var delay int64
 	for _, arg := range c.Args {
@@ -261,6 +267,63 @@ func TestValues(t *testing.T) {
 		require.Subset(t, args(o), []string{"--self-signed", "--cert-secret=guard-tls", "--webhook-name=guard", "--service=guard", "--audit-interval=5m", "--audit-reports=policyreport"})
 		require.Equal(t, []string{"istio-system", "istio-ingress"}, secrets(o)[:2])
 		require.Nil(t, hook(o).ClientConfig.CABundle)
+		for _, arg := range args(o) {
+			require.NotContains(t, arg, "--dns-name", "the API server dials the Service")
+		}
+	})
+	t.Run("url", func(t *testing.T) {
+		for url, host := range map[string]string{
+			"https://lint.example.com:8443/validate": "lint.example.com",
+			"https://10.0.0.1/validate":              "10.0.0.1",
+			"https://[fd00::1]:8443/validate":        "fd00::1",
+		} {
+			webhook := map[string]any{"url": url}
+			o := rendered(t, "testdata/self-signed.yaml", map[string]any{"webhook": webhook})
+			require.Contains(t, args(o), "--dns-name="+host)
+			o = rendered(t, "", map[string]any{"webhook": webhook})
+			certificates := all[*unstructured.Unstructured](o)
+			spec := certificates[len(certificates)-1].Object["spec"].(map[string]any)
+			field, names := "dnsNames", []any{"gatelint-webhook.gatelint-system.svc", "gatelint-webhook.gatelint-system.svc.cluster.local"}
+			if host != "lint.example.com" {
+				require.Equal(t, names, spec[field])
+				field, names = "ipAddresses", nil
+			}
+			require.Equal(t, append(names, host), spec[field])
+		}
+	})
+	t.Run("leader", func(t *testing.T) {
+		leases := func(objects []metav1.Object) (names []string) {
+			for _, r := range all[*rbacv1.Role](objects) {
+				for _, rule := range r.Rules {
+					if slices.Contains(rule.Resources, "leases") {
+						names = append(names, rule.ResourceNames...)
+					}
+				}
+			}
+			return names
+		}
+		for _, name := range []string{"first", "second"} { // in one namespace: each has its leader
+			o := rendered(t, "", map[string]any{"fullnameOverride": name})
+			require.Subset(t, args(o), []string{"--leader-elect", "--leader-election-id=" + name})
+			require.Equal(t, []string{name}, leases(o))
+		}
+		require.Empty(t, leases(rendered(t, "", map[string]any{"leaderElection": false})))
+	})
+	t.Run("labels", func(t *testing.T) {
+		labels := func(objects []metav1.Object) map[string]string {
+			return all[*appsv1.Deployment](objects)[0].Spec.Template.Labels
+		}
+		own := labels(rendered(t, "", nil))
+		require.Equal(t, "false", own["sidecar.istio.io/inject"])
+		require.Equal(t, "none", own["istio.io/dataplane-mode"])
+		o := rendered(t, "testdata/everything.yaml", nil)
+		require.Equal(t, map[string]string{
+			"app.kubernetes.io/name": "lint", "app.kubernetes.io/instance": "gatelint", "app.kubernetes.io/component": "webhook",
+			"app.kubernetes.io/version": "custom", "app.kubernetes.io/managed-by": "Helm", "helm.sh/chart": own["helm.sh/chart"],
+			"sidecar.istio.io/inject": "true", "istio.io/dataplane-mode": "none", "team": "mesh",
+		}, labels(o))
+		monitor := all[*unstructured.Unstructured](o)
+		require.Subset(t, monitor[len(monitor)-1].GetLabels(), map[string]string{"release": "prometheus", "app.kubernetes.io/instance": "us"})
 	})
 	t.Run("outside", func(t *testing.T) {
 		o := rendered(t, "testdata/outside.yaml", nil)
@@ -295,6 +358,7 @@ func TestRefusals(t *testing.T) {
 		"plain-url":                {"webhook: {url: http://example.com}", "url"},
 		"a-bundle-that-is-none":    {"certificates: {caBundle: LS0t}", "caBundle"},
 		"version-in-config":        {"config: {version: 1}", "version"},
+		"selector-label":           {"podLabels: {app.kubernetes.io/name: x}", "app.kubernetes.io/name"},
 		"mesh-config-file":         {"config: {istio: {meshConfig: mesh.yaml}}", "meshConfig"},
 		"provided-without-secret":  {"certificates: {mode: provided, caBundle: '-----BEGIN CERTIFICATE-----'}", "name the Secret"},
 		"provided-without-bundle":  {"certificates: {mode: provided, secretName: x}", "give the PEM of its CA"},

@@ -221,7 +221,7 @@ func TestSelfSigned(t *testing.T) {
 		require.Equal(r, 1, led.count("a certificate was made"))
 		out, err := kubectl("", "get", "leases", "-n", led.ns, "-o", "name")
 		require.NoError(r, err)
-		require.Equal(r, "lease.coordination.k8s.io/gatelint-webhook\n", out)
+		require.Equal(r, "lease.coordination.k8s.io/"+led.ns+"\n", out)
 	})
 	sub("a-configuration-that-was-deleted-stays-deleted", func(r *replicas) {
 		name := "validatingwebhookconfiguration"

@@ -54,6 +54,7 @@ type Options struct {
 	DiscoveryInterval time.Duration
 	Namespace         string        // its own
 	LeaderElect       bool          // one replica at a time audits and writes certificates; all of them answer
+	LeaderElectionID  string        // the Lease
 	AuditInterval     time.Duration // 0: no audit
 	AuditReports      audit.Format
 }
@@ -87,7 +88,7 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 	manager, err := ctrl.NewManager(cluster, ctrl.Options{
 		Scheme: runtime.NewScheme(), WebhookServer: hook, HealthProbeBindAddress: o.HealthAddress,
 		Metrics:        metricsserver.Options{BindAddress: o.MetricsAddress},
-		LeaderElection: o.LeaderElect, LeaderElectionID: "gatelint-webhook", LeaderElectionNamespace: o.Namespace,
+		LeaderElection: o.LeaderElect, LeaderElectionID: o.LeaderElectionID, LeaderElectionNamespace: o.Namespace,
 		LeaderElectionResourceLock: "leases", LeaderElectionReleaseOnCancel: true,
 	})
 	if err != nil {
