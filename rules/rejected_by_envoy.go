@@ -2,7 +2,9 @@ package rules
 
 import (
 	"fmt"
+	"strings"
 
+	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
 )
 
@@ -15,6 +17,10 @@ rewrite, a match on the mere presence of a claim: all of these pass the schema a
 the whole resource that it is part of, and keeps the one it had. On a gateway that is every host of the port: no route of any
 team changes any more, and a pod that starts anew gets none at all. Only the proxies' logs and the metric pilot_total_xds_rejects
 tell.
+
+So it does with the routes of a port if two hosts are "*". Sidecars have one for what no other host takes, and know a host of
+their own namespace by its first label too: a ServiceEntry for "*.shop.svc.cluster.local" is a second one to those in namespace
+shop. It has to name the hosts.
 
 Fix: correct the value; whatever was changed since then takes effect with it.`,
 	Run: func(p *Pass) {
@@ -33,7 +39,21 @@ Fix: correct the value; whatever was changed since then takes effect with it.`,
 				}
 			}
 		}
+		for _, svc := range p.Tables.SecondCatchAlls() {
+			if len(p.refusalsOf(svc.Object)) == 0 {
+				p.secondCatchAll(svc)
+			}
+		}
 	},
+}
+
+func (p *Pass) secondCatchAll(svc *mesh.Service) {
+	ns, _, _ := strings.Cut(strings.TrimPrefix(svc.Host, "*."), ".")
+	words := fmt.Sprintf("to sidecars in namespace %s host %q is also \"*\", which they have already", strings.ToLower(ns), svc.Host)
+	p.Report(Fault{
+		On: svc.Object, Path: entryHost(svc), Severity: Error, Words: words,
+		Message: fmt.Sprintf("%s: Envoy refuses the whole %s that %s is part of there, %s", words, routing.RouteConfiguration, svc.Object.ID, frozen[routing.RouteConfiguration]),
+	})
 }
 
 var frozen = map[string]string{

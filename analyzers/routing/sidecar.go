@@ -1,10 +1,12 @@
 package routing
 
 import (
+	"slices"
 	"sort"
 	"strings"
 	"sync"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/match"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 )
@@ -72,7 +74,41 @@ func (s *sidecar) config(port uint32) *RouteConfig {
 		s.domain(rc, h, svc, []Entry{{Route: &Route{Match: -1, Box: match.FromHTTP(nil)}, Port: port}}, services)
 	}
 	rc.Rejected = rc.refused()
+	if second := rc.Hosts["*"]; second != nil && second.service != nil && !rc.Rejected && s.shared(services, port) {
+		rc.Rejected, rc.Second = true, second.service
+	}
 	return rc
+}
+
+// shared tells whether sidecars have the one route configuration for all services of the port.
+func (s *sidecar) shared(services map[string]*mesh.Service, port uint32) bool {
+	for _, svc := range services {
+		if p, _ := svc.Port(port); shares(svc, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// shares tells whether a port of a service makes sidecars ask for the route configuration of the port number.
+func shares(svc *mesh.Service, p mesh.Port) bool {
+	return !p.UDP && sniffedOrHTTP(p.Protocol) && !apart(svc, p)
+}
+
+// apart tells whether sidecars serve a port of a service by a listener and a route configuration of its own: where the bytes tell
+// the protocol, and the service has addresses (networking/core/listener.go, buildSidecarOutboundListener).
+func apart(svc *mesh.Service, p mesh.Port) bool {
+	return p.Protocol == "" && (svc.Headless || len(svc.Addresses) > 0 || len(svc.Entry.GetAddresses()) > 0)
+}
+
+// spares tells whether a request meets no second catch-all, for its host is served apart.
+func (rc *RouteConfig) spares(r Request) bool {
+	vh := rc.Lookup(r.Host)
+	if rc.Second == nil || vh == nil || vh.service == nil {
+		return false
+	}
+	p, _ := vh.service.Port(r.Port)
+	return apart(vh.service, p)
 }
 
 func sniffedOrHTTP(protocol string) bool { return protocol == "" || mesh.IsHTTP(protocol) }
@@ -150,24 +186,24 @@ func (s *sidecar) addVirtualService(rc *RouteConfig, v *mesh.VirtualService, por
 	usable := false
 	for _, h := range v.Hosts {
 		h = strings.ToLower(h)
-		if svc := services[h]; svc != nil {
-			matched = append(matched, svc)
-			continue
-		}
 		if !strings.HasPrefix(h, "*") {
-			plain = append(plain, h)
+			if svc := services[h]; svc != nil {
+				matched = append(matched, svc)
+			} else {
+				plain = append(plain, h)
+			}
 			continue
 		}
-		covered := false
+		met := false // a wildcard has no virtual host of its own beside services, not even one narrower than theirs
 		for _, name := range sortedHosts(services) {
-			if Covers(h, name) {
-				covered = true
+			if _, both := Intersect(h, name); both {
+				met = true
 				if specific[name] == v {
 					matched = append(matched, services[name])
 				}
 			}
 		}
-		if !covered {
+		if !met {
 			plain = append(plain, h)
 		}
 	}
@@ -227,15 +263,52 @@ func (s *sidecar) domain(rc *RouteConfig, name string, svc *mesh.Service, entrie
 	}
 }
 
+// shortNames are those by which the client can call a host of a Service, whether there is one or not
+// (networking/core/httproute.go, GenerateAltVirtualHosts).
 func (s *sidecar) shortNames(host string) []string {
 	out := []string{host + "."}
-	base, ok := strings.CutSuffix(host, ".svc."+s.t.World.Domain)
-	if !ok {
+	base, kube := strings.CutSuffix(host, ".svc."+s.t.World.Domain)
+	name, ns, whole := strings.Cut(base, ".")
+	if !kube || !whole {
 		return out
 	}
 	out = append(out, base, base+".svc")
-	if name, ns, ok := strings.Cut(base, "."); ok && (ns == s.client.Namespace || ns == "") {
+	if ns == s.client.Namespace || ns == "" {
 		out = append(out, name)
 	}
 	return out
+}
+
+// SecondCatchAlls are the hosts of ServiceEntries for which Envoy refuses route configurations of the sidecars in the namespace that
+// they name: there the short name is "*". Left out are those that these sidecars may not get: because of a Sidecar, or of another
+// namespace that has the host.
+func (t *Tables) SecondCatchAlls() []*mesh.Service {
+	hosts := map[string][]*mesh.Service{}
+	for _, svc := range t.World.Services {
+		if _, ok := t.catchAllOf(svc.Host); ok {
+			hosts[strings.ToLower(svc.Host)] = append(hosts[strings.ToLower(svc.Host)], svc)
+		}
+	}
+	var out []*mesh.Service
+	for _, h := range manifest.Keys(hosts) {
+		ns, _ := t.catchAllOf(h)
+		foreign := func(svc *mesh.Service) bool { return svc.Namespace != hosts[h][0].Namespace }
+		if slices.ContainsFunc(hosts[h], foreign) || len(t.World.Sidecars(ns))+len(t.World.Sidecars(t.World.Root)) > 0 {
+			continue
+		}
+		for _, svc := range hosts[h] {
+			there := svc.ExportTo.Covers(ns) == mesh.Yes && svc.Namespace != "" && !svc.Opaque
+			if there && slices.ContainsFunc(svc.Ports, func(p mesh.Port) bool { return shares(svc, p) }) {
+				out = append(out, svc)
+			}
+		}
+	}
+	return out
+}
+
+// catchAllOf gives the namespace to whose sidecars the short name of a host is "*", which all have already.
+func (t *Tables) catchAllOf(host string) (namespace string, ok bool) {
+	rest, wild := strings.CutPrefix(strings.ToLower(host), "*.")
+	namespace, kube := strings.CutSuffix(rest, ".svc."+t.World.Domain)
+	return namespace, wild && kube && !strings.Contains(namespace, ".") && !manifest.Placeholder(namespace)
 }

@@ -289,6 +289,9 @@ func (t *Tables) ownNamespaces() map[string]bool {
 	}
 	for _, s := range t.World.Services {
 		add(s.ExportTo)
+		if ns, ok := t.catchAllOf(s.Host); ok {
+			own[ns] = true
+		}
 	}
 	return own
 }

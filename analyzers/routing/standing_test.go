@@ -128,3 +128,31 @@ func TestStandingsOfNames(t *testing.T) {
 `))
 	require.Equal(t, []string{"undecided", "shadowed", "shadowed", "live", "live", "shadowed"}, states)
 }
+
+// Sidecars whose routes Envoy refuses for a second "*" have no witness; those of any other namespace have.
+func TestSecondCatchAllStanding(t *testing.T) {
+	tables := world(t, `  - {directResponse: {status: 200}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: m, namespace: edge}
+spec:
+  hosts: [plain.io]
+  http: [{directResponse: {status: 200}}]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: second, namespace: edge}
+spec:
+  hosts: ["*.default.svc.cluster.local"]
+  ports: [{name: http, number: 80, protocol: HTTP}]
+  resolution: NONE
+`)
+	states := map[string]string{}
+	for _, m := range tables.MeshTables() {
+		for _, vh := range m.Hosts {
+			states[m.Namespace] = tables.Standings(vh, vh.Config.Rejected)[0].State
+		}
+	}
+	require.Equal(t, map[string]string{"": routing.StateLive, "default": routing.StateUndecided}, states)
+}

@@ -91,7 +91,8 @@ type RouteConfig struct {
 	Hosts   map[string]*VirtualHost // by lower-case domain
 	// Rejected is set when Envoy refuses the configuration: all its hosts keep what they had.
 	Rejected bool
-	domains  []string // sorted
+	Second   *mesh.Service // for which a sidecar's is: its short name is "*", the domain of what has no other virtual host
+	domains  []string      // sorted
 }
 
 // Domains are the domains of the virtual hosts, sorted.

@@ -130,7 +130,7 @@ func (w *Walk) http(rc *RouteConfig) {
 	case w.Request.Path == "*": // of OPTIONS: Envoy says 404 before it looks for a host
 		a.Outcome = OutcomeNoRoute
 		return
-	case rc.Rejected:
+	case rc.Rejected && !rc.spares(w.Request):
 		a.Outcome = OutcomeRejected
 		return
 	}

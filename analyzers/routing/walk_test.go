@@ -151,3 +151,32 @@ spec:
 	require.Equal(t, "edge/same is the older one", a.Alternatives[1].If)
 	require.Equal(t, "spec.http[1]", a.Alternatives[1].Route)
 }
+
+// A Service whose protocol the bytes tell has routes of its own, which a second "*" on its port does not spoil.
+func TestServedApart(t *testing.T) {
+	tables := world(t, `  - {directResponse: {status: 200}}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: second, namespace: edge}
+spec:
+  hosts: ["*.edge.svc.cluster.local"]
+  ports: [{name: http, number: 8081, protocol: HTTP}]
+  resolution: NONE
+---
+apiVersion: v1
+kind: Service
+metadata: {name: sniffed, namespace: edge}
+spec: {clusterIP: 10.0.0.4, ports: [{name: any, port: 8081}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: plain, namespace: edge}
+spec: {clusterIP: 10.0.0.5, ports: [{name: http, port: 8081}]}
+`)
+	for host, want := range map[string]string{"sniffed": routing.OutcomeRouted, "plain": routing.OutcomeRejected, "none": routing.OutcomeRejected} {
+		a, err := tables.Ask(routing.Request{Port: 8081, Host: host, Path: "/", Mesh: &routing.Client{Namespace: "edge"}})
+		require.NoError(t, err)
+		require.Equal(t, want, a.Outcome, host)
+	}
+}

@@ -332,7 +332,10 @@ func (t *traceText) host() {
 		t.stage("request", "Envoy refuses a path with a fragment, or with what is no printable ASCII")
 	case w.Request.Path == "*":
 		t.stage("request", "Envoy routes only paths that begin with a slash, and answers this one itself: 404")
-	case w.Config.Rejected:
+	case w.Answer.Outcome == routing.OutcomeRejected && w.Config.Second != nil:
+		t.stage("routes", fmt.Sprintf("Envoy refuses the whole route configuration: host %q of %s is also \"*\" here, which it has already",
+			short(w.Config.Second.Host, 100), plainText(w.Config.Second.Object.ID.String())))
+	case w.Answer.Outcome == routing.OutcomeRejected:
 		t.stage("routes", "Envoy refuses the whole route configuration for one of its routes")
 	case w.Host == nil:
 		lines := []string{fmt.Sprintf("none for %q", name)}
