@@ -69,3 +69,6 @@ func (s *schemaSet) kindsOf(group string) []string {
 	}
 	return kinds
 }
+
+// Kinds are the kinds of Istio's networking API.
+func Kinds() []string { return schemas().kindsOf(networkingGroup) }

@@ -185,7 +185,7 @@ func (p *parser) setting(n *yaml.Node, rule string) Setting {
 	p.mapping(n, in, keys{
 		"severity": func(n *yaml.Node) { s.Off, s.Severity = p.severity(n, in+".severity") },
 		"admission": func(n *yaml.Node) {
-			d, err := ParseDecision(offText(n))
+			d, err := rules.ParseDecision(offText(n))
 			if err != nil {
 				p.fail(n, "%s.admission: %v", in, err)
 			}
@@ -200,7 +200,7 @@ func (p *parser) severity(n *yaml.Node, in string) (off bool, s *rules.Severity)
 	if text == "off" {
 		return true, nil
 	}
-	got, err := ParseSeverity(text)
+	got, err := rules.ParseSeverity(text)
 	if err != nil {
 		p.fail(n, "%s: %v, or off", in, err)
 	}
@@ -213,26 +213,6 @@ func offText(n *yaml.Node) string {
 		return "off"
 	}
 	return n.Value
-}
-
-// ParseSeverity reads "error", "warning" or "info".
-func ParseSeverity(text string) (rules.Severity, error) {
-	for _, s := range []rules.Severity{rules.Info, rules.Warning, rules.Error} {
-		if s.String() == text {
-			return s, nil
-		}
-	}
-	return 0, fmt.Errorf("%q is no severity: use error, warning or info", text)
-}
-
-// ParseDecision reads "deny", "warn" or "off".
-func ParseDecision(text string) (rules.Decision, error) {
-	for _, d := range []rules.Decision{rules.Off, rules.Warn, rules.Deny} {
-		if d.String() == text {
-			return d, nil
-		}
-	}
-	return 0, fmt.Errorf("%q is no admission: use deny, warn or off", text)
 }
 
 func (p *parser) istio(n *yaml.Node) Istio {

@@ -142,10 +142,10 @@ func (a *app) setInput(r *request, f *flags) error {
 func (r *request) setSeverities(f *flags) (err error) {
 	if f.failOn == "never" {
 		r.neverFail = true
-	} else if r.failOn, err = settings.ParseSeverity(f.failOn); err != nil {
+	} else if r.failOn, err = rules.ParseSeverity(f.failOn); err != nil {
 		return fmt.Errorf("--fail-on: %w, or never", err)
 	}
-	if r.least, err = settings.ParseSeverity(f.minSeverity); err != nil {
+	if r.least, err = rules.ParseSeverity(f.minSeverity); err != nil {
 		return fmt.Errorf("--min-severity: %w", err)
 	}
 	return f.checkColor()
