@@ -200,7 +200,7 @@ func (x *Policy) asRule() *rules.Rule {
 		title = "policy of package " + x.Package
 	}
 	return &rules.Rule{
-		Name: x.Name, Doc: title + "\n" + strings.TrimSpace(x.Text) + "\n\nA policy: " + fmt.Sprintf("%s:%d", x.File, x.Line) + ".",
+		Name: x.Name, Doc: fmt.Sprintf("%s\nA policy, at %s:%d.\n\n%s", title, x.File, x.Line, strings.TrimSpace(x.Text)),
 		Severity: x.Severity, Admission: x.Admission, Elsewhere: x.Admission, Unignorable: !x.Ignorable,
 	}
 }

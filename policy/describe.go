@@ -82,14 +82,14 @@ func (c *checker) list(p *pkg, x *Policy, whole metadata, byRule map[string]meta
 
 func headName(r *ast.Rule) string { return r.Head.Ref()[0].Value.String() }
 
-// ruleOf is the rule that a block of METADATA describes, nil for a package's.
-func ruleOf(a *ast.Annotations, m *ast.Module) *ast.Rule {
+// ruleOf is the rule that a block of METADATA stands above, nil for a package's.
+func ruleOf(a *ast.Annotations, m *ast.Module) (below *ast.Rule) {
 	for _, r := range m.Rules {
-		if slices.Contains(r.Annotations, a) {
-			return r
+		if row := r.Location.Row; row > a.Location.Row && (below == nil || row < below.Location.Row) {
+			below = r
 		}
 	}
-	return nil
+	return below
 }
 
 // joined is what two blocks say together, which must not contradict each other.

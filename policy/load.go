@@ -36,8 +36,11 @@ func Load(ctx context.Context, opt Options) (*Set, error) {
 		c.problems = append(c.problems, &Problem{Message: "there is no policy in " + strings.Join(opt.Paths, ", ") + ": packages under gatelint.lib are helpers only"})
 	}
 	if len(s.problems) == 0 { // else what is missing would be a fault of what uses it
-		x.check(c)
-		x.compiler = ast.NewCompiler().WithCapabilities(caps).WithUseTypeCheckAnnotations(true)
+		known := schemas(x.policies)
+		for _, p := range x.policies {
+			annotate(known, p, c.packages[slices.IndexFunc(c.packages, func(k *pkg) bool { return k.name() == p.Package })])
+		}
+		x.compiler = ast.NewCompiler().WithCapabilities(caps).WithSchemas(known).WithUseTypeCheckAnnotations(true)
 		x.compiler.SetErrorLimit(0)
 		if x.compiler.Compile(s.modules); x.compiler.Failed() {
 			c.problems = append(c.problems, problemsOf(x.compiler.Errors, "")...)

@@ -109,7 +109,7 @@ type Finding struct {
 	Severity  Severity
 	Suspect   bool // not proven: a positive sign in open files
 	Admission Decision
-	WarnOnly  bool // admission does not deny for it, whatever the rule's decision
+	WarnOnly  bool // standard admission does not deny for it, whatever the rule's decision
 	Object    manifest.ID
 	API       string // apiVersion of Object
 	Pos       manifest.Pos
@@ -170,7 +170,7 @@ type Fault struct {
 	// ends make the fingerprint.
 	Words string
 	Clash bool // the ends are as much the fault as the object
-	// WarnOnly tells that admission does not deny for it, whatever the rule's decision.
+	// WarnOnly tells that standard admission does not deny for it, whatever the rule's decision.
 	WarnOnly bool
 }
 

@@ -56,6 +56,7 @@ func Parse(data []byte, file string, list []*rules.Rule) (*Config, error) {
 		"namespace": func(n *yaml.Node) { c.Namespace = p.namespaces(n) },
 		"istio":     func(n *yaml.Node) { c.Istio = p.istio(n) },
 		"admission": func(n *yaml.Node) { c.Admission = p.admission(n) },
+		"policies":  func(n *yaml.Node) { c.Policies = p.policies(n) },
 	})
 	if p.err == nil && !version {
 		p.fail(root, `the config lacks "version: 1"`)

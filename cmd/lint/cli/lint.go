@@ -23,6 +23,8 @@ type flags struct {
 
 	namespace, meshConfig, clusterDomain, rootNamespace, revision, stdinName string
 
+	policies policyFlags
+
 	config                             string
 	noConfig, quiet, stats, asWebhook  bool
 	failOn, minSeverity, now, colorise string
@@ -76,6 +78,7 @@ func (a *app) lintCommand(use, short string) *cobra.Command {
 	s.BoolVarP(&f.quiet, "quiet", "q", false, "findings only, no summary")
 	s.BoolVar(&f.stats, "stats", false, "say on standard error what was modelled, and how many matches could not be decided")
 	s.StringVar(&f.colorise, "color", "auto", "`WHEN` to colour: auto, always or never; NO_COLOR is heeded")
+	f.policies.add(cmd)
 	f.input(cmd)
 	s.StringVar(&f.now, "now", "", "the `TIME` by which ignores expire (default: the clock) and certificates (default: never), RFC 3339 or a date")
 	_ = cmd.RegisterFlagCompletionFunc("only", a.completeRule)
@@ -96,6 +99,11 @@ func (f *flags) input(cmd *cobra.Command) {
 	s.StringVar(&f.revision, "revision", "", "leave out objects labelled with another istio.io/rev than this `REVISION`")
 	s.StringArrayVar(&f.exclude, "exclude", nil, "leave out files that match this `GLOB` (** crosses folders); repeatable")
 	s.StringVar(&f.stdinName, "stdin-filename", "", "`NAME` of standard input in positions (default <stdin>)")
+	f.configFlags(cmd)
+}
+
+func (f *flags) configFlags(cmd *cobra.Command) {
+	s := cmd.Flags()
 	s.StringVarP(&f.config, "config", "c", "", "config `FILE` (default: "+settings.FileName+" here or in the nearest folder above)")
 	s.BoolVar(&f.noConfig, "no-config", false, "read no config file")
 }
@@ -188,11 +196,14 @@ func (a *app) findConfig(f *flags) (*settings.Config, error) {
 			return nil, failure{err}
 		}
 	}
-	if file == "" {
-		return &settings.Config{Dir: dir}, nil
-	}
-	if !filepath.IsAbs(file) {
+	if file != "" && !filepath.IsAbs(file) {
 		file = filepath.Join(dir, file)
+	}
+	if err := a.loadPolicies(&f.policies, file, dir); err != nil {
+		return nil, err
+	}
+	if file == "" {
+		return &settings.Config{Dir: dir, Known: a.rules}, nil
 	}
 	return settings.Load(file, shown(dir, file), a.rules)
 }
@@ -303,6 +314,10 @@ func (a *app) lint(r *request) error {
 	}
 	if len(res.unreadable) > 0 {
 		a.code = exitFailed
+	}
+	for _, err := range res.failed {
+		a.say("%v", err)
+		a.code = exitUsage
 	}
 	return a.report(r, res)
 }
