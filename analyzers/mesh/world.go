@@ -259,6 +259,13 @@ func (w *World) FQDN(host, namespace string) string {
 	return host + "." + namespace + ".svc." + w.Domain
 }
 
+// WholeNamespace gives the namespace for all of whose Services a host stands: *.shop.svc.cluster.local.
+func (w *World) WholeNamespace(host string) (namespace string, ok bool) {
+	rest, wild := strings.CutPrefix(strings.ToLower(host), "*.")
+	namespace, kube := strings.CutSuffix(rest, ".svc."+w.Domain)
+	return namespace, wild && kube && !strings.Contains(namespace, ".") && !manifest.Placeholder(namespace)
+}
+
 // kubeName splits name.namespace.svc.<domain>; ok is false for any other host.
 func (w *World) kubeName(host string) (n Name, ok bool) {
 	rest, ok := strings.CutSuffix(host, ".svc."+w.Domain)

@@ -2,7 +2,6 @@ package routing
 
 import (
 	"slices"
-	"sort"
 	"strings"
 	"sync"
 
@@ -56,16 +55,12 @@ func (s *sidecar) config(port uint32) *RouteConfig {
 	if all == nil {
 		all = s.t.OnMesh(s.client.Namespace)
 	}
-	specific := s.mostSpecific(all, services)
+	names := byEnd(services)
+	specific := s.mostSpecific(all, services, names)
 	for _, v := range all {
-		s.addVirtualService(rc, v, port, services, specific, served)
+		s.addVirtualService(rc, v, port, services, names, specific, served)
 	}
-	hosts := make([]string, 0, len(services))
-	for h := range services {
-		hosts = append(hosts, h)
-	}
-	sort.Strings(hosts)
-	for _, h := range hosts {
+	for _, h := range manifest.Keys(services) {
 		svc := services[h]
 		p, _ := svc.Port(port)
 		if served[h] || !sniffedOrHTTP(p.Protocol) {
@@ -148,7 +143,7 @@ func (s *sidecar) prefers(svc, older *mesh.Service) bool {
 }
 
 // mostSpecific gives for each service the VirtualService whose wildcard host is the longest that covers it; an exact one wins.
-func (s *sidecar) mostSpecific(all []*mesh.VirtualService, services map[string]*mesh.Service) map[string]*mesh.VirtualService {
+func (s *sidecar) mostSpecific(all []*mesh.VirtualService, services map[string]*mesh.Service, names ends) map[string]*mesh.VirtualService {
 	longest := map[string]string{}
 	out := map[string]*mesh.VirtualService{}
 	for _, v := range all {
@@ -160,8 +155,8 @@ func (s *sidecar) mostSpecific(all []*mesh.VirtualService, services map[string]*
 				}
 				continue
 			}
-			for name := range services {
-				if Covers(h, name) && len(h) > len(longest[name]) && longest[name] != name {
+			for _, name := range names.below(h) {
+				if len(h) > len(longest[name]) && longest[name] != name {
 					longest[name], out[name] = h, v
 				}
 			}
@@ -170,7 +165,7 @@ func (s *sidecar) mostSpecific(all []*mesh.VirtualService, services map[string]*
 	return out
 }
 
-func (s *sidecar) addVirtualService(rc *RouteConfig, v *mesh.VirtualService, port uint32, services map[string]*mesh.Service,
+func (s *sidecar) addVirtualService(rc *RouteConfig, v *mesh.VirtualService, port uint32, services map[string]*mesh.Service, names ends,
 	specific map[string]*mesh.VirtualService, served map[string]bool,
 ) {
 	routes, _ := s.t.generate(v, client{gateway: mesh.Mesh, port: port, labels: s.client.Labels, namespace: s.client.Namespace, anyLabels: s.open})
@@ -194,17 +189,15 @@ func (s *sidecar) addVirtualService(rc *RouteConfig, v *mesh.VirtualService, por
 			}
 			continue
 		}
-		met := false // a wildcard has no virtual host of its own beside services, not even one narrower than theirs
-		for _, name := range sortedHosts(services) {
-			if _, both := Intersect(h, name); both {
-				met = true
-				if specific[name] == v {
-					matched = append(matched, services[name])
-				}
-			}
-		}
-		if !met {
+		// A wildcard has no virtual host of its own beside services, not even one narrower than theirs.
+		under, wider := names.below(h), above(h, services)
+		if !wider && len(under) == 0 {
 			plain = append(plain, h)
+		}
+		for _, name := range under {
+			if specific[name] == v {
+				matched = append(matched, services[name])
+			}
 		}
 	}
 	for _, svc := range matched {
@@ -225,13 +218,43 @@ func (s *sidecar) addVirtualService(rc *RouteConfig, v *mesh.VirtualService, por
 	}
 }
 
-func sortedHosts(m map[string]*mesh.Service) []string {
-	out := make([]string, 0, len(m))
-	for h := range m {
-		out = append(out, h)
+// ends are host names by their last letters, so that a wildcard finds those that it covers without looking at the others.
+type ends []string // sorted, each written backwards
+
+func byEnd(services map[string]*mesh.Service) ends {
+	out := make(ends, 0, len(services))
+	for h := range services {
+		out = append(out, backwards(h))
 	}
-	sort.Strings(out)
+	slices.Sort(out)
 	return out
+}
+
+// below are the names that a wildcard covers, sorted.
+func (e ends) below(wildcard string) []string {
+	end := backwards(wildcard[1:])
+	var out []string
+	for i, _ := slices.BinarySearch(e, end); i < len(e) && strings.HasPrefix(e[i], end); i++ {
+		out = append(out, backwards(e[i]))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// above tells whether a service has a wildcard that covers a narrower one.
+func above(wildcard string, services map[string]*mesh.Service) bool {
+	for i := 2; i <= len(wildcard); i++ {
+		if services["*"+wildcard[i:]] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func backwards(s string) string {
+	b := []byte(s)
+	slices.Reverse(b)
+	return string(b)
 }
 
 // domain enters a virtual host unless the domain is taken: the first one wins. A service also gets its addresses, a Kubernetes
@@ -285,13 +308,13 @@ func (s *sidecar) shortNames(host string) []string {
 func (t *Tables) SecondCatchAlls() []*mesh.Service {
 	hosts := map[string][]*mesh.Service{}
 	for _, svc := range t.World.Services {
-		if _, ok := t.catchAllOf(svc.Host); ok {
+		if _, ok := t.World.WholeNamespace(svc.Host); ok {
 			hosts[strings.ToLower(svc.Host)] = append(hosts[strings.ToLower(svc.Host)], svc)
 		}
 	}
 	var out []*mesh.Service
 	for _, h := range manifest.Keys(hosts) {
-		ns, _ := t.catchAllOf(h)
+		ns, _ := t.World.WholeNamespace(h)
 		foreign := func(svc *mesh.Service) bool { return svc.Namespace != hosts[h][0].Namespace }
 		if slices.ContainsFunc(hosts[h], foreign) || len(t.World.Sidecars(ns))+len(t.World.Sidecars(t.World.Root)) > 0 {
 			continue
@@ -304,11 +327,4 @@ func (t *Tables) SecondCatchAlls() []*mesh.Service {
 		}
 	}
 	return out
-}
-
-// catchAllOf gives the namespace to whose sidecars the short name of a host is "*", which all have already.
-func (t *Tables) catchAllOf(host string) (namespace string, ok bool) {
-	rest, wild := strings.CutPrefix(strings.ToLower(host), "*.")
-	namespace, kube := strings.CutSuffix(rest, ".svc."+t.World.Domain)
-	return namespace, wild && kube && !strings.Contains(namespace, ".") && !manifest.Placeholder(namespace)
 }
