@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -110,30 +111,67 @@ func sniffedOrHTTP(protocol string) bool { return protocol == "" || mesh.IsHTTP(
 
 // services are those the client has that have the port, by lower-case host.
 func (s *sidecar) services(port uint32) map[string]*mesh.Service {
-	chosen, out := map[string]*mesh.Service{}, map[string]*mesh.Service{}
+	visible := map[string][]*mesh.Service{}
 	for _, svc := range s.t.World.Services {
-		h := strings.ToLower(svc.Host)
-		if svc.ExportTo.Covers(s.client.Namespace) != mesh.No && (chosen[h] == nil || s.prefers(svc, chosen[h])) {
-			chosen[h] = svc
+		if svc.ExportTo.Covers(s.client.Namespace) != mesh.No {
+			h := strings.ToLower(svc.Host)
+			visible[h] = append(visible[h], svc)
 		}
 	}
-	for _, svc := range s.t.World.Services {
-		h := strings.ToLower(svc.Host)
-		if chosen[h] == nil || svc.Namespace != chosen[h].Namespace || svc.ExportTo.Covers(s.client.Namespace) == mesh.No {
-			continue
-		}
-		if _, ok := svc.Port(port); ok && (out[h] == nil || !out[h].Kube && svc.Kube) {
-			out[h] = svc
+	out := map[string]*mesh.Service{}
+	for h, list := range visible {
+		had, _ := oneNamespaces(list, s.client.Namespace)
+		for _, svc := range had {
+			if _, ok := svc.Port(port); ok && out[h] == nil {
+				out[h] = svc
+			}
 		}
 	}
 	return out
 }
 
-// prefers tells whether the client takes a service before an older one for the same host: of several namespaces it has those of
-// one, its own if that has one, else that of a Kubernetes Service, of what is exported to it by name, of the oldest
-// (pilot/pkg/model/sidecar.go, selectServices).
-func (s *sidecar) prefers(svc, older *mesh.Service) bool {
-	if a, b := svc.Namespace == s.client.Namespace, older.Namespace == s.client.Namespace; a != b {
+// oneNamespaces gives those of several services for one host, which are visible and in order of age, that the proxies of a namespace
+// have: of several namespaces one's, its own if that has one, else that of a Kubernetes Service, of what is exported to it by name, of
+// the oldest (pilot/pkg/model/sidecar.go, selectServices); there the Kubernetes Service alone, else the oldest with those that are
+// like it (appendSidecarServices). Where that hangs on ages that are not known it is not sure, and all are given that can be.
+func oneNamespaces(list []*mesh.Service, namespace string) (out []*mesh.Service, sure bool) {
+	best := list[0]
+	for _, svc := range list[1:] {
+		if prefers(namespace, svc, best) {
+			best = svc
+		}
+	}
+	sure = true
+	var first *mesh.Service
+	for _, svc := range list {
+		switch {
+		case svc.Namespace != best.Namespace:
+			sure = sure && (prefers(namespace, best, svc) || mesh.OrderKnown(best.Object, svc.Object))
+		case first == nil || svc.Kube && !first.Kube:
+			first = svc
+		}
+	}
+	for _, svc := range list {
+		if svc.Namespace != best.Namespace || svc.Kube != first.Kube {
+			continue
+		}
+		if alike(first, svc) || !mesh.OrderKnown(first.Object, svc.Object) {
+			out = append(out, svc)
+			sure = sure && alike(first, svc)
+		}
+	}
+	return out, sure
+}
+
+// alike tells whether two services for one host and namespace are merged into one with the ports of both.
+func alike(a, b *mesh.Service) bool {
+	return a.Entry.GetResolution() == b.Entry.GetResolution() && maps.Equal(a.Labels, b.Labels) && maps.Equal(a.Selector, b.Selector) &&
+		a.ExportTo.Public == b.ExportTo.Public && maps.Equal(a.ExportTo.To, b.ExportTo.To)
+}
+
+// prefers tells whether the proxies of a namespace take a service before an older one of another namespace.
+func prefers(namespace string, svc, older *mesh.Service) bool {
+	if a, b := svc.Namespace == namespace, older.Namespace == namespace; a != b {
 		return a
 	}
 	if svc.Kube != older.Kube {
