@@ -62,6 +62,7 @@ type World struct {
 	k8sGateway nameIndex[*manifest.Object]
 	secrets    nameIndex[*Secret]
 	hosts      map[string][]*Service
+	aliases    map[string][]string   // hosts of Services that stand for another host, by that
 	wildcards  map[string][]*Service // ServiceEntry hosts "*.x", by the part after "*"
 	kube       map[string][]*Service // Kubernetes Services by name
 	rules      map[string][]*DestinationRule
@@ -205,6 +206,7 @@ func (w *World) add(o *manifest.Object) {
 
 // finish derives what needs all objects: what references mean, which workloads are gateways, the Services before each.
 func (w *World) finish() {
+	w.resolveAliases()
 	for _, v := range w.VirtualServices {
 		for j := range v.Gateways {
 			v.Gateways[j] = w.ResolveGateway(v.Gateways[j])

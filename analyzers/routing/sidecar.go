@@ -64,7 +64,7 @@ func (s *sidecar) config(port uint32) *RouteConfig {
 	for _, h := range manifest.Keys(services) {
 		svc := services[h]
 		p, _ := svc.Port(port)
-		if served[h] || !sniffedOrHTTP(p.Protocol) {
+		if served[h] || svc.ExternalName != "" || !sniffedOrHTTP(p.Protocol) {
 			continue
 		}
 		s.domain(rc, h, svc, []Entry{{Route: &Route{Match: -1, Box: match.FromHTTP(nil)}, Port: port}}, services)
@@ -296,15 +296,19 @@ func backwards(s string) string {
 }
 
 // domain enters a virtual host unless the domain is taken: the first one wins. A service also gets its addresses, a Kubernetes
-// Service its shorter names, as far as they are no full name of another service, and a headless one all names below these
-// (networking/core/httproute.go, generateVirtualHostDomains). Of a family that a pod has no address of, istiod leaves out the
+// Service its shorter names, as far as they are no full name of another service, and a headless one all names below these; the
+// names of what stands for it (ExternalName) are its names, too (networking/core/httproute.go, generateVirtualHostDomains). Of a family that a pod has no address of, istiod leaves out the
 // addresses; here they are not told apart.
 func (s *sidecar) domain(rc *RouteConfig, name string, svc *mesh.Service, entries []Entry, full map[string]*mesh.Service) {
-	names := []string{name}
+	names, own := []string{name}, map[string]bool{name: true}
 	if svc != nil || strings.Contains(name, "..") { // that of a Service in a namespace that is not stated
 		names = append(names, s.shortNames(name)...)
 	}
 	if svc != nil {
+		for _, a := range s.t.World.Aliases(name) {
+			own[a] = true
+			names = append(append(names, a), s.shortNames(a)...)
+		}
 		if svc.Headless {
 			for _, n := range names {
 				names = append(names, "*."+n)
@@ -317,8 +321,8 @@ func (s *sidecar) domain(rc *RouteConfig, name string, svc *mesh.Service, entrie
 			names = append(names, ip)
 		}
 	}
-	for i, n := range names {
-		if rc.Hosts[n] == nil && (i == 0 || full[n] == nil) {
+	for _, n := range names {
+		if rc.Hosts[n] == nil && (own[n] || full[n] == nil) {
 			rc.Hosts[n] = &VirtualHost{Domain: n, Config: rc, Entries: entries, service: svc}
 		}
 	}
