@@ -24,26 +24,18 @@ Fix: make the matches disjoint, or put them into one VirtualService (or one root
 				seen[[2]routing.Place{f.Place}] = true // shadowed-match says so
 			}
 		}
-		for _, table := range p.Tables.Gateways {
-			if len(table.Opaque) > 0 {
-				continue
-			}
-			for _, rc := range table.Configs() {
-				for _, d := range rc.Domains() {
-					for _, m := range p.Tables.Meetings(rc.Hosts[d]) {
-						key := [2]routing.Place{m.A.Place(), m.B.Place()}
-						if !seen[key] && !seen[[2]routing.Place{key[0]}] && !seen[[2]routing.Place{key[1]}] {
-							seen[key] = true
-							p.meeting(rc.Hosts[d], m)
-						}
-					}
-				}
+		for _, m := range p.Tables.Meetings() {
+			key := [2]routing.Place{m.A.Place(), m.B.Place()}
+			if !seen[key] && !seen[[2]routing.Place{key[0]}] && !seen[[2]routing.Place{key[1]}] {
+				seen[key] = true
+				p.meeting(m)
 			}
 		}
 	},
 }
 
-func (p *Pass) meeting(vh *routing.VirtualHost, m routing.Meeting) {
+func (p *Pass) meeting(m routing.Meeting) {
+	vh := m.Host
 	vs, path := m.A.Rule.MatchPath(m.A.Match)
 	other, otherPath := m.B.Rule.MatchPath(m.B.Match)
 	f := Fault{

@@ -186,9 +186,9 @@ func TestUndecidable(t *testing.T) {
 	}
 	// A claim that is a list can be both.
 	a, b := with("@request.auth.claims.g", is("a")), with("@request.auth.claims.g", is("b"))
-	_, verdict := Meet(a, b)
+	_, verdict := Meet(a, b, nil)
 	require.Equal(t, Undecided, verdict)
-	_, verdict = Meet(a, with("@request.auth.claims.g", begins("a")))
+	_, verdict = Meet(a, with("@request.auth.claims.g", begins("a")), nil)
 	require.Equal(t, Alive, verdict)
 
 	// Whether the unreadable one takes all of /foo cannot be known, but /bar is left.
@@ -330,14 +330,14 @@ func TestBudget(t *testing.T) {
 }
 
 func TestMeet(t *testing.T) {
-	both, verdict := Meet(uri(begins("/foo")), uri(like("/foo/[0-9]+")))
+	both, verdict := Meet(uri(begins("/foo")), uri(like("/foo/[0-9]+")), nil)
 	require.Equal(t, Alive, verdict)
 	require.True(t, both.Matches(Request{Path: "/foo/7"}))
-	_, verdict = Meet(uri(begins("/foo")), uri(begins("/bar")))
+	_, verdict = Meet(uri(begins("/foo")), uri(begins("/bar")), nil)
 	require.Equal(t, Empty, verdict)
-	_, verdict = Meet(uri(like("/[a-c]+x")), uri(like("/[d-f]+x")))
+	_, verdict = Meet(uri(like("/[a-c]+x")), uri(like("/[d-f]+x")), nil)
 	require.Equal(t, Empty, verdict)
-	_, verdict = Meet(uri(like("/[a-c]+x")), uri(like("/.*x")))
+	_, verdict = Meet(uri(like("/[a-c]+x")), uri(like("/.*x")), nil)
 	require.Equal(t, Alive, verdict)
 }
 
@@ -390,7 +390,7 @@ func TestHost(t *testing.T) {
 	in := Host("a.com")
 	verdict, _, _ := Subtract(in.And(uri(begins("/x"))), []Box{in}, nil)
 	require.Equal(t, Empty, verdict)
-	_, verdict = Meet(in, FromHTTP(&httpMatch{Authority: is("b.com")}))
+	_, verdict = Meet(in, FromHTTP(&httpMatch{Authority: is("b.com")}), nil)
 	require.Equal(t, Empty, verdict)
 	verdict, _, _ = Subtract(in, []Box{in.And(FromHTTP(&httpMatch{Authority: is("a.com")}))}, nil)
 	require.Equal(t, Alive, verdict)

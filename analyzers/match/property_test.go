@@ -168,7 +168,7 @@ func TestSetsAgainstEveryRequest(t *testing.T) {
 	for seed := range uint64(600) {
 		pick := random(seed)
 		a, b := pick.box(false), pick.box(false)
-		both, verdict := Meet(a, b)
+		both, verdict := Meet(a, b, nil)
 		if both.Undecidable() {
 			continue
 		}
@@ -246,7 +246,7 @@ func checkCandidates(t *testing.T, x *Index, boxes []Box, i int, b Box) {
 
 	near := append(x.Meeting(b), x.Inside(b)...)
 	for j, c := range boxes {
-		_, verdict := Meet(b, c)
+		_, verdict := Meet(b, c, nil)
 		require.False(t, verdict == Alive && !contains(near, j), "%s and %s", b, c)
 		require.False(t, b.path().intersect(c.path()).empty() && contains(near, j), "%s and %s", b, c)
 		if verdict == Alive {

@@ -25,11 +25,15 @@ const DefaultBudget = 400_000
 
 const comparison = 20
 
-// Meet is the set of the requests in both, and whether there are any.
-func Meet(a, b Box) (Box, Verdict) {
+// Meet is the set of the requests in both, and whether there are any. The budget
+// is of steps, as DefaultBudget is, which nil stands for.
+func Meet(a, b Box, budget *int) (Box, Verdict) {
 	both := a.And(b)
-	budget := DefaultBudget
-	switch _, found, known := both.witness(&budget); {
+	if budget == nil {
+		budget = new(DefaultBudget)
+	}
+	*budget -= comparison
+	switch _, found, known := both.witness(budget); {
 	case found:
 		return both, Alive
 	case known:

@@ -166,6 +166,32 @@ func (w *World) ServicesFor(host string) []*Service {
 	return out
 }
 
+// Aliases are the hosts of the Services that stand for a service (ExternalName), through others or not, sorted
+// (pilot/pkg/model/push_context.go, resolveServiceAliases).
+func (w *World) Aliases(host string) []string { return w.aliases[strings.ToLower(host)] }
+
+func (w *World) resolveAliases() {
+	to := map[string]string{}
+	for _, s := range w.Services {
+		if s.ExternalName != "" {
+			to[strings.ToLower(s.Host)] = strings.ToLower(s.ExternalName)
+		}
+	}
+	w.aliases = map[string][]string{}
+	for _, alias := range manifest.Keys(to) {
+		end, hops := to[alias], 0
+		for to[end] != "" && hops <= maxHops {
+			end, hops = to[end], hops+1
+		}
+		if to[end] == "" {
+			w.aliases[end] = append(w.aliases[end], alias)
+		}
+	}
+}
+
+// maxHops bounds the Services that stand for one another, so that a circle ends.
+const maxHops = 100
+
 // ServiceOf is what a host says of a service that is not in the World: its name, and its namespace if it is a Kubernetes one.
 func (w *World) ServiceOf(host string) *Service {
 	n, _ := w.kubeName(host)

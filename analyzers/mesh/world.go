@@ -64,6 +64,7 @@ type World struct {
 	k8sGateway nameIndex[*manifest.Object]
 	secrets    nameIndex[*Secret]
 	hosts      map[string][]*Service
+	aliases    map[string][]string   // hosts of Services that stand for another host, by that
 	wildcards  map[string][]*Service // ServiceEntry hosts "*.x", by the part after "*"
 	kube       map[string][]*Service // Kubernetes Services by name
 	rules      map[string][]*DestinationRule
@@ -211,6 +212,7 @@ func (w *World) add(o *manifest.Object) {
 
 // finish derives what needs all objects: what references mean, which workloads are gateways, the Services before each.
 func (w *World) finish() {
+	w.resolveAliases()
 	for _, v := range w.VirtualServices {
 		for j := range v.Gateways {
 			v.Gateways[j] = w.ResolveGateway(v.Gateways[j])
@@ -263,6 +265,13 @@ func (w *World) FQDN(host, namespace string) string {
 		return host
 	}
 	return host + "." + namespace + ".svc." + w.Domain
+}
+
+// WholeNamespace gives the namespace for all of whose Services a host stands: *.shop.svc.cluster.local.
+func (w *World) WholeNamespace(host string) (namespace string, ok bool) {
+	rest, wild := strings.CutPrefix(strings.ToLower(host), "*.")
+	namespace, kube := strings.CutSuffix(rest, ".svc."+w.Domain)
+	return namespace, wild && kube && !strings.Contains(namespace, ".") && !manifest.Placeholder(namespace)
 }
 
 // kubeName splits name.namespace.svc.<domain>; ok is false for any other host.

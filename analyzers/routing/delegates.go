@@ -116,7 +116,7 @@ func disjoint(root, own []*Match) bool {
 			if r.Spec.Port != 0 && l.Spec.Port != 0 && r.Spec.Port != l.Spec.Port {
 				continue
 			}
-			if _, verdict := match.Meet(r.box, l.box); verdict != match.Empty {
+			if _, verdict := match.Meet(r.box, l.box, nil); verdict != match.Empty {
 				return false
 			}
 		}

@@ -99,6 +99,10 @@ func (x *Target) find(w *mesh.World, at destination) (maybe bool) {
 			x.Services = append(x.Services, s)
 		}
 	}
+	if at.client.namespace != "" && len(x.Services) > 1 {
+		had, sure := oneNamespaces(x.Services, at.client.namespace)
+		x.Services, maybe = had, maybe || !sure
+	}
 	sort.SliceStable(x.Services, func(i, j int) bool { return x.Services[i].Kube && !x.Services[j].Kube })
 	return maybe
 }

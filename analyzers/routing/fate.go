@@ -125,7 +125,7 @@ type fates struct {
 	t    *Tables
 	by   map[Place]*Fate
 	list []*Fate
-	left int // steps
+	left steps
 }
 
 func (f *fates) of(p Place) *Fate {
@@ -164,7 +164,7 @@ func (f *fates) alone(v *mesh.VirtualService, gateway string) {
 // host judges every entry of a virtual host against those that are certainly before it.
 func (f *fates) host(vh *VirtualHost, opaque bool) {
 	x := newTrial(vh)
-	f.left += routeBudget * len(x.entries)
+	f.left += steps(routeBudget * len(x.entries))
 	x.left = min(x.left, f.left)
 	before := x.left
 	for i, e := range x.entries {
@@ -192,7 +192,7 @@ type trial struct {
 	boxes   []match.Box
 	index   match.Index
 	unknown []int // entries of which it is not known what they take
-	left    int   // steps
+	left    steps
 }
 
 func newTrial(vh *VirtualHost) *trial {
@@ -226,7 +226,7 @@ func (x *trial) judge(fate *Fate, i int) {
 	}
 	var verdict match.Verdict
 	var covering []int
-	x.spend(func(budget *int) { verdict, covering = match.Covered(x.boxes[i], earlier, budget) })
+	x.left.spend(func(budget *int) { verdict, covering = match.Covered(x.boxes[i], earlier, budget) })
 	switch {
 	case verdict == match.Alive:
 		fate.Alive = true
@@ -243,10 +243,13 @@ func (x *trial) judge(fate *Fate, i int) {
 	}
 }
 
+// steps are what is left of a budget for several questions.
+type steps int
+
 // spend gives a question what is left, within reason.
-func (x *trial) spend(ask func(budget *int)) {
-	budget := max(0, min(match.DefaultBudget, x.left))
-	x.left -= budget
+func (s *steps) spend(ask func(budget *int)) {
+	budget := max(0, min(match.DefaultBudget, int(*s)))
+	*s -= steps(budget)
 	ask(&budget)
-	x.left += max(0, budget)
+	*s += steps(max(0, budget))
 }

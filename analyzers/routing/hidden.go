@@ -189,7 +189,7 @@ func (t *Tables) Unanswered() []Unanswered {
 			continue
 		}
 		shaky := table.shaky()
-		left := hostBudget
+		left := steps(hostBudget)
 		for _, rc := range table.order {
 			if rc.Rejected || rc.Servers[0].Drop != nil || shaky[rc.Servers[0]] {
 				continue
@@ -204,7 +204,7 @@ func (t *Tables) Unanswered() []Unanswered {
 	return out
 }
 
-func (t *Tables) unanswered(vh, wide *VirtualHost, left *int) []Unanswered {
+func (t *Tables) unanswered(vh, wide *VirtualHost, left *steps) []Unanswered {
 	if len(vh.Entries) == 0 || vh.RequireTLS && !vh.Config.Servers[0].IsTLS() {
 		return nil
 	}
@@ -226,10 +226,10 @@ func (t *Tables) unanswered(vh, wide *VirtualHost, left *int) []Unanswered {
 		for _, j := range index.Over(e.Box) {
 			taken = append(taken, vh.Entries[j].Box)
 		}
-		budget := min(match.DefaultBudget, *left)
-		*left -= budget
-		verdict, rest, _ := match.Subtract(e.Box, taken, &budget)
-		*left += max(0, budget) - 1
+		var verdict match.Verdict
+		var rest match.Box
+		left.spend(func(budget *int) { verdict, rest, _ = match.Subtract(e.Box, taken, budget) })
+		*left--
 		if verdict != match.Alive {
 			continue
 		}

@@ -255,7 +255,7 @@ func (table *Table) nothingFor(r Request) bool {
 	vh := c.HTTP.Lookup(r.Host)
 	path := match.FromHTTP(&networking.HTTPMatchRequest{Uri: &networking.StringMatch{MatchType: &networking.StringMatch_Exact{Exact: MatchRequest(r).Path}}})
 	for _, e := range vh.Entries {
-		if _, verdict := match.Meet(e.Box, path); verdict != match.Empty {
+		if _, verdict := match.Meet(e.Box, path, nil); verdict != match.Empty {
 			return false
 		}
 	}

@@ -8,22 +8,39 @@ import (
 // Meeting is a request that fits routes of two VirtualServices that only their age orders, and whose outcomes differ. A is the
 // narrower of the two, by path.
 type Meeting struct {
+	Host    *VirtualHost
 	A, B    Entry
 	Decided bool // the creation times say which is older: the answer is the older one's
 	Request Request
 	Answer  Answer
 }
 
-// meetingBudget bounds the comparisons of one virtual host; beyond it meetings go unreported.
-const meetingBudget = 200_000
-
-// Meetings finds for each route of a virtual host one route of another VirtualService that it meets. A meeting that certainly
-// earlier routes take before both is none.
-func (t *Tables) Meetings(vh *VirtualHost) []Meeting {
-	if !manyOwners(vh.Entries) {
-		return nil
+// Meetings finds for each route of each virtual host on gateways one route of another VirtualService that it meets. A meeting that
+// certainly earlier routes take before both is none. Beyond the budgets of judging fates meetings go unreported.
+func (t *Tables) Meetings() []Meeting {
+	var out []Meeting
+	left := steps(worldBudget)
+	for _, table := range t.Gateways {
+		if len(table.Opaque) > 0 {
+			continue
+		}
+		for _, rc := range table.order {
+			for _, d := range rc.domains {
+				if vh := rc.Hosts[d]; manyOwners(vh.Entries) {
+					out = append(out, t.meetings(vh, &left)...)
+				}
+			}
+		}
 	}
-	vh = vh.once()
+	return out
+}
+
+func (t *Tables) meetings(full *VirtualHost, all *steps) []Meeting {
+	vh := full.once()
+	*all += steps(routeBudget * len(vh.Entries))
+	left := min(hostBudget, *all)
+	before := left
+	defer func() { *all -= before - left }()
 	var index match.Index
 	for i, e := range vh.Entries {
 		if !e.Opaque {
@@ -38,7 +55,6 @@ func (t *Tables) Meetings(vh *VirtualHost) []Meeting {
 		return outcomes[r]
 	}
 	var out []Meeting
-	budget := meetingBudget
 	reported := map[[2]int]bool{}
 	for i, e := range vh.Entries {
 		if e.Opaque {
@@ -49,13 +65,14 @@ func (t *Tables) Meetings(vh *VirtualHost) []Meeting {
 		}
 		for _, j := range index.Meeting(e.Box) {
 			b := vh.Entries[j]
-			if budget--; budget < 0 {
+			if left--; left < 0 {
 				return out
 			}
 			if b.Rule.VS == e.Rule.VS || reported[[2]int{j, i}] || vh.OrderKnown(e, b) && !byAge(e, b) || outcome(b.Rule) == outcome(e.Rule) {
 				continue
 			}
-			if m, ok := t.meeting(vh, e, b); ok {
+			if m, ok := t.meeting(vh, e, b, &left); ok {
+				m.Host = full
 				m.Decided = byAge(e, b)
 				reported[[2]int{i, j}] = true
 				out = append(out, m)
@@ -101,8 +118,10 @@ func manyOwners(entries []Entry) bool {
 
 // meeting looks for a request of two entries whose outcomes differ, and has the router answer it twice: without the one
 // VirtualService, and without the other.
-func (t *Tables) meeting(vh *VirtualHost, a, b Entry) (Meeting, bool) {
-	both, verdict := match.Meet(a.Box, b.Box)
+func (t *Tables) meeting(vh *VirtualHost, a, b Entry, left *steps) (Meeting, bool) {
+	var both match.Box
+	var verdict match.Verdict
+	left.spend(func(budget *int) { both, verdict = match.Meet(a.Box, b.Box, budget) })
 	if verdict != match.Alive {
 		return Meeting{}, false
 	}

@@ -1,8 +1,8 @@
 package routing
 
 import (
+	"maps"
 	"slices"
-	"sort"
 	"strings"
 	"sync"
 
@@ -56,19 +56,15 @@ func (s *sidecar) config(port uint32) *RouteConfig {
 	if all == nil {
 		all = s.t.OnMesh(s.client.Namespace)
 	}
-	specific := s.mostSpecific(all, services)
+	names := byEnd(services)
+	specific := s.mostSpecific(all, services, names)
 	for _, v := range all {
-		s.addVirtualService(rc, v, port, services, specific, served)
+		s.addVirtualService(rc, v, port, services, names, specific, served)
 	}
-	hosts := make([]string, 0, len(services))
-	for h := range services {
-		hosts = append(hosts, h)
-	}
-	sort.Strings(hosts)
-	for _, h := range hosts {
+	for _, h := range manifest.Keys(services) {
 		svc := services[h]
 		p, _ := svc.Port(port)
-		if served[h] || !sniffedOrHTTP(p.Protocol) {
+		if served[h] || svc.ExternalName != "" || !sniffedOrHTTP(p.Protocol) {
 			continue
 		}
 		s.domain(rc, h, svc, []Entry{{Route: &Route{Match: -1, Box: match.FromHTTP(nil)}, Port: port}}, services)
@@ -115,30 +111,67 @@ func sniffedOrHTTP(protocol string) bool { return protocol == "" || mesh.IsHTTP(
 
 // services are those the client has that have the port, by lower-case host.
 func (s *sidecar) services(port uint32) map[string]*mesh.Service {
-	chosen, out := map[string]*mesh.Service{}, map[string]*mesh.Service{}
+	visible := map[string][]*mesh.Service{}
 	for _, svc := range s.t.World.Services {
-		h := strings.ToLower(svc.Host)
-		if svc.ExportTo.Covers(s.client.Namespace) != mesh.No && (chosen[h] == nil || s.prefers(svc, chosen[h])) {
-			chosen[h] = svc
+		if svc.ExportTo.Covers(s.client.Namespace) != mesh.No {
+			h := strings.ToLower(svc.Host)
+			visible[h] = append(visible[h], svc)
 		}
 	}
-	for _, svc := range s.t.World.Services {
-		h := strings.ToLower(svc.Host)
-		if chosen[h] == nil || svc.Namespace != chosen[h].Namespace || svc.ExportTo.Covers(s.client.Namespace) == mesh.No {
-			continue
-		}
-		if _, ok := svc.Port(port); ok && (out[h] == nil || !out[h].Kube && svc.Kube) {
-			out[h] = svc
+	out := map[string]*mesh.Service{}
+	for h, list := range visible {
+		had, _ := oneNamespaces(list, s.client.Namespace)
+		for _, svc := range had {
+			if _, ok := svc.Port(port); ok && out[h] == nil {
+				out[h] = svc
+			}
 		}
 	}
 	return out
 }
 
-// prefers tells whether the client takes a service before an older one for the same host: of several namespaces it has those of
-// one, its own if that has one, else that of a Kubernetes Service, of what is exported to it by name, of the oldest
-// (pilot/pkg/model/sidecar.go, selectServices).
-func (s *sidecar) prefers(svc, older *mesh.Service) bool {
-	if a, b := svc.Namespace == s.client.Namespace, older.Namespace == s.client.Namespace; a != b {
+// oneNamespaces gives those of several services for one host, which are visible and in order of age, that the proxies of a namespace
+// have: of several namespaces one's, its own if that has one, else that of a Kubernetes Service, of what is exported to it by name, of
+// the oldest (pilot/pkg/model/sidecar.go, selectServices); there the Kubernetes Service alone, else the oldest with those that are
+// like it (appendSidecarServices). Where that hangs on ages that are not known it is not sure, and all are given that can be.
+func oneNamespaces(list []*mesh.Service, namespace string) (out []*mesh.Service, sure bool) {
+	best := list[0]
+	for _, svc := range list[1:] {
+		if prefers(namespace, svc, best) {
+			best = svc
+		}
+	}
+	sure = true
+	var first *mesh.Service
+	for _, svc := range list {
+		switch {
+		case svc.Namespace != best.Namespace:
+			sure = sure && (prefers(namespace, best, svc) || mesh.OrderKnown(best.Object, svc.Object))
+		case first == nil || svc.Kube && !first.Kube:
+			first = svc
+		}
+	}
+	for _, svc := range list {
+		if svc.Namespace != best.Namespace || svc.Kube != first.Kube {
+			continue
+		}
+		if alike(first, svc) || !mesh.OrderKnown(first.Object, svc.Object) {
+			out = append(out, svc)
+			sure = sure && alike(first, svc)
+		}
+	}
+	return out, sure
+}
+
+// alike tells whether two services for one host and namespace are merged into one with the ports of both.
+func alike(a, b *mesh.Service) bool {
+	return a.Entry.GetResolution() == b.Entry.GetResolution() && maps.Equal(a.Labels, b.Labels) && maps.Equal(a.Selector, b.Selector) &&
+		a.ExportTo.Public == b.ExportTo.Public && maps.Equal(a.ExportTo.To, b.ExportTo.To)
+}
+
+// prefers tells whether the proxies of a namespace take a service before an older one of another namespace.
+func prefers(namespace string, svc, older *mesh.Service) bool {
+	if a, b := svc.Namespace == namespace, older.Namespace == namespace; a != b {
 		return a
 	}
 	if svc.Kube != older.Kube {
@@ -148,7 +181,7 @@ func (s *sidecar) prefers(svc, older *mesh.Service) bool {
 }
 
 // mostSpecific gives for each service the VirtualService whose wildcard host is the longest that covers it; an exact one wins.
-func (s *sidecar) mostSpecific(all []*mesh.VirtualService, services map[string]*mesh.Service) map[string]*mesh.VirtualService {
+func (s *sidecar) mostSpecific(all []*mesh.VirtualService, services map[string]*mesh.Service, names ends) map[string]*mesh.VirtualService {
 	longest := map[string]string{}
 	out := map[string]*mesh.VirtualService{}
 	for _, v := range all {
@@ -160,8 +193,8 @@ func (s *sidecar) mostSpecific(all []*mesh.VirtualService, services map[string]*
 				}
 				continue
 			}
-			for name := range services {
-				if Covers(h, name) && len(h) > len(longest[name]) && longest[name] != name {
+			for _, name := range names.below(h) {
+				if len(h) > len(longest[name]) && longest[name] != name {
 					longest[name], out[name] = h, v
 				}
 			}
@@ -170,7 +203,7 @@ func (s *sidecar) mostSpecific(all []*mesh.VirtualService, services map[string]*
 	return out
 }
 
-func (s *sidecar) addVirtualService(rc *RouteConfig, v *mesh.VirtualService, port uint32, services map[string]*mesh.Service,
+func (s *sidecar) addVirtualService(rc *RouteConfig, v *mesh.VirtualService, port uint32, services map[string]*mesh.Service, names ends,
 	specific map[string]*mesh.VirtualService, served map[string]bool,
 ) {
 	routes, _ := s.t.generate(v, client{gateway: mesh.Mesh, port: port, labels: s.client.Labels, namespace: s.client.Namespace, anyLabels: s.open})
@@ -194,17 +227,15 @@ func (s *sidecar) addVirtualService(rc *RouteConfig, v *mesh.VirtualService, por
 			}
 			continue
 		}
-		met := false // a wildcard has no virtual host of its own beside services, not even one narrower than theirs
-		for _, name := range sortedHosts(services) {
-			if _, both := Intersect(h, name); both {
-				met = true
-				if specific[name] == v {
-					matched = append(matched, services[name])
-				}
-			}
-		}
-		if !met {
+		// A wildcard has no virtual host of its own beside services, not even one narrower than theirs.
+		under, wider := names.below(h), above(h, services)
+		if !wider && len(under) == 0 {
 			plain = append(plain, h)
+		}
+		for _, name := range under {
+			if specific[name] == v {
+				matched = append(matched, services[name])
+			}
 		}
 	}
 	for _, svc := range matched {
@@ -225,25 +256,59 @@ func (s *sidecar) addVirtualService(rc *RouteConfig, v *mesh.VirtualService, por
 	}
 }
 
-func sortedHosts(m map[string]*mesh.Service) []string {
-	out := make([]string, 0, len(m))
-	for h := range m {
-		out = append(out, h)
+// ends are host names by their last letters, so that a wildcard finds those that it covers without looking at the others.
+type ends []string // sorted, each written backwards
+
+func byEnd(services map[string]*mesh.Service) ends {
+	out := make(ends, 0, len(services))
+	for h := range services {
+		out = append(out, backwards(h))
 	}
-	sort.Strings(out)
+	slices.Sort(out)
 	return out
 }
 
+// below are the names that a wildcard covers, sorted.
+func (e ends) below(wildcard string) []string {
+	end := backwards(wildcard[1:])
+	var out []string
+	for i, _ := slices.BinarySearch(e, end); i < len(e) && strings.HasPrefix(e[i], end); i++ {
+		out = append(out, backwards(e[i]))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// above tells whether a service has a wildcard that covers a narrower one.
+func above(wildcard string, services map[string]*mesh.Service) bool {
+	for i := 2; i <= len(wildcard); i++ {
+		if services["*"+wildcard[i:]] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func backwards(s string) string {
+	b := []byte(s)
+	slices.Reverse(b)
+	return string(b)
+}
+
 // domain enters a virtual host unless the domain is taken: the first one wins. A service also gets its addresses, a Kubernetes
-// Service its shorter names, as far as they are no full name of another service, and a headless one all names below these
-// (networking/core/httproute.go, generateVirtualHostDomains). Of a family that a pod has no address of, istiod leaves out the
+// Service its shorter names, as far as they are no full name of another service, and a headless one all names below these; the
+// names of what stands for it (ExternalName) are its names, too (networking/core/httproute.go, generateVirtualHostDomains). Of a family that a pod has no address of, istiod leaves out the
 // addresses; here they are not told apart.
 func (s *sidecar) domain(rc *RouteConfig, name string, svc *mesh.Service, entries []Entry, full map[string]*mesh.Service) {
-	names := []string{name}
+	names, own := []string{name}, map[string]bool{name: true}
 	if svc != nil || strings.Contains(name, "..") { // that of a Service in a namespace that is not stated
 		names = append(names, s.shortNames(name)...)
 	}
 	if svc != nil {
+		for _, a := range s.t.World.Aliases(name) {
+			own[a] = true
+			names = append(append(names, a), s.shortNames(a)...)
+		}
 		if svc.Headless {
 			for _, n := range names {
 				names = append(names, "*."+n)
@@ -256,8 +321,8 @@ func (s *sidecar) domain(rc *RouteConfig, name string, svc *mesh.Service, entrie
 			names = append(names, ip)
 		}
 	}
-	for i, n := range names {
-		if rc.Hosts[n] == nil && (i == 0 || full[n] == nil) {
+	for _, n := range names {
+		if rc.Hosts[n] == nil && (own[n] || full[n] == nil) {
 			rc.Hosts[n] = &VirtualHost{Domain: n, Config: rc, Entries: entries, service: svc}
 		}
 	}
@@ -285,13 +350,13 @@ func (s *sidecar) shortNames(host string) []string {
 func (t *Tables) SecondCatchAlls() []*mesh.Service {
 	hosts := map[string][]*mesh.Service{}
 	for _, svc := range t.World.Services {
-		if _, ok := t.catchAllOf(svc.Host); ok {
+		if _, ok := t.World.WholeNamespace(svc.Host); ok {
 			hosts[strings.ToLower(svc.Host)] = append(hosts[strings.ToLower(svc.Host)], svc)
 		}
 	}
 	var out []*mesh.Service
 	for _, h := range manifest.Keys(hosts) {
-		ns, _ := t.catchAllOf(h)
+		ns, _ := t.World.WholeNamespace(h)
 		foreign := func(svc *mesh.Service) bool { return svc.Namespace != hosts[h][0].Namespace }
 		if slices.ContainsFunc(hosts[h], foreign) || len(t.World.Sidecars(ns))+len(t.World.Sidecars(t.World.Root)) > 0 {
 			continue
@@ -304,11 +369,4 @@ func (t *Tables) SecondCatchAlls() []*mesh.Service {
 		}
 	}
 	return out
-}
-
-// catchAllOf gives the namespace to whose sidecars the short name of a host is "*", which all have already.
-func (t *Tables) catchAllOf(host string) (namespace string, ok bool) {
-	rest, wild := strings.CutPrefix(strings.ToLower(host), "*.")
-	namespace, kube := strings.CutSuffix(rest, ".svc."+t.World.Domain)
-	return namespace, wild && kube && !strings.Contains(namespace, ".") && !manifest.Placeholder(namespace)
 }

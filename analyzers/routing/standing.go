@@ -32,7 +32,7 @@ func (s *Standing) Late() bool { return s.late }
 // says that Envoy takes none of the configuration.
 func (t *Tables) Standings(vh *VirtualHost, refused bool) []Standing {
 	x := newTrial(vh)
-	x.left += routeBudget * len(x.entries)
+	x.left += steps(routeBudget * len(x.entries))
 	var out []Standing
 	for _, ways := range x.routes() {
 		s := Standing{Entry: x.entries[ways[0]]}
@@ -147,12 +147,12 @@ const (
 // be before a route. Most entries have nothing to do with it: only those are looked into that take what was found.
 func (x *trial) untaken(box match.Box, ways []int, earlier []match.Box) (m match.Request, ok bool) {
 	for round := 0; ; round++ {
-		x.spend(func(budget *int) { m, ok = x.vh.witness(box, earlier, budget) })
+		x.left.spend(func(budget *int) { m, ok = x.vh.witness(box, earlier, budget) })
 		if !ok {
 			return m, false
 		}
 		takers := x.index.Taking(m)
-		x.left -= tryCost * len(takers)
+		x.left -= steps(tryCost * len(takers))
 		takers = slices.DeleteFunc(takers, func(j int) bool { return !x.entries[j].Box.Matches(m) || !x.maybeBefore(j, ways) })
 		if len(takers) == 0 {
 			return m, true
@@ -289,7 +289,7 @@ func (t *Tables) ownNamespaces() map[string]bool {
 	}
 	for _, s := range t.World.Services {
 		add(s.ExportTo)
-		if ns, ok := t.catchAllOf(s.Host); ok {
+		if ns, ok := t.World.WholeNamespace(s.Host); ok {
 			own[ns] = true
 		}
 	}

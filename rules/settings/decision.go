@@ -2,6 +2,7 @@ package settings
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -44,7 +45,42 @@ func (c *Config) Judge(s Submission, before, after []rules.Finding) (faults []Fa
 	if ns := s.Get(manifest.ID{Kind: "Namespace", Name: j.id.Namespace}); ns != nil {
 		j.labels = ns.Labels
 	}
-	return j.all(before, after), j.notes
+	faults = j.all(before, after)
+	j.written()
+	return faults, j.notes
+}
+
+// written notes what is wrong with the annotations that a request brings: nothing else says so before they are needed.
+func (j *judge) written() {
+	fresh := func(key string) bool {
+		return j.After != nil && j.After.Annotations[key] != "" && j.config.Admission.For("", j.id.Namespace, j.labels) != Silent && (j.Before == nil || j.Before.Annotations[key] != j.After.Annotations[key])
+	}
+	if fresh(Handover) {
+		list, wrong := handovers(j.After)
+		for _, why := range wrong {
+			j.note(why)
+		}
+		for _, h := range list {
+			if h.over(j.Now) {
+				j.note(h.expired(j.After))
+			}
+		}
+	}
+	if fresh(Annotation) {
+		all := rules.All()
+		for _, g := range Annotations([]*manifest.Object{j.After}) {
+			if why := g.mistake(Policy{Rules: all, Ran: all, Now: j.Now}); why != "" {
+				j.note(fmt.Sprintf("%s of %s: %s", Annotation, j.id, why))
+			}
+		}
+	}
+}
+
+func (j *judge) note(why string) {
+	if !j.seen[why] {
+		j.seen[why] = true
+		j.notes = append(j.notes, why)
+	}
 }
 
 // judge is the state of one decision.
@@ -241,9 +277,8 @@ func (j *judge) agreed(other *manifest.Object) bool {
 			why = own
 		}
 	}
-	if why != "" && !j.seen[why] {
-		j.seen[why] = true
-		j.notes = append(j.notes, why)
+	if why != "" {
+		j.note(why)
 	}
 	return ok
 }

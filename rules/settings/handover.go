@@ -16,28 +16,53 @@ const Handover = "gatelint.io/handover"
 
 var handoverEntry = regexp.MustCompile(`^([A-Za-z]+)/([^/\s]+)/([^/\s]+)\s+until\s+(\d{4}-\d{2}-\d{2})$`)
 
-// yields tells whether an object lets a clash with another one pass; why says what is wrong with its annotation.
-func yields(owner, to *manifest.Object, now time.Time) (ok bool, why string) {
-	text, there := owner.Annotations[Handover]
-	if !there {
-		return false, ""
-	}
-	for _, entry := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' }) {
-		m := handoverEntry.FindStringSubmatch(strings.TrimSpace(entry))
+// handover is one entry of the annotation.
+type handover struct {
+	kind, namespace, name string
+	until                 time.Time // the last day
+}
+
+// handovers reads the annotation; wrong has what is no entry, and why.
+func handovers(owner *manifest.Object) (list []handover, wrong []string) {
+	for _, entry := range strings.FieldsFunc(owner.Annotations[Handover], func(r rune) bool { return r == ',' || r == ';' }) {
+		entry = strings.TrimSpace(entry)
+		m := handoverEntry.FindStringSubmatch(entry)
 		if m == nil {
-			return false, fmt.Sprintf("%s of %s: %q is no hand-over: write \"KIND/NAMESPACE/NAME until YEAR-MONTH-DAY\"", Handover, owner.ID, strings.TrimSpace(entry))
+			if entry != "" {
+				wrong = append(wrong, fmt.Sprintf("%s of %s: %q is no hand-over: write \"KIND/NAMESPACE/NAME until YEAR-MONTH-DAY\"", Handover, owner.ID, entry))
+			}
+			continue
 		}
 		day, err := time.Parse(time.DateOnly, m[4])
 		if err != nil {
-			return false, fmt.Sprintf("%s of %s: %q is no date", Handover, owner.ID, m[4])
-		}
-		if !strings.EqualFold(m[1], to.Kind) || m[2] != to.Namespace || m[3] != to.Name {
+			wrong = append(wrong, fmt.Sprintf("%s of %s: %q is no date", Handover, owner.ID, m[4]))
 			continue
 		}
-		if now.Before(day.AddDate(0, 0, 1)) {
+		list = append(list, handover{m[1], m[2], m[3], day})
+	}
+	return list, wrong
+}
+
+func (h handover) over(now time.Time) bool { return !now.Before(h.until.AddDate(0, 0, 1)) }
+
+func (h handover) expired(owner *manifest.Object) string {
+	return fmt.Sprintf("%s of %s has expired on %s", Handover, owner.ID, h.until.Format(time.DateOnly))
+}
+
+// yields tells whether an object lets a clash with another one pass; why says what is wrong with its annotation.
+func yields(owner, to *manifest.Object, now time.Time) (ok bool, why string) {
+	list, wrong := handovers(owner)
+	if len(wrong) > 0 {
+		return false, wrong[0]
+	}
+	for _, h := range list {
+		switch {
+		case !strings.EqualFold(h.kind, to.Kind) || h.namespace != to.Namespace || h.name != to.Name:
+		case h.over(now):
+			why = h.expired(owner)
+		default:
 			return true, ""
 		}
-		why = fmt.Sprintf("%s of %s has expired on %s", Handover, owner.ID, m[4])
 	}
 	return false, why
 }

@@ -73,6 +73,9 @@ func (l *slice) serviceEntry() {
 			for _, h := range f.hosts {
 				l.entryFor(h)
 			}
+			if f.has(wholes) {
+				l.add(l.x.by[sidecars]...)
+			}
 		}
 	}
 	l.offered()

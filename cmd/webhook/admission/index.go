@@ -46,6 +46,8 @@ var (
 	gateways = key{byTrait, "gateways"}
 	entries  = key{byTrait, "entries"} // ServiceEntries
 	aliases  = key{byTrait, "aliases"} // Services that stand for an external name
+	wholes   = key{byTrait, "wholes"}  // ServiceEntries for all Services of a namespace
+	sidecars = key{byTrait, "sidecars"}
 	outside  = key{byTrait, "outside"} // VirtualServices and DestinationRules for hosts that are not of Kubernetes
 )
 
@@ -183,11 +185,15 @@ func (x *index) read(o *manifest.Object) *facts {
 	case *networking.ServiceEntry:
 		for _, h := range spec.Hosts {
 			f.hosts = append(f.hosts, strings.ToLower(h))
+			if _, whole := x.naming.WholeNamespace(h); whole {
+				f.file(wholes.by, wholes.name)
+			}
 		}
 		f.file(byService, f.hosts...)
 		f.cover(byServices, f.hosts...)
 		f.file(entries.by, entries.name)
 	case *networking.Sidecar:
+		f.file(sidecars.by, sidecars.name)
 	default:
 		x.other(f, o)
 	}

@@ -65,7 +65,11 @@ func sliceOf(x *index, s *skeleton, opt mesh.Options, id manifest.ID, versions [
 		l.destinationRule()
 	case "ServiceEntry":
 		l.serviceEntry()
-	case "Sidecar": // nobody else's findings hang on it
+	case "Sidecar": // of others only what a namespace's sidecars get of a ServiceEntry hangs on it
+		l.add(x.by[wholes]...)
+		if len(x.by[wholes]) > 0 {
+			l.add(x.by[sidecars]...)
+		}
 	default:
 		l.whole = "kind " + id.Kind
 	}
