@@ -199,8 +199,12 @@ func (x *Policy) asRule() *rules.Rule {
 	if title == "" {
 		title = "policy of package " + x.Package
 	}
+	doc := fmt.Sprintf("%s\n\nThe policy is at %s:%d.", title, x.File, x.Line)
+	if text := strings.TrimSpace(x.Text); text != "" {
+		doc += "\n\n" + text
+	}
 	return &rules.Rule{
-		Name: x.Name, Doc: fmt.Sprintf("%s\nA policy, at %s:%d.\n\n%s", title, x.File, x.Line, strings.TrimSpace(x.Text)),
+		Name: x.Name, Doc: doc,
 		Severity: x.Severity, Admission: x.Admission, Elsewhere: x.Admission, Unignorable: !x.Ignorable,
 	}
 }

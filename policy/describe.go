@@ -143,7 +143,7 @@ func (c *checker) params(p *Policy, set map[string]any) map[string]any {
 	for _, key := range known {
 		if out[key] = p.Params[key]; p.Params[key] == nil && set[key] == nil {
 			delete(out, key)
-			c.problems = append(c.problems, &Problem{p.File, p.Line, "parameter " + key + " has no default and is not set: policies.params." + p.Name + "." + key})
+			c.problems = append(c.problems, &Problem{File: p.File, Line: p.Line, Message: "parameter " + key + " has no default and is not set: policies.params." + p.Name + "." + key})
 		}
 	}
 	for _, key := range manifest.Keys(set) {

@@ -44,15 +44,42 @@ func (x *subject) input() ast.Value {
 type outcome struct {
 	object  *manifest.Object
 	results []result
-	failed  []error
+	failed  []*Problem
 }
 
-func (o outcome) report(pass *rules.Pass, p *policy) {
-	for _, r := range o.results {
-		pass.Report(r.fault(pass, o.object))
+// verdict is what one policy says of all objects. A problem that shows on many of them is told once.
+type verdict struct {
+	outcomes []outcome
+	failed   []*Problem
+}
+
+func joined(list []outcome) verdict {
+	v := verdict{outcomes: list}
+	first := map[Problem]*Problem{}
+	for _, o := range list {
+		for _, p := range o.failed {
+			key := Problem{File: p.File, Line: p.Line, Message: p.Message}
+			if have := first[key]; have != nil {
+				have.Others++
+				continue
+			}
+			once := *p
+			once.On = o.object.ID.String()
+			first[key] = &once
+			v.failed = append(v.failed, &once)
+		}
 	}
-	for _, err := range o.failed {
-		pass.Fail(err)
+	return v
+}
+
+func (v verdict) report(pass *rules.Pass) {
+	for _, o := range v.outcomes {
+		for _, r := range o.results {
+			pass.Report(r.fault(pass, o.object))
+		}
+	}
+	for _, p := range v.failed {
+		pass.Fail(p)
 	}
 }
 
@@ -66,15 +93,11 @@ func (s *Set) on(ctx context.Context, p *policy, x *subject) outcome {
 		}
 		found, err := s.ask(ctx, p, q, x)
 		if err != nil {
-			out.failed = append(out.failed, s.problem(err, p, x.object))
+			out.failed = append(out.failed, s.problem(err, p))
 		}
 		for _, v := range q.verdicts {
 			r, problems := results(v, found[v.Name])
-			out.results = append(out.results, r...)
-			for _, problem := range problems {
-				problem.Message += ", on " + x.object.ID.String()
-				out.failed = append(out.failed, problem)
-			}
+			out.results, out.failed = append(out.results, r...), append(out.failed, problems...)
 		}
 	}
 	return out
@@ -108,7 +131,7 @@ func (s *Set) ask(ctx context.Context, p *policy, q *query, x *subject) (found m
 }
 
 // problem is an error of an evaluation with the place in the policy.
-func (s *Set) problem(err error, p *policy, o *manifest.Object) *Problem {
+func (s *Set) problem(err error, p *policy) *Problem {
 	out := &Problem{File: p.File, Line: p.Line, Message: err.Error()}
 	var e *topdown.Error
 	switch {
@@ -120,7 +143,6 @@ func (s *Set) problem(err error, p *policy, o *manifest.Object) *Problem {
 	if e != nil && e.Location != nil && e.Location.File != "" {
 		out.File, out.Line = e.Location.File, e.Location.Row
 	}
-	out.Message += ", on " + o.ID.String()
 	return out
 }
 

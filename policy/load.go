@@ -36,12 +36,11 @@ func Load(ctx context.Context, opt Options) (*Set, error) {
 		c.problems = append(c.problems, &Problem{Message: "there is no policy in " + strings.Join(opt.Paths, ", ") + ": packages under gatelint.lib are helpers only"})
 	}
 	if len(s.problems) == 0 { // else what is missing would be a fault of what uses it
-		known := schemas(x.policies)
+		x.caps, x.schemas = caps, schemas(x.policies)
 		for _, p := range x.policies {
-			annotate(known, p, c.packages[slices.IndexFunc(c.packages, func(k *pkg) bool { return k.name() == p.Package })])
+			annotate(x.schemas, p, c.packages[slices.IndexFunc(c.packages, func(k *pkg) bool { return k.name() == p.Package })])
 		}
-		x.compiler = ast.NewCompiler().WithCapabilities(caps).WithSchemas(known).WithUseTypeCheckAnnotations(true)
-		x.compiler.SetErrorLimit(0)
+		x.compiler = x.newCompiler()
 		if x.compiler.Compile(s.modules); x.compiler.Failed() {
 			c.problems = append(c.problems, problemsOf(x.compiler.Errors, "")...)
 		}
@@ -53,6 +52,10 @@ func Load(ctx context.Context, opt Options) (*Set, error) {
 		return nil, fmt.Errorf("reading the data of policies: %w", err)
 	}
 	return x, x.prepare(ctx)
+}
+
+func (s *Set) newCompiler() *ast.Compiler {
+	return ast.NewCompiler().WithCapabilities(s.caps).WithSchemas(s.schemas).WithUseTypeCheckAnnotations(true).SetErrorLimit(0)
 }
 
 // prepare makes one query of each policy, or one for each set of kinds where its rules differ in them.

@@ -31,6 +31,8 @@ type Options struct {
 type Set struct {
 	policies []*policy
 	sources  *sources
+	caps     *ast.Capabilities
+	schemas  *ast.SchemaSet
 	compiler *ast.Compiler
 	store    *store
 	timeout  time.Duration
@@ -95,9 +97,7 @@ func (s *Set) Rules() []*rules.Rule {
 	for i, p := range s.policies {
 		r := *p.rule
 		r.Run = func(pass *rules.Pass) {
-			for _, o := range s.sweep(pass.Tables).of(i) {
-				o.report(pass, p)
-			}
+			joined(s.sweep(pass.Tables).of(i)).report(pass)
 		}
 		out[i] = &r
 	}
@@ -136,7 +136,7 @@ func (s *Set) Of(ctx context.Context, r Review) []*rules.Rule {
 				subjects[pass.Tables] = x
 			}
 			mu.Unlock()
-			s.on(ctx, p, x).report(pass, p)
+			joined([]outcome{s.on(ctx, p, x)}).report(pass)
 		}
 		out[i] = &rule
 	}
@@ -148,16 +148,26 @@ type Problem struct {
 	File    string
 	Line    int // 0: the file as a whole
 	Message string
+	// On is the first object that it shows on, and Others how many more; "" where no object takes part.
+	On     string
+	Others int
 }
 
 func (p *Problem) Error() string {
+	text := p.Message
+	switch {
+	case p.Others > 0:
+		text += fmt.Sprintf(", on %s and %d more", p.On, p.Others)
+	case p.On != "":
+		text += ", on " + p.On
+	}
 	switch {
 	case p.File == "":
-		return p.Message
+		return text
 	case p.Line == 0:
-		return p.File + ": " + p.Message
+		return p.File + ": " + text
 	}
-	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Message)
+	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, text)
 }
 
 // Problems are all that is wrong with the policies of a Set.

@@ -147,6 +147,8 @@ func (f *facts) destinations(v *mesh.VirtualService) []any {
 			}
 			if view.Port != 0 {
 				x["port"] = int(view.Port)
+			} else {
+				x["exists"] = nil // which cluster is meant hangs on the port that the client asks for
 			}
 			if s := view.Spec.GetSubset(); s != "" {
 				x["subset"] = s

@@ -41,7 +41,7 @@ func results(v Verdict, found any) (out []result, problems []*Problem) {
 	list, _ := found.([]any)
 	fail := func(format string, args ...any) {
 		if len(problems) == 0 { // one of a rule on an object is enough
-			problems = append(problems, &Problem{v.File, v.Line, v.Name + " " + fmt.Sprintf(format, args...)})
+			problems = append(problems, &Problem{File: v.File, Line: v.Line, Message: v.Name + " " + fmt.Sprintf(format, args...)})
 		}
 	}
 	if len(list) > maxResults {

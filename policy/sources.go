@@ -24,15 +24,16 @@ type sources struct {
 	data     map[string]any         // of data.json and data.yaml
 	problems Problems
 	seen     map[string]bool
+	met      int // files of policies, also those met before
 }
 
 // readSources reads files, folders and bundles. What cannot be read is a problem, and the rest is read all the same.
 func readSources(paths []string) *sources {
 	s := &sources{modules: map[string]*ast.Module{}, tests: map[string]*ast.Module{}, data: map[string]any{}, seen: map[string]bool{}}
 	for _, p := range paths {
-		had, bad := len(s.seen), len(s.problems)
+		had, bad := s.met, len(s.problems)
 		s.path(filepath.Clean(p))
-		if len(s.seen) == had && len(s.problems) == bad {
+		if s.met == had && len(s.problems) == bad {
 			s.fail(p, "there is no policy here: no file ends in .rego")
 		}
 	}
@@ -113,6 +114,7 @@ func (s *sources) file(p string) {
 
 // module parses one file. One that was reached by two paths counts once.
 func (s *sources) module(name, text string) {
+	s.met++
 	if s.seen[name] {
 		return
 	}

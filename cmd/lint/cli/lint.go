@@ -67,6 +67,14 @@ func (a *app) lintCommand(use, short string) *cobra.Command {
 			return a.lint(r)
 		},
 	}
+	f.lint(cmd)
+	_ = cmd.RegisterFlagCompletionFunc("only", a.completeRule)
+	_ = cmd.RegisterFlagCompletionFunc("disable", a.completeRule)
+	return cmd
+}
+
+// lint are all flags of lint.
+func (f *flags) lint(cmd *cobra.Command) {
 	s := cmd.Flags()
 	s.SortFlags = false
 	s.StringArrayVarP(&f.outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`: text or json, to standard output or a file; repeatable")
@@ -81,9 +89,6 @@ func (a *app) lintCommand(use, short string) *cobra.Command {
 	f.policies.add(cmd)
 	f.input(cmd)
 	s.StringVar(&f.now, "now", "", "the `TIME` by which ignores expire (default: the clock) and certificates (default: never), RFC 3339 or a date")
-	_ = cmd.RegisterFlagCompletionFunc("only", a.completeRule)
-	_ = cmd.RegisterFlagCompletionFunc("disable", a.completeRule)
-	return cmd
 }
 
 // input are the flags that say what is read, and that shape the Worlds made of it.
@@ -315,9 +320,10 @@ func (a *app) lint(r *request) error {
 	if len(res.unreadable) > 0 {
 		a.code = exitFailed
 	}
-	for _, err := range res.failed {
-		a.say("%v", err)
-		a.code = exitUsage
+	for i, err := range res.failed {
+		if a.code = exitUsage; !slices.ContainsFunc(res.failed[:i], func(had error) bool { return had.Error() == err.Error() }) {
+			a.say("%v", err) // several Worlds can have one problem
+		}
 	}
 	return a.report(r, res)
 }

@@ -57,7 +57,3 @@ func (a *app) loadPolicies(f *policyFlags, file, dir string) error {
 	a.policies, a.rules = set, append(slices.Clone(a.rules), set.Rules()...)
 	return nil
 }
-
-func (a *app) policyCommand() *cobra.Command {
-	return &cobra.Command{Use: "policy", Short: "Write and check policies in Rego"}
-}
