@@ -22,20 +22,19 @@ import (
 // subject is what policies are evaluated on: one object, with what is known around it.
 type subject struct {
 	object *manifest.Object
-	plain  map[string]any // nil: the object's own
+	raw    []byte // its JSON; nil: the object's own
 	facts  *facts
 
 	once  sync.Once
-	value ast.Value // of plain
+	value ast.Value
 }
 
 // input is the object as policies read it.
 func (x *subject) input() ast.Value {
 	x.once.Do(func() {
-		if x.plain == nil {
-			x.plain = x.object.Plain()
+		if x.value = parsed(x.raw); x.value == nil {
+			x.value = value(x.object.Plain())
 		}
-		x.value = value(x.plain)
 	})
 	return x.value
 }
@@ -179,7 +178,7 @@ func (w *sweep) run(s *Set) {
 			continue // what a kustomization will make
 		}
 		group.Go(func() error {
-			x := &subject{object: o, facts: &facts{m, o, nil}}
+			x := &subject{object: o, facts: &facts{model: m, object: o}}
 			each[i] = make([]outcome, len(s.policies))
 			for j, p := range s.policies {
 				each[i][j] = s.on(context.Background(), p, x)

@@ -16,6 +16,10 @@ type facts struct {
 	*model
 	object  *manifest.Object
 	request *Request // nil in the linter
+	live    *Live    // nil where the tables hold everything
+
+	// What policies read again and again: an object's are evaluated one after another.
+	self, requested ast.Value
 }
 
 // model is what is looked up in one World. Its indexes are made when the first policy asks.
@@ -73,7 +77,9 @@ func (f *facts) read(path []string) (any, error) {
 	case !ok:
 		return nil, notFound
 	case len(path) > len(x.keys):
-		v := x.get(f, path[1:1+len(x.keys)])
+		keys := path[1 : 1+len(x.keys)]
+		f.reach(path[0], keys)
+		v := x.get(f, keys)
 		if v == nil {
 			return nil, notFound
 		}
@@ -111,8 +117,22 @@ func (f *facts) whole(x index, prefix []string) (any, error) {
 	return value(out), nil
 }
 
+// reach notes that the tables may not tell what is asked of another object.
+func (f *facts) reach(index string, keys []string) {
+	if f.live == nil || index != "virtualservices" && index != "gateways" {
+		return
+	}
+	id := mesh.IDOf(map[string]string{"virtualservices": "VirtualService", "gateways": "Gateway"}[index], keys[0], keys[1])
+	if id != f.object.ID && (id.Kind != "Gateway" || !f.live.Holds(id)) {
+		f.live.Beyond = true
+	}
+}
+
 // this is what is said of the object under review, if it is a Gateway or a VirtualService.
 func (f *facts) this() ast.Value {
+	if f.self != nil {
+		return f.self
+	}
 	keys := []string{f.object.Namespace, f.object.Name}
 	var v any
 	switch mesh.KindName(f.object.ID) {
@@ -124,11 +144,23 @@ func (f *facts) this() ast.Value {
 	if v == nil {
 		return nil
 	}
-	return value(v)
+	f.self = value(v)
+	return f.self
+}
+
+// named gives an object by its kind, namespace and name; nil if there is none.
+func (f *facts) named(kind, namespace, name string) *manifest.Object {
+	if f.live == nil {
+		return f.tables.World.Object(kind, namespace, name)
+	}
+	if id := mesh.IDOf(kind, namespace, name); id != f.object.ID {
+		return f.live.Object(id)
+	}
+	return f.object
 }
 
 func (f *facts) objectAt(keys []string) any {
-	if o := f.tables.World.Object(keys[0], keys[1], keys[2]); o != nil {
+	if o := f.named(keys[0], keys[1], keys[2]); o != nil {
 		return o.Plain()
 	}
 	return nil
@@ -165,7 +197,7 @@ func (f *facts) eachGateway(_ []string, yield func(...string)) {
 }
 
 func (f *facts) namespaceAt(keys []string) any {
-	o := f.tables.World.Object("Namespace", "", keys[0])
+	o := f.named("Namespace", "", keys[0])
 	switch {
 	case o != nil:
 		return map[string]any{"labels": anyMap(o.Labels), "annotations": anyMap(o.Annotations)}
@@ -181,13 +213,21 @@ func (f *facts) eachNamespace(_ []string, yield func(...string)) {
 	}
 }
 
-// value is the request as policies read it.
+// asked is the request as policies read it.
+func (f *facts) asked() ast.Value {
+	if f.requested == nil {
+		f.requested = f.request.value()
+	}
+	return f.requested
+}
+
 func (r *Request) value() ast.Value {
 	out := map[string]any{
 		"operation": r.Operation, "user": r.User, "groups": anys(r.Groups), "namespaceLabels": anyMap(r.NamespaceLabels), "dryRun": r.DryRun,
 	}
-	if r.OldObject != nil {
-		out["oldObject"] = r.OldObject
+	v := value(out)
+	if old := parsed(r.OldObject); old != nil {
+		v.(ast.Object).Insert(ast.StringTerm("oldObject"), ast.NewTerm(old))
 	}
-	return value(out)
+	return v
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -39,6 +40,18 @@ func value(v any) ast.Value {
 	return out
 }
 
+// parsed is JSON as OPA reads it; nil where there is none.
+func parsed(raw []byte) ast.Value {
+	if len(raw) == 0 {
+		return nil
+	}
+	v, err := ast.ValueFromReader(bytes.NewReader(raw))
+	if err != nil {
+		return nil
+	}
+	return v
+}
+
 // gatekeeper is the input of a policy that was written for Gatekeeper: the object under review, and the parameters.
 func gatekeeper(x *subject, params ast.Value) ast.Value {
 	o := x.object
@@ -57,8 +70,8 @@ func gatekeeper(x *subject, params ast.Value) ast.Value {
 			"operation": r.Operation, "dryRun": r.DryRun, "userInfo": map[string]any{"username": r.User, "groups": anys(r.Groups)},
 			"namespaceObject": map[string]any{"metadata": map[string]any{"name": o.Namespace, "labels": anyMap(r.NamespaceLabels)}},
 		}
-		if r.OldObject != nil {
-			more["oldObject"] = r.OldObject
+		if old := parsed(r.OldObject); old != nil {
+			review = append(review, [2]*ast.Term{ast.StringTerm("oldObject"), ast.NewTerm(old)})
 		}
 		for k, v := range more {
 			review = append(review, [2]*ast.Term{ast.StringTerm(k), ast.NewTerm(value(v))})

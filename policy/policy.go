@@ -107,14 +107,26 @@ func (s *Set) Rules() []*rules.Rule {
 // Review is what admission asks about: one object.
 type Review struct {
 	Object  *manifest.Object
-	Plain   map[string]any // as it was sent; nil: printed from Object
+	Raw     []byte // the JSON that was sent; nil: printed from Object
 	Request *Request
+	Live    *Live // nil: the tables hold everything
+}
+
+// Live answers for what lies beyond the tables, where these hold no more than what a change touches.
+type Live struct {
+	Object func(manifest.ID) *manifest.Object
+	// Named gives the Gateways, VirtualServices, DestinationRules, Services and ServiceEntries that can name a host.
+	Named func(host string) []*manifest.Object
+	// Holds tells whether the tables say of a Gateway what they would say among all objects.
+	Holds func(manifest.ID) bool
+	// Beyond is set when a policy asks for what is known among all objects only.
+	Beyond bool
 }
 
 // Request is what only admission knows, as data.gatelint.request.
 type Request struct {
 	Operation       string            // CREATE, UPDATE, DELETE
-	OldObject       map[string]any    // nil on CREATE
+	OldObject       []byte            // JSON; nil on CREATE
 	User            string            // who asks
 	Groups          []string          // of the user
 	NamespaceLabels map[string]string // of the object's namespace
@@ -132,7 +144,7 @@ func (s *Set) Of(ctx context.Context, r Review) []*rules.Rule {
 			mu.Lock()
 			x := subjects[pass.Tables]
 			if x == nil {
-				x = &subject{object: r.Object, plain: r.Plain, facts: &facts{&model{tables: pass.Tables, keyed: true}, r.Object, r.Request}}
+				x = &subject{object: r.Object, raw: r.Raw, facts: &facts{model: &model{tables: pass.Tables, keyed: true}, object: r.Object, request: r.Request, live: r.Live}}
 				subjects[pass.Tables] = x
 			}
 			mu.Unlock()

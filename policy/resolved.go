@@ -18,14 +18,31 @@ type claims struct {
 
 // claimsAt gives the objects that have exactly this host, expanded, in lower case.
 func (f *facts) claimsAt(keys []string) any {
-	f.indexHosts()
-	c := f.hosts[strings.ToLower(keys[0])]
+	host := strings.ToLower(keys[0])
+	m := f.model
+	if f.live != nil {
+		m = f.claimants(host)
+	}
+	m.indexHosts()
+	c := m.hosts[host]
 	if c == nil {
 		return nil
 	}
 	return map[string]any{
 		"gateways": list(c.gateways), "virtualservices": list(c.virtual), "services": list(c.services), "destinationrules": list(c.destination),
 	}
+}
+
+// claimants is a model of no more than what can name a host.
+func (f *facts) claimants(host string) *model {
+	objects := []*manifest.Object{f.object}
+	for _, o := range f.live.Named(host) {
+		if o.ID != f.object.ID && !slices.Contains(objects, o) {
+			objects = append(objects, o)
+		}
+	}
+	w := f.tables.World
+	return &model{tables: &routing.Tables{World: mesh.New(objects, mesh.Options{ClusterDomain: w.Domain, RootNamespace: w.Root})}}
 }
 
 func (f *facts) eachHost(_ []string, yield func(...string)) {

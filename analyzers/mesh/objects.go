@@ -1,6 +1,11 @@
 package mesh
 
-import "github.com/gatelint/gatelint/analyzers/manifest"
+import (
+	"slices"
+	"strings"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+)
 
 // KindName names a kind apart from all others: "Gateway" is Istio's, "Service" is Kubernetes' own, every other kind carries its group,
 // as in "Gateway.gateway.networking.k8s.io" and "Deployment.apps".
@@ -9,6 +14,18 @@ func KindName(id manifest.ID) string {
 		return id.Kind
 	}
 	return id.Kind + "." + id.Group
+}
+
+// IDOf is the identity of an object, given its kind as KindName names it.
+func IDOf(kind, namespace, name string) manifest.ID {
+	id := manifest.ID{Kind: kind, Namespace: namespace, Name: name}
+	switch short, group, ok := strings.Cut(kind, "."); {
+	case ok:
+		id.Kind, id.Group = short, group
+	case slices.Contains(manifest.Kinds(), kind):
+		id.Group = "networking.istio.io"
+	}
+	return id
 }
 
 // OfKind gives the objects of a kind, as KindName names it, by namespace and name.

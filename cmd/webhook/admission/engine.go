@@ -13,6 +13,7 @@ import (
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
+	"github.com/gatelint/gatelint/policy"
 	"github.com/gatelint/gatelint/rules"
 )
 
@@ -38,7 +39,10 @@ type Engine struct {
 }
 
 // Change is one change: an object that is not there before or after it is nil.
-type Change struct{ Before, After *manifest.Object }
+type Change struct {
+	Before, After *manifest.Object
+	Review        *Review // nil: no policy is asked about it
+}
 
 func (c Change) namespace() string {
 	switch {
@@ -53,9 +57,16 @@ func (c Change) namespace() string {
 // Effect is what a change does to the findings.
 type Effect struct {
 	Before, After []rules.Finding
-	// Broken are the rules that panicked before or after; After has no findings of theirs.
-	Broken map[string]string
+	Troubles
 }
+
+// Troubles are what kept rules from saying all they could.
+type Troubles struct {
+	Broken map[string]string // rules that panicked, with the stack: they have no findings
+	Failed map[string]string // policies that could not be evaluated to their end, with the error
+}
+
+func none() Troubles { return Troubles{map[string]string{}, map[string]string{}} }
 
 // NewEngine makes an engine without objects. Options say what no object does; Complete is set by Know.
 func NewEngine(list []*rules.Rule, opt mesh.Options) *Engine {
@@ -180,22 +191,27 @@ func (e *Engine) everything(ctx context.Context, c Change) (Effect, error) {
 			rest = append(rest, o)
 		}
 	}
-	out, _, err := e.compare(ctx, rest, c, opt)
+	out, _, err := e.compare(ctx, rest, c, opt, nil)
 	return out, err
 }
 
-// compare gives the effect of a change on some objects, with the tables before it.
-func (e *Engine) compare(ctx context.Context, rest []*manifest.Object, c Change, opt mesh.Options) (Effect, *routing.Tables, error) {
-	out := Effect{Broken: map[string]string{}}
-	tables, err := e.findings(ctx, rest, c.Before, opt, out.Broken, &out.Before)
-	if err != nil {
+// compare gives the effect of a change on some objects, with the tables before it. Policies look beyond these through live.
+func (e *Engine) compare(ctx context.Context, rest []*manifest.Object, c Change, opt mesh.Options, live *policy.Live) (Effect, *routing.Tables, error) {
+	out := Effect{Troubles: none()}
+	before, after := e.builder(ctx, rest, c.Before, opt), e.builder(ctx, rest, c.After, opt)
+	if err := e.run(ctx, e.rules, before, out.Troubles, &out.Before); err != nil {
 		return Effect{}, nil, err
 	}
-	if _, err = e.findings(ctx, rest, c.After, opt, out.Broken, &out.After); err != nil {
+	if err := e.run(ctx, e.rules, after, out.Troubles, &out.After); err != nil {
 		return Effect{}, nil, err
 	}
+	if err := e.review(ctx, c, before, after, live, &out); err != nil {
+		return Effect{}, nil, err
+	}
+	rules.Sort(out.Before)
+	rules.Sort(out.After)
 	out.settle(c)
-	return out, tables, nil
+	return out, before.tables, nil
 }
 
 func with(rest []*manifest.Object, o *manifest.Object) []*manifest.Object {
@@ -215,79 +231,92 @@ func (e *Engine) snapshot() ([]*manifest.Object, mesh.Options) {
 	return e.sorted, e.options
 }
 
-// findings gives the findings of some objects and of one that is not among them, with the tables.
-func (e *Engine) findings(ctx context.Context, rest []*manifest.Object, o *manifest.Object, opt mesh.Options,
-	broken map[string]string, out *[]rules.Finding,
-) (*routing.Tables, error) {
-	return e.run(ctx, e.rules, func() *routing.Tables {
+// builder makes tables when the first rule asks for them.
+type builder struct {
+	build  func() *routing.Tables
+	ended  func() bool
+	tables *routing.Tables
+}
+
+// builder is for some objects and one that is not among them.
+func (e *Engine) builder(ctx context.Context, rest []*manifest.Object, o *manifest.Object, opt mesh.Options) *builder {
+	return newBuilder(ctx, func() *routing.Tables {
 		w := mesh.New(with(rest, o), opt)
 		// What istiod and Envoy say of an object by itself is the same before and after for all others.
 		w.Istio = slices.DeleteFunc(w.Istio, func(x *manifest.Object) bool { return x != o })
 		return routing.Build(w)
-	}, broken, out)
+	})
 }
 
-// run runs each rule by itself over tables, and gives them. A rule that panics is entered in broken, and the tables, which it may
-// have left half made, are built anew for the others.
-func (e *Engine) run(ctx context.Context, list []*rules.Rule, build func() *routing.Tables,
-	broken map[string]string, out *[]rules.Finding,
-) (*routing.Tables, error) {
-	var tables *routing.Tables
+func newBuilder(ctx context.Context, build func() *routing.Tables) *builder {
+	return &builder{build: build, ended: func() bool { return ctx.Err() != nil }}
+}
+
+func (b *builder) get() *routing.Tables {
+	if b.tables == nil {
+		b.tables = b.build()
+		b.tables.Ended = b.ended
+	}
+	return b.tables
+}
+
+// run runs each rule by itself over tables. A rule that panics is entered in broken, and the tables, which it may have left half
+// made, are built anew for the others.
+func (e *Engine) run(ctx context.Context, list []*rules.Rule, b *builder, t Troubles, out *[]rules.Finding) error {
 	for _, r := range list {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
-		if r.Run == nil || broken[r.Name] != "" {
+		if r.Run == nil || t.Broken[r.Name] != "" {
 			continue
 		}
-		if tables == nil {
-			tables = build()
-			tables.Ended = func() bool { return ctx.Err() != nil }
-		}
-		start := time.Now()
-		found, problem := attempt(tables, r)
-		if e.Timing != nil {
-			e.Timing(r.Name, time.Since(start))
-		}
+		found, problem, err := e.attempt(b, r)
 		if problem != "" {
-			broken[r.Name], tables = problem, nil
+			t.Broken[r.Name] = problem
 			continue
+		}
+		if err != nil {
+			t.Failed[r.Name] = err.Error()
 		}
 		*out = append(*out, found...)
 	}
-	rules.Sort(*out)
-	return tables, ctx.Err() // what was left open in the end is no answer
+	return ctx.Err() // what was left open in the end is no answer
 }
 
-func attempt(t *routing.Tables, r *rules.Rule) (found []rules.Finding, problem string) {
+// attempt runs one rule; problem is its panic, err what kept a policy from its end.
+func (e *Engine) attempt(b *builder, r *rules.Rule) (found []rules.Finding, problem string, err error) {
+	t := b.get()
+	start := time.Now()
 	defer func() {
+		if e.Timing != nil {
+			e.Timing(r.Name, time.Since(start))
+		}
 		if p := recover(); p != nil {
-			problem = fmt.Sprintf("%v\n%s", p, debug.Stack())
+			problem, b.tables = fmt.Sprintf("%v\n%s", p, debug.Stack()), nil
 		}
 	}()
-	found, err := r.Alone(t)
-	if err != nil {
-		return found, err.Error()
-	}
-	return found, ""
+	found, err = r.Alone(t)
+	return found, "", err
 }
 
 // Live is everything that is wrong with the live objects of one moment.
 type Live struct {
 	Objects  []*manifest.Object
 	Findings []rules.Finding
-	Broken   map[string]string // rules that panicked, with the stack: they have no findings
-	Version  int
+	Troubles
+	Version int
 }
 
 // Audit runs rules over the live objects as they are now. Requests do not wait for it: it takes no turn of theirs, and holds the lock only
 // while it notes which objects there are. Its error is the context's.
 func (e *Engine) Audit(ctx context.Context, list []*rules.Rule) (Live, error) {
 	e.mu.RLock()
-	out := Live{Objects: slices.Collect(maps.Values(e.objects)), Broken: map[string]string{}, Version: e.version}
+	out := Live{Objects: slices.Collect(maps.Values(e.objects)), Troubles: none(), Version: e.version}
 	opt := e.options
 	e.mu.RUnlock()
 	slices.SortFunc(out.Objects, compareObjects)
-	_, err := e.run(ctx, list, func() *routing.Tables { return routing.Build(mesh.New(out.Objects, opt)) }, out.Broken, &out.Findings)
+	b := newBuilder(ctx, func() *routing.Tables { return routing.Build(mesh.New(out.Objects, opt)) })
+	err := e.run(ctx, list, b, out.Troubles, &out.Findings)
+	rules.Sort(out.Findings)
 	return out, err
 }

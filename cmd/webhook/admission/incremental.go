@@ -29,10 +29,13 @@ func (e *Engine) incremental(ctx context.Context, c Change) (out Effect, why str
 	if l.whole != "" {
 		return Effect{}, l.whole, nil
 	}
-	out, tables, err := e.compare(ctx, l.objects(), c, opt)
+	live := e.live(l)
+	out, tables, err := e.compare(ctx, l.objects(), c, opt, live)
 	switch {
 	case err != nil:
 		return Effect{}, "", err
+	case live.Beyond:
+		return Effect{}, "policy", nil
 	case (id.Kind != "Gateway" || l.local) && tables != nil && !l.agrees(tables):
 		return Effect{}, "servers", nil
 	case slices.ContainsFunc(slices.Concat(out.Before, out.After), firstUser):
