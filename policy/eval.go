@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
 
@@ -152,30 +151,41 @@ type sweep struct {
 	found  [][]outcome // by policy
 }
 
-// sweep gives the sweep of some tables. Only the last is kept: a run of the linter goes from one World to the next.
-func (s *Set) sweep(t *routing.Tables) *sweep {
-	s.mu.Lock()
-	w := s.last
+// sweeps are those of one run, which goes from one World to the next: only the last is kept.
+type sweeps struct {
+	set     *Set
+	workers int
+
+	mu   sync.Mutex
+	last *sweep
+}
+
+func (r *sweeps) over(t *routing.Tables) *sweep {
+	r.mu.Lock()
+	w := r.last
 	if w == nil || w.tables != t {
 		w = &sweep{tables: t}
-		s.last = w
+		r.last = w
 	}
-	s.mu.Unlock()
-	w.once.Do(func() { w.run(s) })
+	r.mu.Unlock()
+	w.once.Do(func() { w.run(r.set, r.workers) })
 	return w
 }
 
 func (w *sweep) of(policy int) []outcome { return w.found[policy] }
 
-func (w *sweep) run(s *Set) {
+func (w *sweep) run(s *Set, workers int) {
 	objects := w.tables.World.Objects
 	m := &model{tables: w.tables}
 	each := make([][]outcome, len(objects))
 	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
+	group.SetLimit(workers)
 	for i, o := range objects {
 		if o.Spec == nil && len(o.Tree) == 0 {
 			continue // what a kustomization will make
+		}
+		if w.tables.Ended != nil && w.tables.Ended() {
+			break // nobody waits for the answer
 		}
 		group.Go(func() error {
 			x := &subject{object: o, facts: &facts{model: m, object: o}}

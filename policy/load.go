@@ -25,7 +25,7 @@ func Load(ctx context.Context, opt Options) (*Set, error) {
 	for _, r := range opt.Taken {
 		c.taken[r.Name] = "gatelint has it built in"
 	}
-	s := readSources(opt.Paths)
+	s := readSources(opt)
 	c.packages, c.problems = packages(s), s.problems
 	x := &Set{policies: c.policies(), sources: s, timeout: opt.Timeout}
 	if x.timeout == 0 {

@@ -3,8 +3,10 @@
 package policy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +26,7 @@ type Options struct {
 	Allow      []string // builtin functions allowed by name, beside those of capabilities.json
 	Params     map[string]map[string]any
 	Taken      []*rules.Rule // rules whose names no policy may have
+	BundleKey  string        // a file with the public key that all bundles must be signed for; "": none need be
 	Timeout    time.Duration // of one policy on one object; 0: five seconds
 }
 
@@ -36,9 +39,6 @@ type Set struct {
 	compiler *ast.Compiler
 	store    *store
 	timeout  time.Duration
-
-	mu   sync.Mutex
-	last *sweep
 }
 
 // policy is one package.
@@ -91,13 +91,14 @@ func (s *Set) Policies() []*Policy {
 	return out
 }
 
-// Rules are the policies as rules that run over every object of a World.
-func (s *Set) Rules() []*rules.Rule {
+// Rules are the policies as rules that run over every object of a World, on so many objects at a time; 0: as many as there are CPUs.
+func (s *Set) Rules(workers int) []*rules.Rule {
+	runs := &sweeps{set: s, workers: cmp.Or(workers, runtime.GOMAXPROCS(0))}
 	out := make([]*rules.Rule, len(s.policies))
 	for i, p := range s.policies {
 		r := *p.rule
 		r.Run = func(pass *rules.Pass) {
-			joined(s.sweep(pass.Tables).of(i)).report(pass)
+			joined(runs.over(pass.Tables).of(i)).report(pass)
 		}
 		out[i] = &r
 	}

@@ -70,7 +70,7 @@ warn contains sprintf("goes to %s port %d", [d.host, d.port]) if {
 `})
 	set, err := Load(context.Background(), Options{Paths: []string{dir}})
 	require.NoError(t, err)
-	res := rules.Run(tables(t, shop), set.Rules())
+	res := rules.Run(tables(t, shop), set.Rules(0))
 	require.Empty(t, res.Failed)
 	for _, f := range res.Findings {
 		t.Log(f.Pos, f.Severity, f.Message, f.Rule)

@@ -1,8 +1,11 @@
 package policy
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"hash"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -25,12 +28,21 @@ type sources struct {
 	problems Problems
 	seen     map[string]bool
 	met      int // files of policies, also those met before
+	digest   hash.Hash
+	key      *bundle.VerificationConfig // nil: bundles need not be signed
 }
 
 // readSources reads files, folders and bundles. What cannot be read is a problem, and the rest is read all the same.
-func readSources(paths []string) *sources {
-	s := &sources{modules: map[string]*ast.Module{}, tests: map[string]*ast.Module{}, data: map[string]any{}, seen: map[string]bool{}}
-	for _, p := range paths {
+func readSources(opt Options) *sources {
+	s := &sources{
+		modules: map[string]*ast.Module{}, tests: map[string]*ast.Module{}, data: map[string]any{}, seen: map[string]bool{}, digest: sha256.New(),
+	}
+	if opt.BundleKey != "" {
+		if s.verify(opt.BundleKey); s.key == nil {
+			return s
+		}
+	}
+	for _, p := range opt.Paths {
 		had, bad := s.met, len(s.problems)
 		s.path(filepath.Clean(p))
 		if s.met == had && len(s.problems) == bad {
@@ -49,6 +61,8 @@ func (s *sources) path(p string) {
 	switch {
 	case err != nil:
 		s.fail(p, "cannot be read: "+reason(err))
+	case s.key != nil && (info.IsDir() || strings.HasSuffix(p, ".rego")):
+		s.fail(p, "is no bundle: where a key is given only signed bundles are read")
 	case info.IsDir():
 		s.folder(p)
 	case strings.HasSuffix(p, ".tar.gz") || strings.HasSuffix(p, ".tgz"):
@@ -103,6 +117,7 @@ func (s *sources) read(p string) ([]byte, bool) {
 	if err != nil {
 		s.fail(p, "cannot be read: "+reason(err))
 	}
+	s.note(p, data)
 	return data, err == nil
 }
 
@@ -209,14 +224,12 @@ func join(into, from map[string]any) bool {
 
 // bundle reads an OPA bundle.
 func (s *sources) bundle(p string) {
-	f, err := os.Open(p)
-	if err != nil {
-		s.fail(p, "cannot be read: "+reason(err))
+	text, ok := s.read(p)
+	if !ok {
 		return
 	}
-	defer f.Close()
-	b, err := bundle.NewCustomReader(bundle.NewTarballLoaderWithBaseURL(f, "").WithSizeLimitBytes(maxFile)).
-		WithSkipBundleVerification(true).WithRegoVersion(ast.RegoV1).WithSizeLimitBytes(maxFile).Read()
+	b, err := bundle.NewCustomReader(bundle.NewTarballLoaderWithBaseURL(bytes.NewReader(text), "").WithSizeLimitBytes(maxFile)).
+		WithSkipBundleVerification(s.key == nil).WithBundleVerificationConfig(s.key).WithRegoVersion(ast.RegoV1).WithSizeLimitBytes(maxFile).Read()
 	if err != nil {
 		s.problems = append(s.problems, problemsOf(err, filepath.ToSlash(p))...)
 		return

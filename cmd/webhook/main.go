@@ -64,6 +64,7 @@ func parse(set *flag.FlagSet, args []string) (server.Options, error) {
 	set.StringVar(&o.LeaderElectionID, "leader-election-id", "gatelint-webhook", "the `name` of the Lease: one for all replicas that share a leader")
 	set.DurationVar(&o.AuditInterval, "audit-interval", 10*time.Minute, "how often everything that is live is linted, whoever brought it; 0 for never")
 	reports := set.String("audit-reports", "none", "the `kind` of report that the audit keeps in each namespace with faults: none, policyreport or openreports")
+	policies(set, &o)
 	certificate := selfSigned(set, &o)
 	if err := set.Parse(args); err != nil {
 		return o, err
@@ -112,6 +113,8 @@ func check(o *server.Options) error {
 		}
 	}
 	switch {
+	case o.PolicyInterval <= 0 || o.Policies.Timeout <= 0:
+		return errors.New("--policy-interval and --policy-timeout: use times greater than zero")
 	case o.DiscoveryInterval <= 0:
 		return fmt.Errorf("--discovery-interval %s: use a time greater than zero", o.DiscoveryInterval)
 	case o.LeaderElect && o.Namespace == "":
@@ -120,6 +123,20 @@ func check(o *server.Options) error {
 		return errors.New("--leader-elect needs --leader-election-id, the name of its Lease")
 	}
 	return nil
+}
+
+// policies has the flags of policies; the config can name more of them.
+func policies(set *flag.FlagSet, o *server.Options) {
+	each := func(to *[]string) func(string) error {
+		return func(text string) error { *to = append(*to, text); return nil }
+	}
+	p := &o.Policies
+	set.Func("policy", "run the policies in this `path` too: a .rego file, a folder, or a bundle (.tar.gz); repeatable, a change is picked up", each(&p.Paths))
+	set.Func("policy-namespace", "evaluate the packages under this `package` (default gatelint); repeatable", each(&p.Namespaces))
+	set.Func("policy-allow-builtin", "let policies call the builtin function of this `name`, such as time.now_ns; repeatable", each(&p.Allow))
+	set.StringVar(&p.BundleKey, "bundle-key", "", "a `file` with the public key (PEM) that every bundle must be signed for; folders and .rego files are refused then")
+	set.DurationVar(&p.Timeout, "policy-timeout", 500*time.Millisecond, "how long one policy may take on one object; then it is left out, with a warning")
+	set.DurationVar(&o.PolicyInterval, "policy-interval", 10*time.Second, "how often changed policies are looked for")
 }
 
 // selfSigned has the flags of the webhook that makes its certificate itself; the function reads them.

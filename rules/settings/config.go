@@ -129,17 +129,17 @@ func (c *Config) Select(list []*rules.Rule, only, disable []string) []*rules.Rul
 	return out
 }
 
-// all are the rules that there are.
-func (c *Config) all() []*rules.Rule {
+// All are the rules that there are.
+func (c *Config) All() []*rules.Rule {
 	if c.Known == nil {
 		return rules.All()
 	}
 	return c.Known
 }
 
-// find gives the rule of a name, nil if there is none.
-func (c *Config) find(name string) *rules.Rule {
-	for _, r := range c.all() {
+// Find gives the rule of a name, nil if there is none.
+func (c *Config) Find(name string) *rules.Rule {
+	for _, r := range c.All() {
 		if r.Name == name {
 			return r
 		}

@@ -67,7 +67,7 @@ func (j *judge) written() {
 		}
 	}
 	if fresh(Annotation) {
-		all := rules.All()
+		all := j.config.All()
 		for _, g := range Annotations([]*manifest.Object{j.After}) {
 			if why := g.mistake(Policy{Rules: all, Ran: all, Now: j.Now}); why != "" {
 				j.note(fmt.Sprintf("%s of %s: %s", Annotation, j.id, why))
@@ -174,7 +174,7 @@ func (j *judge) standard(f rules.Finding) rules.Decision {
 	if byItself(f) {
 		return rules.Warn
 	}
-	r := j.config.find(f.Rule)
+	r := j.config.Find(f.Rule)
 	if r == nil || r.Preview {
 		return rules.Off
 	}
@@ -224,7 +224,7 @@ func (j *judge) enforcement(f rules.Finding) Enforcement {
 }
 
 func (j *judge) severity(f rules.Finding) rules.Severity {
-	if r := j.config.find(f.Rule); r != nil {
+	if r := j.config.Find(f.Rule); r != nil {
 		return j.config.Severity(f, r.Severity)
 	}
 	return f.Severity
@@ -239,7 +239,7 @@ func (j *judge) ignores(introduced []rules.Finding) map[string]bool {
 	if j.After == nil {
 		return out
 	}
-	all := j.config.all()
+	all := j.config.All()
 	applied := Apply(introduced, Annotations([]*manifest.Object{j.After}), Policy{Rules: all, Ran: all, Now: j.Now})
 	for _, s := range applied.Suppressed {
 		f := s.Finding

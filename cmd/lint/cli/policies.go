@@ -54,6 +54,6 @@ func (a *app) loadPolicies(f *policyFlags, file, dir string) error {
 	if err != nil {
 		return err
 	}
-	a.policies, a.rules = set, append(slices.Clone(a.rules), set.Rules()...)
+	a.policies, a.rules = set, append(slices.Clone(a.rules), set.Rules(0)...)
 	return nil
 }

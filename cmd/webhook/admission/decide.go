@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/policy"
 	"github.com/gatelint/gatelint/rules"
 	"github.com/gatelint/gatelint/rules/settings"
 	admissionv1 "k8s.io/api/admission/v1"
@@ -19,6 +20,7 @@ import (
 type Config struct {
 	Engine   *Engine
 	Settings *settings.Config
+	Policies *policy.Set // nil: there are none
 	Now      time.Time
 	Unready  error // why nothing can be judged yet
 }
@@ -41,9 +43,9 @@ const (
 type Decision struct {
 	Response *admissionv1.AdmissionResponse
 	Outcome  Outcome
-	Faults   []settings.Fault  // those that the answer speaks of, most severe first
-	Broken   map[string]string // rules that panicked, with the stack
-	Err      error             // of a Failed one
+	Faults   []settings.Fault // those that the answer speaks of, most severe first
+	Troubles
+	Err error // of a Failed one
 }
 
 // Heard are the rules of which a decision can speak: not those that admission leaves out, unless the settings say otherwise.
@@ -68,6 +70,7 @@ func Decide(ctx context.Context, c Config, req *admissionv1.AdmissionRequest) (D
 	if c.Unready != nil {
 		return Decision{}, fmt.Errorf("%w: %w", ErrUnready, c.Unready)
 	}
+	s.Review = c.review(req)
 	effect, err := c.Engine.Judge(ctx, s.Change)
 	if err != nil {
 		return Decision{}, fmt.Errorf("judging the request: %w", err)
@@ -75,7 +78,7 @@ func Decide(ctx context.Context, c Config, req *admissionv1.AdmissionRequest) (D
 	faults, notes := c.Settings.Judge(settings.Submission{
 		Before: s.Before, After: s.After, Now: c.Now, Get: c.Engine.Get, Exempt: c.exempt(req),
 	}, slices.Concat(s.faultsBefore, effect.Before), slices.Concat(s.faultsAfter, effect.After))
-	d := Decision{Outcome: Allowed, Faults: faults, Broken: effect.Broken}
+	d := Decision{Outcome: Allowed, Faults: faults, Troubles: effect.Troubles}
 	for _, f := range faults {
 		switch {
 		case f.Action == rules.Deny:
@@ -90,12 +93,16 @@ func Decide(ctx context.Context, c Config, req *admissionv1.AdmissionRequest) (D
 
 // Deniable tells whether a request could be denied, whatever it brings.
 func (c Config) Deniable(req *admissionv1.AdmissionRequest) bool {
-	var labels map[string]string
-	if ns := c.Engine.Get(manifest.ID{Kind: "Namespace", Name: req.Namespace}); ns != nil {
-		labels = ns.Labels
-	}
 	return Judged(req.Kind) && !c.exempt(req) && (req.Operation != admissionv1.Delete || c.Settings.Admission.DenyDeletes) &&
-		c.Settings.Admission.CanDeny(req.Namespace, labels)
+		c.Settings.Admission.CanDeny(req.Namespace, c.labels(req.Namespace))
+}
+
+// labels are those of a namespace.
+func (c Config) labels(namespace string) map[string]string {
+	if ns := c.Engine.Get(manifest.ID{Kind: "Namespace", Name: namespace}); ns != nil {
+		return ns.Labels
+	}
+	return nil
 }
 
 func (c Config) exempt(req *admissionv1.AdmissionRequest) bool {

@@ -56,6 +56,9 @@ func respond(req *admissionv1.AdmissionRequest, s *submission, d Decision, notes
 			lines = append(lines, warning(f, s.After == nil))
 		}
 	}
+	for _, name := range manifest.Keys(d.Failed) {
+		notes = append(notes, "policy "+name+" could not be evaluated: "+d.Failed[name])
+	}
 	r.Warnings = fit(append(lines, notes...))
 	if len(denied) > 0 {
 		r.Allowed = false

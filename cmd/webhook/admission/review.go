@@ -7,6 +7,7 @@ import (
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/policy"
 	"github.com/gatelint/gatelint/rules"
+	admissionv1 "k8s.io/api/admission/v1"
 )
 
 // Review is what policies are asked about a change.
@@ -15,6 +16,21 @@ type Review struct {
 	Heard         func([]*rules.Rule) []*rules.Rule // those of which an answer can speak
 	Request       *policy.Request
 	Before, After []byte // the JSON of the objects
+}
+
+// review is what policies are asked about a request.
+func (c Config) review(req *admissionv1.AdmissionRequest) *Review {
+	if c.Policies == nil {
+		return nil
+	}
+	return &Review{
+		Policies: c.Policies, Before: req.OldObject.Raw, After: req.Object.Raw,
+		Heard: func(list []*rules.Rule) []*rules.Rule { return Heard(c.Settings, c.Settings.Select(list, nil, nil)) },
+		Request: &policy.Request{
+			Operation: string(req.Operation), OldObject: req.OldObject.Raw, User: req.UserInfo.Username, Groups: req.UserInfo.Groups,
+			NamespaceLabels: c.labels(req.Namespace), DryRun: req.DryRun != nil && *req.DryRun,
+		},
+	}
 }
 
 // review runs the policies on the object as it is to be, and those that find fault with it on the object as it was.

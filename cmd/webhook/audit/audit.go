@@ -24,8 +24,7 @@ const writing = 5 * time.Minute
 // and reports.
 type Auditor struct {
 	Engine   *admission.Engine
-	Settings *settings.Config
-	Rules    []*rules.Rule // also those of which admission never speaks
+	Basis    func() (*settings.Config, []*rules.Rule) // as they are now; of the rules also those of which admission never speaks
 	Interval time.Duration
 	Settle   time.Duration // after which what is new must still be there: objects are applied one after the other
 	Ready    func() error  // nil once everything has been listed
@@ -122,26 +121,28 @@ func (a *Auditor) confirmed(ctx context.Context) ([]rules.Finding, error) {
 
 // look gives what is wrong at one moment, under the settings.
 func (a *Auditor) look(ctx context.Context) (found []rules.Finding, version int, err error) {
-	live, err := a.Engine.Audit(ctx, a.Rules)
+	config, list := a.Basis()
+	live, err := a.Engine.Audit(ctx, list)
 	if err != nil {
 		return nil, 0, err
 	}
-	found = a.settled(live)
+	found = settled(live, config, list)
 	for rule, stack := range live.Broken {
 		a.Metrics.errors.WithLabelValues("rule").Inc()
 		a.Log.Error("a rule panicked: its findings are those of the last audit", "event_type", "panic", "rule", rule, "stack", stack)
-		for _, f := range a.last {
-			if f.Rule == rule {
-				found = append(found, f)
-			}
-		}
+		found = append(found, a.lastOf(rule)...)
+	}
+	for rule, why := range live.Failed {
+		a.Metrics.errors.WithLabelValues("policy").Inc()
+		a.Log.Warn("a policy could not be evaluated to its end: what it found last time is kept", "event_type", "policy_failed", "policy", rule, "error", why)
+		found = append(found, without(a.lastOf(rule), found)...)
 	}
 	return found, live.Version, nil
 }
 
 // settled applies the settings: severities, ignores that count, and silence. What standard enforcement leaves alone is told too:
 // an audit refuses nothing.
-func (a *Auditor) settled(live admission.Live) []rules.Finding {
+func settled(live admission.Live, config *settings.Config, list []*rules.Rule) []rules.Finding {
 	labels := map[string]map[string]string{} // of namespaces
 	var istio []*manifest.Object
 	for _, o := range live.Objects {
@@ -152,27 +153,37 @@ func (a *Auditor) settled(live admission.Live) []rules.Finding {
 			labels[o.Name] = o.Labels
 		}
 	}
-	all := rules.All()
+	all := config.All()
 	// An ignore may be meant for the files alone: that it matches nothing here is no fault.
-	ran := slices.DeleteFunc(slices.Clone(a.Rules), func(r *rules.Rule) bool { return r.Run == nil })
+	ran := slices.DeleteFunc(slices.Clone(list), func(r *rules.Rule) bool { return r.Run == nil })
 	applied := settings.Apply(live.Findings, settings.Annotations(istio), settings.Policy{Rules: all, Ran: ran, Now: time.Now()})
 	found := applied.Kept
 	for _, s := range applied.Suppressed {
-		if ns := s.Finding.Object.Namespace; a.Settings.Admission.NoIgnore(s.Finding.Rule, ns, labels[ns]) {
+		if ns := s.Finding.Object.Namespace; config.Admission.NoIgnore(s.Finding.Rule, ns, labels[ns]) {
 			found = append(found, s.Finding)
 		}
 	}
 	found = slices.DeleteFunc(found, func(f rules.Finding) bool {
 		ns := f.Object.Namespace
-		return a.Settings.Admission.For(f.Rule, ns, labels[ns]) == settings.Silent
+		return config.Admission.For(f.Rule, ns, labels[ns]) == settings.Silent
 	})
 	for i, f := range found {
-		if r := rules.Find(f.Rule); r != nil {
-			found[i].Severity = a.Settings.Severity(f, r.Severity)
+		if r := config.Find(f.Rule); r != nil {
+			found[i].Severity = config.Severity(f, r.Severity)
 		}
 	}
 	slices.SortStableFunc(found, func(x, y rules.Finding) int { return cmp.Compare(y.Severity, x.Severity) })
 	return found
+}
+
+// lastOf are the findings of a rule in the last audit.
+func (a *Auditor) lastOf(rule string) (out []rules.Finding) {
+	for _, f := range a.last {
+		if f.Rule == rule {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // without takes some findings out of others, as multisets of fingerprints.

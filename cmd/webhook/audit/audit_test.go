@@ -44,7 +44,7 @@ func auditor(t *testing.T, config string, list []*rules.Rule) (*Auditor, *bytes.
 	require.NoError(t, err)
 	logs := &bytes.Buffer{}
 	return &Auditor{
-		Engine: admission.NewEngine(nil, mesh.Options{Complete: mesh.Everything()}), Rules: list, Settings: c, Interval: time.Hour,
+		Engine: admission.NewEngine(nil, mesh.Options{Complete: mesh.Everything()}), Basis: func() (*settings.Config, []*rules.Rule) { return c, list }, Interval: time.Hour,
 		Ready: func() error { return nil }, Log: slog.New(slog.NewJSONHandler(logs, nil)), Metrics: NewMetrics(prometheus.NewRegistry()),
 	}, logs
 }
@@ -125,7 +125,8 @@ func TestSettings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, _ := auditor(t, c.config, nil)
-			a.Rules = a.Settings.Select(rules.All(), nil, nil)
+			config, _ := a.Basis()
+			a.Basis = func() (*settings.Config, []*rules.Rule) { return config, config.Select(rules.All(), nil, nil) }
 			a.Engine.Set(object(t, namespace), object(t, rule(c.annotations)))
 			require.NoError(t, a.run(t.Context()))
 			var got []rules.Severity

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatelint/gatelint/cmd/webhook/admission"
@@ -28,7 +29,7 @@ const defaultTimeout = 10 * time.Second
 // Handler answers AdmissionReviews. What is no review gets an HTTP error, so that the failurePolicy decides.
 type Handler struct {
 	Engine   *admission.Engine
-	Settings *settings.Config
+	Basis    *atomic.Pointer[Basis]
 	Ready    func() error // nil once requests can be judged
 	FailDeny bool         // deny what cannot be judged; else it is allowed with a warning
 	Margin   time.Duration
@@ -129,7 +130,8 @@ func (h *Handler) decide(ctx context.Context, req *admissionv1.AdmissionRequest)
 // settled decides, and once more if it found fault and more objects arrive: kubectl applies a Service and what refers to it within
 // milliseconds, and the watches see them a little later.
 func (h *Handler) settled(ctx context.Context, req *admissionv1.AdmissionRequest) (admission.Decision, error) {
-	config := admission.Config{Engine: h.Engine, Settings: h.Settings, Now: h.Now(), Unready: h.Ready()}
+	config := h.config()
+	config.Now, config.Unready = h.Now(), h.Ready()
 	version := h.Engine.Version()
 	d, err := admission.Decide(ctx, config, req)
 	if err != nil || !slices.ContainsFunc(d.Faults, func(f settings.Fault) bool { return !f.Old }) {
@@ -143,6 +145,11 @@ func (h *Handler) settled(ctx context.Context, req *admissionv1.AdmissionRequest
 		return d, nil
 	}
 	return admission.Decide(ctx, config, req)
+}
+
+func (h *Handler) config() admission.Config {
+	b := h.Basis.Load()
+	return admission.Config{Engine: h.Engine, Settings: b.Settings, Policies: b.Policies}
 }
 
 func reason(err error) string {
@@ -165,7 +172,7 @@ func (h *Handler) failed(req *admissionv1.AdmissionRequest, reason string, err e
 		text = "gatelint could not check this request in time"
 	}
 	d := admission.Decision{Outcome: admission.Failed, Err: err, Response: admission.Warned(req, text)}
-	if h.FailDeny && (admission.Config{Engine: h.Engine, Settings: h.Settings}).Deniable(req) {
+	if h.FailDeny && h.config().Deniable(req) {
 		d.Response = admission.Refused(req, text)
 	}
 	return d
@@ -190,6 +197,9 @@ func (h *Handler) record(req *admissionv1.AdmissionRequest, d admission.Decision
 	}
 	for rule, stack := range d.Broken {
 		h.Log.Error("a rule panicked: its findings are left out", "event_type", "panic", "rule", rule, "stack", stack)
+	}
+	for policy, why := range d.Failed {
+		h.Log.Warn("a policy could not be evaluated to its end", "event_type", "policy_failed", "policy", policy, "error", why)
 	}
 	h.Log.Info("decision", args...)
 }

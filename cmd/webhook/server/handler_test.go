@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,8 +24,10 @@ import (
 
 func handler(list []*rules.Rule) *Handler {
 	e := admission.NewEngine(list, mesh.Options{Complete: mesh.Everything()})
+	basis := &atomic.Pointer[Basis]{}
+	basis.Store(&Basis{Settings: &settings.Config{}})
 	return &Handler{
-		Engine: e, Settings: &settings.Config{}, Ready: func() error { return nil }, Margin: 500 * time.Millisecond, Settle: 200 * time.Millisecond,
+		Engine: e, Basis: basis, Ready: func() error { return nil }, Margin: 500 * time.Millisecond, Settle: 200 * time.Millisecond,
 		Now: time.Now, Log: slog.New(slog.NewJSONHandler(io.Discard, nil)), Metrics: NewMetrics(prometheus.NewRegistry(), e),
 	}
 }

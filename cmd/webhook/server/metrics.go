@@ -23,6 +23,9 @@ type Metrics struct {
 	failures  *prometheus.CounterVec
 	malformed *prometheus.CounterVec
 	rules     *prometheus.HistogramVec
+	policies  *prometheus.GaugeVec
+	reloads   *prometheus.CounterVec
+	errors    *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics.
@@ -38,6 +41,8 @@ func NewMetrics(r prometheus.Registerer, e *admission.Engine) *Metrics {
 		spared:    counter("suppressions_total", "Denials that became warnings, by what turned them.", "rule", "by"),
 		panics:    counter("rule_panics_total", "Panics of rules.", "rule"),
 		failures:  counter("admission_failures_total", "Requests that could not be judged: the failure mode answered.", "reason"),
+		reloads:   counter("policy_reloads_total", "Loads of the policies, by how they ended: those that failed leave the last good ones in force.", "result"),
+		errors:    counter("policy_errors_total", "Evaluations of a policy that did not come to an end: it was left out.", "policy"),
 		malformed: counter("admission_malformed_total", "HTTP requests that are no AdmissionReview.", "code"),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "gatelint_admission_duration_seconds", Help: "Time from the bytes of a request to its decision.",
@@ -49,12 +54,15 @@ func NewMetrics(r prometheus.Registerer, e *admission.Engine) *Metrics {
 		Buckets: []float64{.00001, .0001, .001, .01, .1, 1},
 	}, []string{"rule"})
 	e.Timing = func(rule string, took time.Duration) { m.rules.WithLabelValues(rule).Observe(took.Seconds()) }
+	m.policies = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "gatelint_policies", Help: "The policies in force, by their revision.",
+	}, []string{"revision"})
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "gatelint_build_info", Help: "Always 1: the version, and the Istio release that the verdicts hold for.",
 		ConstLabels: prometheus.Labels{"version": version.String(), "istio": settings.Release},
 	})
 	build.Set(1)
-	r.MustRegister(m.duration, m.rules, build, held{e})
+	r.MustRegister(m.duration, m.rules, m.policies, build, held{e})
 	return m
 }
 
@@ -79,6 +87,9 @@ func (m *Metrics) observe(req *admissionv1.AdmissionRequest, d admission.Decisio
 		if f.Spared != "" {
 			m.spared.WithLabelValues(f.Rule, f.Spared).Inc()
 		}
+	}
+	for name := range d.Failed {
+		m.errors.WithLabelValues(name).Inc()
 	}
 	for rule := range d.Broken {
 		m.panics.WithLabelValues(rule).Inc()

@@ -18,6 +18,7 @@ import (
 	"github.com/gatelint/gatelint/cmd/webhook/admission"
 	"github.com/gatelint/gatelint/cmd/webhook/audit"
 	"github.com/gatelint/gatelint/cmd/webhook/live"
+	"github.com/gatelint/gatelint/policy"
 	"github.com/gatelint/gatelint/rules"
 	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/go-logr/logr"
@@ -57,6 +58,8 @@ type Options struct {
 	LeaderElectionID  string        // the Lease
 	AuditInterval     time.Duration // 0: no audit
 	AuditReports      audit.Format
+	Policies          policy.Options // those of the flags; the config can name more
+	PolicyInterval    time.Duration
 }
 
 // Run serves until a signal ends it.
@@ -70,9 +73,17 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	policies, err := o.policies(log)
+	if err != nil {
+		return err
+	}
 	cluster.QPS, cluster.Burst = 100, 200 // a handful of watches, opened at once
 	list := config.Select(catalogue(), nil, nil)
 	engine := admission.NewEngine(admission.Heard(config, list), opt)
+	policies.metrics = NewMetrics(metrics.Registry, engine)
+	if err := policies.load(context.Background()); err != nil {
+		return err
+	}
 	source := &live.Source{
 		Engine: engine, Log: log, IstiodNamespace: o.IstioNamespace, Revision: opt.Revision, GatewaySelector: o.GatewaySelector,
 		SecretNamespaces: o.SecretNamespaces, MeshConfigGiven: opt.MeshConfig != nil, Complete: opt.Complete, Interval: o.DiscoveryInterval,
@@ -94,21 +105,24 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("making the manager: %w", err)
 	}
+	ready := func() error { return errors.Join(source.Ready(), policies.ready()) }
 	// The manager starts the server only if it has been asked for it.
 	manager.GetWebhookServer().Register(Path, &Handler{
-		Engine: engine, Settings: config, Ready: source.Ready, FailDeny: o.FailDeny, Margin: o.Margin, Settle: o.Settle, Now: time.Now, Log: log,
-		Metrics: NewMetrics(metrics.Registry, engine),
+		Engine: engine, Basis: &policies.basis, Ready: ready, FailDeny: o.FailDeny, Margin: o.Margin, Settle: o.Settle, Now: time.Now, Log: log,
+		Metrics: policies.metrics,
 	})
-	if err := o.audit(manager, &audit.Auditor{Engine: engine, Settings: config, Rules: list, Ready: source.Ready, Log: log}); err != nil {
+	if err := o.audit(manager, &audit.Auditor{Engine: engine, Basis: policies.rules, Ready: ready, Log: log}); err != nil {
 		return err
 	}
 	ctx, leaving := o.signals(log)
 	err = errors.Join(
 		manager.Add(source),
+		manager.Add(policies),
 		certificate.add(manager),
 		manager.AddHealthzCheck("ping", healthz.Ping),
 		manager.AddReadyzCheck("tls", hook.StartedChecker()),
 		manager.AddReadyzCheck("objects", func(*http.Request) error { return source.Ready() }),
+		manager.AddReadyzCheck("policies", func(*http.Request) error { return policies.ready() }),
 		manager.AddReadyzCheck("staying", func(*http.Request) error {
 			if leaving.Load() {
 				return errors.New("shutting down")
