@@ -15,6 +15,7 @@ import (
 	"github.com/gatelint/gatelint/rules"
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
@@ -132,11 +133,14 @@ func (s *Set) ask(ctx context.Context, p *policy, q *query, x *subject) (found m
 func (s *Set) problem(err error, p *policy) *Problem {
 	out := &Problem{File: p.File, Line: p.Line, Message: err.Error()}
 	var e *topdown.Error
+	var unread *storage.Error
 	switch {
 	case errors.Is(err, context.DeadlineExceeded) || topdown.IsCancel(err):
 		out.Message = fmt.Sprintf("the evaluation took longer than %s", s.timeout)
 	case errors.As(err, &e):
 		out.Message = e.Message
+	case errors.As(err, &unread):
+		out.Message = unread.Message
 	}
 	if e != nil && e.Location != nil && e.Location.File != "" {
 		out.File, out.Line = e.Location.File, e.Location.Row

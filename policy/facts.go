@@ -86,7 +86,7 @@ func (f *facts) read(path []string) (any, error) {
 		return found(value(v), path[1+len(x.keys):])
 	case f.keyed:
 		return nil, &storage.Error{Code: storage.InternalErr, Message: shownPath(append([]string{root, "mesh"}, path...)) +
-			" is not read as a whole in admission, where an answer must not take longer the more there is: name the " + strings.Join(x.keys[len(path)-1:], " and the ")}
+			" is not read as a whole in admission: name the " + strings.Join(x.keys[len(path)-1:], " and the ")}
 	}
 	return f.whole(x, path[1:])
 }

@@ -3,6 +3,7 @@ package admission
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
+	"github.com/gatelint/gatelint/policy"
 	"github.com/gatelint/gatelint/rules"
 	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/stretchr/testify/require"
@@ -82,8 +84,18 @@ func shared(a *txtar.Archive) []byte {
 }
 
 func runCase(t *testing.T, files map[string]string) {
-	config, err := settings.Parse([]byte("version: 1\n"+strings.TrimPrefix(files["config.yaml"], "\n---\n")), "config.yaml", rules.All())
+	list, policies := rules.All(), (*policy.Set)(nil)
+	if text := strings.TrimPrefix(files["policy.rego"], "\n---\n"); text != "" {
+		file := filepath.Join(t.TempDir(), "policy.rego")
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+		var err error
+		policies, err = policy.Load(t.Context(), policy.Options{Paths: []string{file}, Taken: list})
+		require.NoError(t, err)
+		list = append(list, policies.Rules(1)...)
+	}
+	config, err := settings.Parse([]byte("version: 1\n"+strings.TrimPrefix(files["config.yaml"], "\n---\n")), "config.yaml", list)
 	require.NoError(t, err)
+	config.Known = list
 	engine := NewEngine(rules.All(), mesh.Options{Complete: mesh.Everything()})
 	for _, doc := range strings.Split(files["live.yaml"], "\n---\n") {
 		if raw := toJSON(t, doc); raw != nil {
@@ -95,7 +107,7 @@ func runCase(t *testing.T, files map[string]string) {
 	}
 	req := admissionRequest(t, files)
 	before := engine.sorted
-	d, err := Decide(context.Background(), Config{Engine: engine, Settings: config, Now: fixtureTime}, req)
+	d, err := Decide(context.Background(), Config{Engine: engine, Settings: config, Policies: policies, Now: fixtureTime}, req)
 	require.NoError(t, err)
 	require.Empty(t, d.Broken)
 	if before != nil {

@@ -85,7 +85,7 @@ func (p *policies) load(ctx context.Context) error {
 		p.failed(err)
 		return nil
 	}
-	next.Settings.Dir = filepath.Dir(p.file)
+	next.Settings.Dir, next.Settings.Known = filepath.Dir(p.file), list
 	p.basis.Store(next)
 	p.problem.Store(nil)
 	if next.Policies != nil {
