@@ -131,7 +131,7 @@ deny contains "by two keys" if {
 	watch.paths = nil
 	tab := tables(t, shop)
 	o := tab.World.VirtualServices[0].Object
-	x := &subject{object: o, facts: &facts{&model{tables: tab, keyed: true}, o, nil}}
+	x := &subject{object: o, facts: &facts{model: &model{tables: tab, keyed: true}, object: o}}
 	rs, err := q.Eval(context.Background(), rego.EvalParsedInput(x.input()), rego.EvalTransaction(&transaction{facts: x.facts}))
 	t.Log(watch.paths)
 	require.NoError(t, err)
