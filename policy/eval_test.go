@@ -180,3 +180,21 @@ func TestUnknownAllowance(t *testing.T) {
 	require.EqualError(t, err, `there is no builtin function "htp.send" to allow; did you mean "http.send"?`)
 	require.False(t, errors.As(err, new(Problems)))
 }
+
+// TestWitness has the router answer a request that a policy gives, and refuses one that nobody can send.
+func TestWitness(t *testing.T) {
+	s := set(t, Options{}, map[string]string{"a.rego": `# METADATA
+# custom: {kinds: [VirtualService]}
+package gatelint.a
+
+warn contains {"msg": "x", "witness": {"port": 80, "host": input.spec.hosts[0], "path": "/a"}}
+
+warn_bad contains {"msg": "y", "witness": {"port": 80, "host": "a", "path": "no slash"}}
+`})
+	res := rules.Run(tables(t, shop), s.Rules())
+	require.Len(t, res.Findings, 1)
+	require.Equal(t, "http://shop.example.com/a", res.Findings[0].Witness.URL)
+	require.Equal(t, "shop/web", res.Findings[0].Witness.Answer.VirtualService)
+	require.Len(t, res.Failed, 1)
+	require.ErrorContains(t, res.Failed[0], `a.rego:7: warn_bad gives a witness that is no request: the path "no slash" does not begin with a slash`)
+}
