@@ -32,7 +32,7 @@ type subject struct {
 // input is the object as policies read it.
 func (x *subject) input() ast.Value {
 	x.once.Do(func() {
-		if x.value = parsed(x.raw); x.value == nil {
+		if x.value = fromJSON(x.raw); x.value == nil {
 			x.value = value(x.object.Plain())
 		}
 	})

@@ -17,9 +17,7 @@ type facts struct {
 	object  *manifest.Object
 	request *Request // nil in the linter
 	live    *Live    // nil where the tables hold everything
-
-	// What policies read again and again: an object's are evaluated one after another.
-	self, requested ast.Value
+	known   sync.Map // what was looked up for one policy is there for the next: ast.Value by path, nil where nothing is
 }
 
 // model is what is looked up in one World. Its indexes are made when the first policy asks.
@@ -33,6 +31,7 @@ type model struct {
 	gateways  map[mesh.Name]*mesh.Gateway
 	hostsOnce sync.Once
 	hosts     map[string]*claims
+	wholes    sync.Map // kinds that a policy reads whole, made once for all objects: ast.Value by path
 }
 
 func (m *model) names() {
@@ -70,29 +69,47 @@ func (f *facts) read(path []string) (any, error) {
 		return nil, tooMuch(storage.Path{root, "mesh"})
 	}
 	if path[0] == "this" {
-		return found(f.this(), path[1:])
+		return found(f.once("this", f.this), path[1:])
 	}
 	x, ok := indexes[path[0]]
 	switch {
 	case !ok:
 		return nil, notFound
 	case len(path) > len(x.keys):
-		keys := path[1 : 1+len(x.keys)]
-		f.reach(path[0], keys)
-		v := x.get(f, keys)
-		if v == nil {
-			return nil, notFound
-		}
-		return found(value(v), path[1+len(x.keys):])
+		here, rest := path[:1+len(x.keys)], path[1+len(x.keys):]
+		f.reach(path[0], here[1:])
+		return found(f.once(strings.Join(here, "\x00"), func() ast.Value {
+			if v := x.get(f, here[1:]); v != nil {
+				return value(v)
+			}
+			return nil
+		}), rest)
 	case f.keyed:
 		return nil, &storage.Error{Code: storage.InternalErr, Message: shownPath(append([]string{root, "mesh"}, path...)) +
 			" is not read as a whole in admission: name the " + strings.Join(x.keys[len(path)-1:], " and the ")}
 	}
-	return f.whole(x, path[1:])
+	key := strings.Join(path, "\x00")
+	if v, ok := f.wholes.Load(key); ok {
+		return v, nil
+	}
+	v := f.whole(x, path[1:])
+	f.wholes.Store(key, v)
+	return v, nil
+}
+
+// once makes a value when it is first asked for.
+func (f *facts) once(key string, get func() ast.Value) ast.Value {
+	if v, ok := f.known.Load(key); ok {
+		have, _ := v.(ast.Value)
+		return have
+	}
+	v := get()
+	f.known.Store(key, v)
+	return v
 }
 
 // whole gives all values of an index under a prefix of its keys.
-func (f *facts) whole(x index, prefix []string) (any, error) {
+func (f *facts) whole(x index, prefix []string) ast.Value {
 	out := map[string]any{}
 	x.each(f, prefix, func(keys ...string) {
 		for i, p := range prefix {
@@ -114,7 +131,7 @@ func (f *facts) whole(x index, prefix []string) (any, error) {
 		}
 		at[rest[len(rest)-1]] = v
 	})
-	return value(out), nil
+	return value(out)
 }
 
 // reach notes that the tables may not tell what is asked of another object.
@@ -130,9 +147,6 @@ func (f *facts) reach(index string, keys []string) {
 
 // this is what is said of the object under review, if it is a Gateway or a VirtualService.
 func (f *facts) this() ast.Value {
-	if f.self != nil {
-		return f.self
-	}
 	keys := []string{f.object.Namespace, f.object.Name}
 	var v any
 	switch mesh.KindName(f.object.ID) {
@@ -144,8 +158,7 @@ func (f *facts) this() ast.Value {
 	if v == nil {
 		return nil
 	}
-	f.self = value(v)
-	return f.self
+	return value(v)
 }
 
 // named gives an object by its kind, namespace and name; nil if there is none.
@@ -213,20 +226,13 @@ func (f *facts) eachNamespace(_ []string, yield func(...string)) {
 	}
 }
 
-// asked is the request as policies read it.
-func (f *facts) asked() ast.Value {
-	if f.requested == nil {
-		f.requested = f.request.value()
-	}
-	return f.requested
-}
-
+// value is the request as policies read it.
 func (r *Request) value() ast.Value {
 	out := map[string]any{
 		"operation": r.Operation, "user": r.User, "groups": anys(r.Groups), "namespaceLabels": anyMap(r.NamespaceLabels), "dryRun": r.DryRun,
 	}
 	v := value(out)
-	if old := parsed(r.OldObject); old != nil {
+	if old := fromJSON(r.OldObject); old != nil {
 		v.(ast.Object).Insert(ast.StringTerm("oldObject"), ast.NewTerm(old))
 	}
 	return v

@@ -40,8 +40,8 @@ func value(v any) ast.Value {
 	return out
 }
 
-// parsed is JSON as OPA reads it; nil where there is none.
-func parsed(raw []byte) ast.Value {
+// fromJSON is JSON as OPA reads it; nil where there is none.
+func fromJSON(raw []byte) ast.Value {
 	if len(raw) == 0 {
 		return nil
 	}
@@ -70,7 +70,7 @@ func gatekeeper(x *subject, params ast.Value) ast.Value {
 			"operation": r.Operation, "dryRun": r.DryRun, "userInfo": map[string]any{"username": r.User, "groups": anys(r.Groups)},
 			"namespaceObject": map[string]any{"metadata": map[string]any{"name": o.Namespace, "labels": anyMap(r.NamespaceLabels)}},
 		}
-		if old := parsed(r.OldObject); old != nil {
+		if old := fromJSON(r.OldObject); old != nil {
 			review = append(review, [2]*ast.Term{ast.StringTerm("oldObject"), ast.NewTerm(old)})
 		}
 		for k, v := range more {

@@ -73,7 +73,7 @@ func (s *store) Read(_ context.Context, txn storage.Transaction, path storage.Pa
 		return found(s.params[rest[0]], rest[1:])
 	case "request":
 		if t.facts != nil && t.facts.request != nil {
-			return found(t.facts.asked(), rest)
+			return found(t.facts.once("request", t.facts.request.value), rest)
 		}
 	case "mesh":
 		if t.facts != nil {
