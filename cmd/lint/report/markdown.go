@@ -67,7 +67,7 @@ func (r *Report) details(list []rules.Finding) string {
 // code makes a code span: its fence is longer than any run of backticks within.
 func code(text string) string {
 	fence := strings.Repeat("`", longestRun(text)+1)
-	if strings.HasPrefix(text, "`") || strings.HasSuffix(text, "`") || strings.HasPrefix(text, " ") && strings.HasSuffix(text, " ") {
+	if strings.HasPrefix(text, "`") || strings.HasSuffix(text, "`") || strings.HasPrefix(text, " ") && strings.HasSuffix(text, " ") && strings.TrimSpace(text) != "" {
 		text = " " + text + " "
 	}
 	return fence + text + fence
