@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -249,9 +250,12 @@ func FromFault(f manifest.Fault) Finding {
 	for _, e := range f.Related {
 		x.Related = append(x.Related, Related{Object: e.Object, Pos: e.Pos, Message: e.Message})
 	}
-	x.Fingerprint = Fingerprint(f.Rule, f.Object.String(), f.Pos.Path, f.Message)
+	x.Fingerprint = Fingerprint(f.Rule, f.Object.String(), listIndex.ReplaceAllString(f.Pos.Path, ""), listIndex.ReplaceAllString(f.Message, ""))
 	return x
 }
+
+// listIndex is what an item above changes in a path.
+var listIndex = regexp.MustCompile(`\[\d+\]`)
 
 // Sort orders findings by file, line, column, rule, path and message; in a cluster, where there are no files, by object then.
 func Sort(list []Finding) {
