@@ -140,4 +140,3 @@ func child(n *yaml.Node, key string) *yaml.Node {
 	}
 	return nil
 }
-
