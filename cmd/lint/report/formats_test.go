@@ -49,7 +49,7 @@ func TestEveryFormatIsChecked(t *testing.T) {
 // FuzzFormats: texts of manifests, and file names, never break a format.
 func FuzzFormats(f *testing.F) {
 	for _, s := range []string{
-		"plain", "::error file=x::y\n::add-mask::z", "##[add-mask]z", "%0A::error::x", "](1)", "[a](http://x.example)", "`", "```\n# x", "<script>&\"'",
+		"plain", "::error file=x::y\n::add-mask::z", "##[add-mask]z", "%0A::error::x", "](1)", "[x](1)", "[a](http://x.example)", "`", "```", "```\n# x", "<script>&\"'",
 		"]]>", "\x00\x01\x1b[31m\ufffe", "\u202ereversed\u2028", "a\xffb", "| @team #1 https://x.example |", "--> <!--", "", " ", "{0}", "\\", "ü 𐐀",
 	} {
 		f.Add(s, s, s, s, 3, 2)
@@ -321,7 +321,7 @@ func checkRDJSONL(t *testing.T, out []byte, r *report.Report) {
 func checkMarkdown(t *testing.T, out []byte, r *report.Report) {
 	require.LessOrEqual(t, len(out), 65536)
 	doc := goldmark.New(goldmark.WithExtensions(extension.GFM)).Parser().Parse(text.NewReader(out))
-	spans := []string{}
+	spans, block := []string{}, ""
 	require.NoError(t, ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
 			return ast.WalkContinue, nil
@@ -333,6 +333,8 @@ func checkMarkdown(t *testing.T, out []byte, r *report.Report) {
 			require.Contains(t, []string{"<!-- gatelint -->", "<details><summary>Sources and examples</summary>", "</details>"}, strings.TrimSpace(string(n.Lines().Value(out))))
 		case *ast.AutoLink, *ast.Image, *ast.RawHTML, *ast.Blockquote:
 			require.Fail(t, "text of a manifest became markup", "%T in %s", n, out)
+		case *ast.FencedCodeBlock:
+			block += string(n.Lines().Value(out))
 		case *ast.CodeSpan:
 			var b strings.Builder
 			for c := n.FirstChild(); c != nil; c = c.NextSibling() {
@@ -345,6 +347,7 @@ func checkMarkdown(t *testing.T, out []byte, r *report.Report) {
 	for _, f := range r.Findings {
 		if message := report.Plain(f.Message); message != "" && len(r.Findings) < 10 {
 			require.Contains(t, spans, message)
+			require.Contains(t, block, message)
 		}
 	}
 }

@@ -94,7 +94,11 @@ func (r *Report) fromRoot(file string) string {
 func (r *Report) relative(file string) string {
 	abs := file
 	if !filepath.IsAbs(abs) {
-		abs = filepath.Join(r.Dir, file)
+		dir, err := filepath.EvalSymlinks(r.Dir)
+		if err != nil {
+			dir = r.Dir
+		}
+		abs = filepath.Join(dir, file)
 	}
 	if real, err := filepath.EvalSymlinks(abs); err == nil {
 		abs = real
