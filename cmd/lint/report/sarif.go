@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,12 +14,14 @@ import (
 	"github.com/gatelint/gatelint/rules"
 )
 
-// Limits of GitHub's code scanning: of more results it keeps 5,000 of its own choice, a result has 1,000 locations, a rule 20 tags.
+// Limits of GitHub's code scanning: of more results it keeps 5,000 of its own choice, a result has 1,000 locations, a rule 20 tags,
+// a description 1,024 characters.
 const (
 	maxResults     = 5000
 	maxLocations   = 1000
 	maxTags        = 20
 	maxDescription = 1024
+	maxUpload      = 10 << 20 // bytes, compressed
 )
 
 // SARIF 2.1.0, the part that is written.
@@ -135,7 +138,26 @@ func sarif(w io.Writer, r *Report) error {
 	run.Tool.Driver = sarifDriver{
 		Name: "gatelint", Version: r.Version, SemanticVersion: semantic(r.Version), InformationURI: "https://github.com/gatelint/gatelint", Rules: s.rules,
 	}
-	return writeJSON(w, sarifLog{"https://json.schemastore.org/sarif-2.1.0.json", "2.1.0", []sarifRun{run}})
+	var size byteCount
+	packed := gzip.NewWriter(&size)
+	if err := writeJSON(io.MultiWriter(w, packed), sarifLog{"https://json.schemastore.org/sarif-2.1.0.json", "2.1.0", []sarifRun{run}}); err != nil {
+		return err
+	}
+	if err := packed.Close(); err != nil {
+		return err
+	}
+	if size > maxUpload {
+		r.Say("the SARIF report has %d MB compressed, and GitHub takes %d: lint fewer files in one run, or raise --min-severity", size>>20, maxUpload>>20)
+	}
+	return nil
+}
+
+// byteCount counts what is written to it.
+type byteCount int
+
+func (n *byteCount) Write(p []byte) (int, error) {
+	*n += byteCount(len(p))
+	return len(p), nil
 }
 
 // semantic is the version without its v, "" for a build without one.
