@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,29 +64,7 @@ func TestAction(t *testing.T) {
 			}
 			output, summary := filepath.Join(dir, "output"), filepath.Join(dir, "summary")
 			env := []string{"GITHUB_ACTION_PATH=" + root, "RUNNER_TEMP=" + temp, "GITHUB_OUTPUT=" + output, "GITHUB_STEP_SUMMARY=" + summary}
-			var out string
-			for _, step := range a.Runs.Steps {
-				if step.Run == "" {
-					continue
-				}
-				require.NotContains(t, step.Run, "${{")
-				require.Equal(t, "bash", step.Shell)
-				own := env
-				for key, value := range step.Env {
-					m := inputExpression.FindStringSubmatch(value)
-					require.NotNil(t, m, value)
-					input, declared := a.Inputs[m[1]]
-					require.True(t, declared, m[1])
-					text, given := c.inputs[m[1]]
-					if !given {
-						text = input.Default
-					}
-					own = append(own, key+"="+text)
-				}
-				script := filepath.Join(temp, "step.sh")
-				require.NoError(t, os.WriteFile(script, []byte(step.Run), 0o644))
-				out, _ = shell(t, dir, own, "bash", "--noprofile", "--norc", "-eo", "pipefail", script)
-			}
+			out := a.run(t, dir, env, c.inputs)
 			require.Contains(t, out, c.want)
 			got, err := os.ReadFile(output)
 			require.NoError(t, err, out)
@@ -100,4 +79,31 @@ func TestAction(t *testing.T) {
 			}
 		})
 	}
+}
+
+// run runs the steps that are scripts, with inputs in the environment alone, and gives what the last one prints.
+func (a action) run(t *testing.T, dir string, env []string, inputs map[string]string) (out string) {
+	for _, step := range a.Runs.Steps {
+		if step.Run == "" {
+			continue
+		}
+		require.NotContains(t, step.Run, "${{")
+		require.Equal(t, "bash", step.Shell)
+		own := slices.Clone(env)
+		for key, value := range step.Env {
+			m := inputExpression.FindStringSubmatch(value)
+			require.NotNil(t, m, value)
+			input, declared := a.Inputs[m[1]]
+			require.True(t, declared, m[1])
+			text, given := inputs[m[1]]
+			if !given {
+				text = input.Default
+			}
+			own = append(own, key+"="+text)
+		}
+		script := filepath.Join(t.TempDir(), "step.sh")
+		require.NoError(t, os.WriteFile(script, []byte(step.Run), 0o644))
+		out, _ = shell(t, dir, own, "bash", "--noprofile", "--norc", "-eo", "pipefail", script)
+	}
+	return out
 }

@@ -77,72 +77,85 @@ spec:
     hosts: ["*"]
 `
 
-// TestPreCommit runs the hooks with the real pre-commit on scratch repositories.
-func TestPreCommit(t *testing.T) {
-	preCommit := os.Getenv("PRE_COMMIT")
-	if preCommit == "" {
+// hooks is where the real pre-commit runs: with a cache and a git config of its own.
+type hooks struct {
+	preCommit, source, rev string
+	env                    []string
+}
+
+func newHooks(t *testing.T) *hooks {
+	h := &hooks{preCommit: os.Getenv("PRE_COMMIT")}
+	if h.preCommit == "" {
 		t.Skip("PRE_COMMIT names no pre-commit; make pre-commit fetches one")
 	}
 	home := t.TempDir()
+	git := filepath.Join(home, "gitconfig")
+	require.NoError(t, os.WriteFile(git, []byte("[user]\nname = t\nemail = t@example.com\n[init]\ndefaultBranch = main\n"), 0o644))
 	modules := strings.TrimSpace(must(t, ".", nil, "go", "env", "GOMODCACHE"))
-	env := []string{
-		"PRE_COMMIT_HOME=" + home, "GOMODCACHE=" + modules, "GIT_CONFIG_GLOBAL=" + filepath.Join(home, "gitconfig"), "GIT_CONFIG_NOSYSTEM=1",
+	h.env = []string{"PRE_COMMIT_HOME=" + home, "GOMODCACHE=" + modules, "GIT_CONFIG_GLOBAL=" + git, "GIT_CONFIG_NOSYSTEM=1"}
+	h.source, h.rev = hookSource(t, h.env)
+	bin := t.TempDir() // for gatelint-system
+	must(t, h.source, h.env, "go", "build", "-o", bin+"/gatelint", ".")
+	h.env = append(h.env, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	return h
+}
+
+// use makes a repository with files and a hook.
+func (h *hooks) use(t *testing.T, files map[string]string, hook string) string {
+	dir := t.TempDir()
+	config := fmt.Sprintf("repos:\n- repo: %s\n  rev: %s\n  hooks:\n  - %s\n", h.source, h.rev, hook)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, ".pre-commit-config.yaml"), []byte(config), 0o644))
+	for name, text := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
 	}
-	require.NoError(t, os.WriteFile(filepath.Join(home, "gitconfig"), []byte("[user]\nname = t\nemail = t@example.com\n[init]\ndefaultBranch = main\n"), 0o644))
-	source, rev := hookSource(t, env)
-	use := func(t *testing.T, files map[string]string, hook string) string {
-		dir := t.TempDir()
-		config := fmt.Sprintf("repos:\n- repo: %s\n  rev: %s\n  hooks:\n  - %s\n", source, rev, hook)
-		require.NoError(t, os.WriteFile(filepath.Join(dir, ".pre-commit-config.yaml"), []byte(config), 0o644))
-		for name, text := range files {
-			require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
-			require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
-		}
-		commit(t, dir, env)
-		must(t, dir, env, preCommit, "install")
-		return dir
-	}
-	try := func(t *testing.T, dir, file, text string) (string, bool) {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644))
-		must(t, dir, env, "git", "add", file)
-		return shell(t, dir, env, "git", "commit", "-m", "change "+file)
-	}
-	hooks := []string{"gatelint", "gatelint-changed", "gatelint-system"}
+	commit(t, dir, h.env)
+	must(t, dir, h.env, h.preCommit, "install")
+	return dir
+}
+
+// change commits a file.
+func (h *hooks) change(t *testing.T, dir, file, text string) (out string, refused bool) {
+	require.NoError(t, os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644))
+	must(t, dir, h.env, "git", "add", file)
+	return shell(t, dir, h.env, "git", "commit", "-m", "change "+file)
+}
+
+// TestPreCommit runs the hooks with the real pre-commit on scratch repositories: a bad commit is refused, a good one taken.
+func TestPreCommit(t *testing.T) {
+	h := newHooks(t)
+	list := []string{"gatelint", "gatelint-changed", "gatelint-system"}
 	if _, failed := shell(t, ".", nil, "sh", "-c", "docker info"); !failed {
-		hooks = append(hooks, "gatelint-docker")
+		list = append(list, "gatelint-docker")
 	} else {
 		t.Log("gatelint-docker is not tried: no Docker answers")
 	}
-	for _, hook := range hooks {
+	for _, hook := range list {
 		t.Run(hook, func(t *testing.T) {
-			if hook == "gatelint-system" {
-				bin := t.TempDir()
-				must(t, source, env, "go", "build", "-o", bin+"/gatelint", ".")
-				env = append(slices.Clone(env), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
-			}
-			dir := use(t, map[string]string{"edge.yaml": edge, "README.md": "x"}, "id: "+hook)
-			out, failed := try(t, dir, "terminals.yaml", clash)
-			require.True(t, failed, out)
-			require.Contains(t, out, "cannot share the port")
-			require.Regexp(t, `(?m)^terminals.yaml:8:5: error: .* \[unmerged-port\]$`, out)
-			out, failed = try(t, dir, "terminals.yaml", strings.Replace(clash, "number: 80", "number: 81", 1))
-			require.False(t, failed, out)
+			dir := h.use(t, map[string]string{"edge.yaml": edge, "README.md": "x"}, "id: "+hook)
+			out, refused := h.change(t, dir, "terminals.yaml", clash)
+			require.True(t, refused, out)
+			require.Regexp(t, `(?m)^terminals.yaml:8:5: error: .* cannot share the port .* \[unmerged-port\]$`, out)
+			out, refused = h.change(t, dir, "terminals.yaml", strings.Replace(clash, "number: 80", "number: 81", 1))
+			require.False(t, refused, out)
 			require.Contains(t, out, "Passed")
-			out, failed = try(t, dir, "README.md", "y")
-			require.False(t, failed, out)
+			out, refused = h.change(t, dir, "README.md", "y")
+			require.False(t, refused, out)
 			require.Contains(t, out, "Skipped")
 		})
 	}
-	t.Run("parallel", func(t *testing.T) {
-		dir := use(t, thousandFiles(), "id: gatelint-changed\n    require_serial: false\n    args: [-q, --stats, --fail-on, warning]")
-		must(t, source, env, "go", "build", "-o", home+"/gatelint", ".")
-		one, _ := shell(t, dir, env, home+"/gatelint", "lint", "-q", "--fail-on", "warning")
-		several, failed := shell(t, dir, env, preCommit, "run", "--all-files", "gatelint-changed")
-		require.True(t, failed)
-		require.Greater(t, strings.Count(several, "gateway workloads"), 1, "pre-commit ran it once only")
-		require.Greater(t, len(lines(one)), 100)
-		require.Equal(t, lines(one), lines(several))
-	})
+	t.Run("parallel", h.inParallel)
+}
+
+// inParallel: pre-commit parts a thousand files among several runs, which find together what one run finds.
+func (h *hooks) inParallel(t *testing.T) {
+	dir := h.use(t, thousandFiles(), "id: gatelint-changed\n    require_serial: false\n    args: [-q, --stats, --fail-on, warning]")
+	// The program is looked up in this process's PATH, so that the shell has to find the one just built.
+	one, _ := shell(t, dir, h.env, "sh", "-c", "gatelint lint -q --fail-on warning")
+	several, failed := shell(t, dir, h.env, h.preCommit, "run", "--all-files", "gatelint-changed")
+	require.True(t, failed)
+	require.Greater(t, strings.Count(several, "gateway workloads"), 1, "pre-commit ran it once only")
+	require.Greater(t, len(lines(one)), 100)
+	require.Equal(t, lines(one), lines(several))
 }
 
 // lines are the first lines of findings, each once.
