@@ -77,7 +77,7 @@ func (a *app) lintCommand(use, short string) *cobra.Command {
 func (f *flags) lint(cmd *cobra.Command) {
 	s := cmd.Flags()
 	s.SortFlags = false
-	s.StringArrayVarP(&f.outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`: text or json, to standard output or a file; repeatable")
+	s.StringArrayVarP(&f.outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`: "+strings.Join(formats(), ", ")+"; to standard output or a file; repeatable")
 	s.StringVar(&f.failOn, "fail-on", "error", "exit 1 if there are findings of this `SEVERITY` or above: error, warning, info, never")
 	s.BoolVar(&f.asWebhook, "as-webhook", false, "report what the admission webhook would say if each object were created where all others are, under the config's admission; 1 is the exit code if one would be denied")
 	s.StringVar(&f.minSeverity, "min-severity", "info", "report findings of this `SEVERITY` and above only")
