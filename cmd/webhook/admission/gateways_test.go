@@ -22,6 +22,7 @@ const twoIngresses = `
 // TestIncrementalGateways changes Gateways that fight for the ports and hosts of two workloads: whoever falls, and whoever rises
 // for it, is found among the few that the verdict looks at.
 func TestIncrementalGateways(t *testing.T) {
+	review := everyFact(t)
 	whole, judgements, local := map[string]int{}, map[string]int{}, 0
 	for seed := *first; seed < *first+uint64(*rounds); seed++ {
 		r := rand.New(rand.NewPCG(seed, 2))
@@ -54,6 +55,7 @@ func TestIncrementalGateways(t *testing.T) {
 				drafts[i] = next
 				c.After = next.gateway(t, i)
 			}
+			c.Review = review
 			same(t, e, c, fmt.Sprintf("seed %d", seed), judgements)
 			if amongFew(e, c) {
 				local++

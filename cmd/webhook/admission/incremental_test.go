@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/fixtures/worlds"
+	"github.com/gatelint/gatelint/policy"
 	"github.com/gatelint/gatelint/rules"
 	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/stretchr/testify/require"
@@ -67,6 +69,7 @@ func judged(o *manifest.Object) bool { return settings.Asked(o.Group, o.Kind) }
 // TestIncrementalWorlds changes compositions of random worlds, step by step. What a change touches has the effect of everything,
 // whole findings and not only their fingerprints.
 func TestIncrementalWorlds(t *testing.T) {
+	review := everyFact(t)
 	whole, judgements := map[string]int{}, map[string]int{}
 	for seed := *first; seed < *first+uint64(*rounds); seed++ {
 		r := rand.New(rand.NewPCG(seed, 1))
@@ -94,6 +97,7 @@ func TestIncrementalWorlds(t *testing.T) {
 			if c.Before == nil && c.After == nil {
 				continue
 			}
+			c.Review = review
 			same(t, e, c, fmt.Sprintf("seed %d", seed), judgements)
 			if r.IntN(3) > 0 {
 				if c.After != nil {
@@ -112,6 +116,28 @@ func TestIncrementalWorlds(t *testing.T) {
 	for _, kind := range []string{"Gateway", "VirtualService", "DestinationRule", "ServiceEntry", "Sidecar"} {
 		require.True(t, judgements[kind] > 0 || kind == "Sidecar", "%s: no change was judged over what it touches", kind)
 	}
+}
+
+// everyFact is asked by policies that tell all that they read.
+func everyFact(t *testing.T) *Review {
+	file := filepath.Join(t.TempDir(), "facts.rego")
+	require.NoError(t, os.WriteFile(file, []byte(`package gatelint.facts
+
+warn contains sprintf("this %s %s", [crypto.sha256(text), substring(text, 0, 300)]) if text := json.marshal(data.gatelint.mesh.this)
+
+warn contains sprintf("gateway %v", [data.gatelint.mesh.gateways[g.namespace][g.name]]) if some g in data.gatelint.mesh.this.gateways
+
+warn contains sprintf("host %v", [data.gatelint.mesh.by_host[h]]) if some h in data.gatelint.mesh.this.hosts
+
+warn contains sprintf("destination %v", [data.gatelint.mesh.by_host[d.host]]) if some d in data.gatelint.mesh.this.destinations
+
+warn contains sprintf("rule %v", [data.gatelint.mesh.objects.DestinationRule[d.destinationrule.namespace][d.destinationrule.name].spec]) if {
+	some d in data.gatelint.mesh.this.destinations
+}
+`), 0o644))
+	set, err := policy.Load(t.Context(), policy.Options{Paths: []string{file}})
+	require.NoError(t, err)
+	return &Review{Policies: set, Heard: func(list []*rules.Rule) []*rules.Rule { return list }}
 }
 
 // heard are all rules or, in turn, those of the default settings: no finding hangs on shared certificates then.
@@ -155,6 +181,10 @@ func same(t *testing.T, e *Engine, c Change, about string, judgements map[string
 		e.whole[o.Kind+": "+why]++
 		return
 	}
+	require.Empty(t, got.Failed, "policies")
+	if slices.ContainsFunc(got.After, func(f rules.Finding) bool { return f.Rule == "facts" }) {
+		judgements["with facts"]++
+	}
 	judgements[o.Kind]++
 	want, err := e.everything(context.Background(), c)
 	require.NoError(t, err)
@@ -176,6 +206,7 @@ func texts(list []rules.Finding) []string {
 func TestIncrementalFixtures(t *testing.T) {
 	files, err := filepath.Glob("../../../fixtures/*.txtar")
 	require.NoError(t, err)
+	review := everyFact(t)
 	whole, judgements := map[string]int{}, map[string]int{}
 	for _, file := range files {
 		archive, err := txtar.ParseFile(file)
@@ -198,14 +229,14 @@ func TestIncrementalFixtures(t *testing.T) {
 				continue
 			}
 			alike := slices.DeleteFunc(slices.Clone(list), func(x *manifest.Object) bool { return x.Kind != o.Kind })
-			same(t, e, Change{Before: o}, file, judgements)
+			same(t, e, Change{Before: o, Review: review}, file, judgements)
 			for n := range min(3, len(alike)) {
 				other := *alike[(i+n)%len(alike)]
 				other.ID = o.ID
-				same(t, e, Change{Before: o, After: &other}, file, judgements)
+				same(t, e, Change{Before: o, After: &other, Review: review}, file, judgements)
 			}
 			e.Remove(o.ID)
-			same(t, e, Change{After: o}, file, judgements)
+			same(t, e, Change{After: o, Review: review}, file, judgements)
 			e.Set(o)
 		}
 		for why, n := range e.Whole() {
