@@ -260,7 +260,30 @@ func TestValues(t *testing.T) {
 		require.Contains(t, args(o), "--secret-namespaces=")
 		require.NotContains(t, args(o), "--leader-elect")
 		require.Empty(t, all[*unstructured.Unstructured](o))
-		require.Equal(t, "own-certificate", all[*appsv1.Deployment](o)[0].Spec.Template.Spec.Volumes[1].Secret.SecretName)
+		require.Equal(t, "own-certificate", all[*appsv1.Deployment](o)[0].Spec.Template.Spec.Volumes[2].Secret.SecretName)
+		require.Subset(t, args(o), []string{"--policy=/etc/gatelint-policies/signed/bundle.tar.gz", "--bundle-key=/etc/gatelint/bundle-key.pem"})
+		require.Contains(t, all[*corev1.ConfigMap](o)[0].Data["bundle-key.pem"], "BEGIN PUBLIC KEY")
+	})
+	t.Run("policies", func(t *testing.T) {
+		o := rendered(t, "testdata/everything.yaml", nil)
+		require.Subset(t, args(o), []string{
+			"--policy=/etc/gatelint-policies/platform-policies", "--policy=/etc/gatelint-policies/platform-policies/bundle.tar.gz",
+			"--policy=/etc/gatelint-policies/others/b.tgz", "--policy-allow-builtin=time.now_ns",
+		})
+		var mounts, volumes []string
+		pod := all[*appsv1.Deployment](o)[0].Spec.Template.Spec
+		for _, m := range pod.Containers[0].VolumeMounts {
+			mounts = append(mounts, m.Name+" "+m.MountPath)
+		}
+		for _, v := range pod.Volumes {
+			if v.ConfigMap != nil {
+				volumes = append(volumes, v.Name+" "+v.ConfigMap.Name)
+			}
+		}
+		require.Subset(t, mounts, []string{"policies-0 /etc/gatelint-policies/platform-policies", "policies-1 /etc/gatelint-policies/others"})
+		require.Subset(t, volumes, []string{"policies-0 platform-policies", "policies-1 others"})
+		_, err := manifests("gatelint", "gatelint-system", "Helm", map[string]any{"policies": map[string]any{"configMaps": []any{"a"}, "bundleKey": "x"}})
+		require.ErrorContains(t, err, "only signed bundles are read then")
 	})
 	t.Run("self-signed", func(t *testing.T) {
 		o := rendered(t, "testdata/self-signed.yaml", nil)

@@ -57,3 +57,13 @@ subjects:
 {{- $revision := (.Values.config.istio | default dict).revision | default "default" -}}
 {{- if eq $revision "default" }}istio{{ else }}istio-{{ $revision }}{{ end -}}
 {{- end }}
+
+{{- /* The ConfigMaps with policies, each once. */}}
+{{- define "gatelint.policies" -}}
+{{- if and .Values.policies.bundleKey .Values.policies.configMaps }}
+{{- fail "policies.bundleKey: only signed bundles are read then, so policies.configMaps must be empty" }}
+{{- end }}
+{{- $names := .Values.policies.configMaps }}
+{{- range .Values.policies.bundles }}{{ $names = append $names .configMap }}{{ end }}
+{{- $names | uniq | toJson }}
+{{- end }}
