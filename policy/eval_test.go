@@ -212,7 +212,7 @@ warn contains h if {
 	input.kind == "Gateway"
 }
 `})
-	res := rules.Run(tables(t, strings.ReplaceAll(shop, "shop.example.com", "SHOP.example.com")), s.Rules())
+	res := rules.Run(tables(t, strings.ReplaceAll(shop, "shop.example.com", "SHOP.example.com")), s.Rules(0))
 	require.Len(t, res.Failed, 1)
 	require.ErrorContains(t, res.Failed[0], "all of data.gatelint is not read at once: name what is looked for, on ")
 	require.Len(t, res.Findings, 1)

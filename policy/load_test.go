@@ -150,7 +150,7 @@ func TestMetadata(t *testing.T) {
 		"b.rego": "package gatelint.b\n\nwarn contains \"b\"\n",
 		"c.rego": "package gatelint.c\n\nwarn contains \"w\" if input.kind == \"Gateway\"\n\ndeny contains \"d\" if input.kind == \"Gateway\"\n",
 	})
-	list := s.Rules()
+	list := s.Rules(0)
 	require.Len(t, list, 3)
 	a, b := list[0], list[1]
 	require.Equal(t, "a-b", a.Name)
