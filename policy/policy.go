@@ -19,7 +19,7 @@ import (
 
 // Options say which policies there are and what they may do.
 type Options struct {
-	Paths      []string // .rego files, folders, bundles (.tar.gz)
+	Paths      []string // .rego files, folders, bundles (.tar.gz), library:NAME
 	Namespaces []string // the packages under which policies are evaluated; none: gatelint
 	Allow      []string // builtin functions allowed by name, beside those of capabilities.json
 	Params     map[string]map[string]any
@@ -63,6 +63,7 @@ type Policy struct {
 	Gatekeeper bool     // its input is {"review": …, "parameters": …}
 	Kinds      []string // of objects that it is run on; none: all
 	Params     map[string]any
+	Schema     map[string]any // JSON Schema of the parameters; nil: METADATA have none
 	Rules      []Verdict
 }
 

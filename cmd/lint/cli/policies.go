@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/gatelint/gatelint/policy"
 	"github.com/gatelint/gatelint/rules/settings"
@@ -15,7 +16,7 @@ type policyFlags struct{ paths, namespaces, allow []string }
 
 func (f *policyFlags) add(cmd *cobra.Command) {
 	s := cmd.Flags()
-	s.StringArrayVarP(&f.paths, "policy", "p", nil, "run the policies in `PATH` too: a .rego file, a folder, or a bundle (.tar.gz); repeatable")
+	s.StringArrayVarP(&f.paths, "policy", "p", nil, "run the policies in `PATH` too: a .rego file, a folder, a bundle (.tar.gz), or library:NAME; repeatable")
 	s.StringArrayVar(&f.namespaces, "policy-namespace", nil, "evaluate the packages under `PACKAGE` (default gatelint); repeatable")
 	s.StringArrayVar(&f.allow, "policy-allow-builtin", nil, "let policies call the builtin function of this `NAME`, such as time.now_ns; repeatable")
 }
@@ -31,10 +32,13 @@ func (f *policyFlags) options(file, dir string) (policy.Options, error) {
 		return opt, err
 	}
 	for _, p := range c.Paths {
-		if !filepath.IsAbs(p) {
+		if !filepath.IsAbs(p) && !strings.HasPrefix(p, policy.Library) {
 			p = shown(dir, filepath.Join(filepath.Dir(file), p))
 		}
 		opt.Paths = append(opt.Paths, p)
+	}
+	for _, name := range c.Library {
+		opt.Paths = append(opt.Paths, policy.Library+name)
 	}
 	if len(opt.Namespaces) == 0 {
 		opt.Namespaces = c.Namespaces
