@@ -179,7 +179,7 @@ func (w *sweep) run(s *Set) {
 			continue // what a kustomization will make
 		}
 		group.Go(func() error {
-			x := &subject{object: o, facts: &facts{m, o, nil}}
+			x := &subject{object: o, facts: &facts{model: m, object: o}}
 			each[i] = make([]outcome, len(s.policies))
 			for j, p := range s.policies {
 				each[i][j] = s.on(context.Background(), p, x)

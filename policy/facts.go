@@ -16,6 +16,7 @@ type facts struct {
 	*model
 	object  *manifest.Object
 	request *Request // nil in the linter
+	known   sync.Map // what was looked up for one policy is there for the next: ast.Value by path, nil where nothing is
 }
 
 // model is what is looked up in one World. Its indexes are made when the first policy asks.
@@ -29,6 +30,7 @@ type model struct {
 	gateways  map[mesh.Name]*mesh.Gateway
 	hostsOnce sync.Once
 	hosts     map[string]*claims
+	wholes    sync.Map // kinds that a policy reads whole, made once for all objects: ast.Value by path
 }
 
 func (m *model) names() {
@@ -66,27 +68,46 @@ func (f *facts) read(path []string) (any, error) {
 		return nil, tooMuch(storage.Path{root, "mesh"})
 	}
 	if path[0] == "this" {
-		return found(f.this(), path[1:])
+		return found(f.once("this", f.this), path[1:])
 	}
 	x, ok := indexes[path[0]]
 	switch {
 	case !ok:
 		return nil, notFound
 	case len(path) > len(x.keys):
-		v := x.get(f, path[1:1+len(x.keys)])
-		if v == nil {
-			return nil, notFound
-		}
-		return found(value(v), path[1+len(x.keys):])
+		here, rest := path[:1+len(x.keys)], path[1+len(x.keys):]
+		return found(f.once(strings.Join(here, "\x00"), func() ast.Value {
+			if v := x.get(f, here[1:]); v != nil {
+				return value(v)
+			}
+			return nil
+		}), rest)
 	case f.keyed:
 		return nil, &storage.Error{Code: storage.InternalErr, Message: shownPath(append([]string{root, "mesh"}, path...)) +
 			" is not read as a whole in admission, where an answer must not take longer the more there is: name the " + strings.Join(x.keys[len(path)-1:], " and the ")}
 	}
-	return f.whole(x, path[1:])
+	key := strings.Join(path, "\x00")
+	if v, ok := f.wholes.Load(key); ok {
+		return v, nil
+	}
+	v := f.whole(x, path[1:])
+	f.wholes.Store(key, v)
+	return v, nil
+}
+
+// once makes a value when it is first asked for.
+func (f *facts) once(key string, get func() ast.Value) ast.Value {
+	if v, ok := f.known.Load(key); ok {
+		have, _ := v.(ast.Value)
+		return have
+	}
+	v := get()
+	f.known.Store(key, v)
+	return v
 }
 
 // whole gives all values of an index under a prefix of its keys.
-func (f *facts) whole(x index, prefix []string) (any, error) {
+func (f *facts) whole(x index, prefix []string) ast.Value {
 	out := map[string]any{}
 	x.each(f, prefix, func(keys ...string) {
 		for i, p := range prefix {
@@ -108,7 +129,7 @@ func (f *facts) whole(x index, prefix []string) (any, error) {
 		}
 		at[rest[len(rest)-1]] = v
 	})
-	return value(out), nil
+	return value(out)
 }
 
 // this is what is said of the object under review, if it is a Gateway or a VirtualService.

@@ -2,7 +2,12 @@ package policy
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/bundle"
 
 	"github.com/stretchr/testify/require"
 
@@ -59,4 +64,54 @@ func TestProblems(t *testing.T) {
 			require.ErrorAs(t, err, new(Problems))
 		})
 	}
+}
+
+// TestSources reads folders as Kubernetes mounts them, bundles, and data, and counts a file once.
+func TestSources(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	write(t, dir, map[string]string{
+		"mounted/..2026/a.rego": "package gatelint.a\n\ndeny contains data.teams.red\n",
+		"data/teams/data.json":  `{"red": "from data"}`,
+		"b/b.rego":              "package gatelint.b\n\ndeny contains \"b\"\n",
+		"b/b_test.rego":         "package gatelint.b_test\n\nthis is no Rego {",
+	})
+	require.NoError(t, os.Symlink(filepath.Join("..2026", "a.rego"), "mounted/a.rego"))
+	_, err := Load(context.Background(), Options{Paths: []string{"mounted", "b"}})
+	require.ErrorContains(t, err, "b/b_test.rego:3: ")
+	require.NoError(t, os.Remove("b/b_test.rego"))
+
+	_, err = Load(context.Background(), Options{Paths: []string{"mounted", "data"}})
+	require.ErrorContains(t, err, "data: there is no policy here")
+	require.NoError(t, os.Rename("data/teams", "mounted/teams"))
+	s, err := Load(context.Background(), Options{Paths: []string{"mounted", "mounted/a.rego", "b"}})
+	require.NoError(t, err)
+	res := rules.Run(tables(t, shop), s.Rules())
+	require.Empty(t, res.Failed)
+	require.Len(t, res.Findings, 4)
+	require.Equal(t, "from data", res.Findings[0].Message)
+}
+
+func TestBundle(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	file, err := os.Create("p.tar.gz")
+	require.NoError(t, err)
+	require.NoError(t, bundle.Write(file, bundle.Bundle{
+		Manifest: bundle.Manifest{Roots: &[]string{""}}, Data: map[string]any{"limit": 3},
+		Modules: []bundle.ModuleFile{{
+			Path: "/gatelint/a.rego", URL: "/gatelint/a.rego", Raw: []byte("package gatelint.a\n\ndeny contains sprintf(\"%d\", [data.limit])\n"),
+			Parsed: ast.MustParseModule("package gatelint.a\n\ndeny contains sprintf(\"%d\", [data.limit])\n"),
+		}},
+	}))
+	require.NoError(t, file.Close())
+	s, err := Load(context.Background(), Options{Paths: []string{"p.tar.gz"}})
+	require.NoError(t, err)
+	require.Equal(t, "p.tar.gz/gatelint/a.rego", s.Policies()[0].File)
+	res := rules.Run(tables(t, shop), s.Rules())
+	require.Equal(t, "3", res.Findings[0].Message)
+
+	require.NoError(t, os.WriteFile("bad.tar.gz", []byte("no archive"), 0o644))
+	_, err = Load(context.Background(), Options{Paths: []string{"bad.tar.gz"}})
+	require.ErrorContains(t, err, "bad.tar.gz: ")
 }

@@ -133,7 +133,7 @@ func (s *Set) Of(ctx context.Context, r Review) []*rules.Rule {
 			mu.Lock()
 			x := subjects[pass.Tables]
 			if x == nil {
-				x = &subject{object: r.Object, plain: r.Plain, facts: &facts{&model{tables: pass.Tables, keyed: true}, r.Object, r.Request}}
+				x = &subject{object: r.Object, plain: r.Plain, facts: &facts{model: &model{tables: pass.Tables, keyed: true}, object: r.Object, request: r.Request}}
 				subjects[pass.Tables] = x
 			}
 			mu.Unlock()

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -134,11 +133,19 @@ func (f *facts) server(s *routing.Server) map[string]any {
 	return out
 }
 
+// seenBy is what can differ from client to client of a destination.
+type seenBy struct {
+	host   string
+	port   uint32
+	exists any
+	rule   mesh.Name
+}
+
 // destinations gives each destination as each of its clients sees it; those that see the same once.
 func (f *facts) destinations(v *mesh.VirtualService) []any {
 	out := []any{}
 	for _, u := range f.tables.Uses(v) {
-		var seen []string
+		var seen []seenBy
 		for i := range u.Views {
 			view := &u.Views[i]
 			x := map[string]any{
@@ -153,11 +160,13 @@ func (f *facts) destinations(v *mesh.VirtualService) []any {
 			if s := view.Spec.GetSubset(); s != "" {
 				x["subset"] = s
 			}
+			key := seenBy{host: view.Host, port: view.Port, exists: x["exists"]}
 			if r := f.tables.Chosen(view); r != nil && len(r.From) > 0 {
-				x["destinationrule"] = named(r.From[0].ID())
+				key.rule = r.From[0].ID()
+				x["destinationrule"] = named(key.rule)
 			}
-			if text := fmt.Sprint(x); !slices.Contains(seen, text) {
-				seen = append(seen, text)
+			if !slices.Contains(seen, key) {
+				seen = append(seen, key)
 				out = append(out, x)
 			}
 		}

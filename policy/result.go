@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/routing"
 	"github.com/gatelint/gatelint/rules"
 )
 
@@ -25,6 +26,7 @@ type result struct {
 	severity rules.Severity
 	warn     bool // of a rule warn: admission does not deny for it
 	related  []related
+	witness  *routing.Request
 }
 
 // related is another end: an object by kind and name, with a place in it.
@@ -34,7 +36,7 @@ type related struct {
 	message string
 }
 
-var resultKeys = []string{"msg", "path", "severity", "related"}
+var resultKeys = []string{"msg", "path", "severity", "related", "witness"}
 
 // results reads what a rule found. What is of the wrong shape is a problem with the rule's place, and the rest counts.
 func results(v Verdict, found any) (out []result, problems []*Problem) {
@@ -105,7 +107,7 @@ func (r *result) set(key string, v any) (wrong string) {
 	case "related":
 		r.related, wrong = relatedOf(v)
 	case "witness":
-		return "a witness, which policies cannot give yet"
+		r.witness, wrong = witnessOf(v)
 	default:
 		if near := manifest.Nearest(key, resultKeys); near != "" {
 			return fmt.Sprintf("a key %q; did you mean %q?", key, near)
@@ -167,7 +169,20 @@ func relatedOf(v any) (out []related, wrong string) {
 	return out, ""
 }
 
-// fault is a result as a rule reports it.
+// witnessOf reads a request as gatelint trace --requests takes it.
+func witnessOf(v any) (*routing.Request, string) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, "a witness that is no request: " + err.Error()
+	}
+	r := &routing.Request{}
+	if err := r.Decode(data); err != nil {
+		return nil, "a witness that is no request: " + err.Error()
+	}
+	return r, ""
+}
+
+// fault is a result as a rule reports it. What becomes of a witness is asked of the router: a policy cannot claim it.
 func (r result) fault(pass *rules.Pass, o *manifest.Object) rules.Fault {
 	f := rules.Fault{On: o, Path: r.path, Message: r.message, Severity: r.severity, WarnOnly: r.warn, Words: r.words()}
 	for _, x := range r.related {
@@ -179,6 +194,11 @@ func (r result) fault(pass *rules.Pass, o *manifest.Object) rules.Fault {
 			end.Message = "related"
 		}
 		f.Ends = append(f.Ends, end)
+	}
+	if r.witness != nil {
+		if a, err := pass.Tables.Ask(*r.witness); err == nil {
+			f.Witness = &rules.Witness{URL: r.witness.URL(), Request: *r.witness, Answer: a}
+		}
 	}
 	return f
 }

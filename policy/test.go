@@ -85,7 +85,7 @@ func (c *Coverage) fill(r cover.Report) {
 
 // This is what data.gatelint.mesh.this says of an object; nil if it says nothing.
 func This(t *routing.Tables, o *manifest.Object) any {
-	v := (&facts{&model{tables: t}, o, nil}).this()
+	v := (&facts{model: &model{tables: t}, object: o}).this()
 	if v == nil {
 		return nil
 	}

@@ -73,7 +73,7 @@ func (a *app) main(args []string) (code int) {
 	if err == nil {
 		return a.code
 	}
-	if list := (policy.Problems)(nil); errors.As(err, &list) {
+	if list := policy.Problems(nil); errors.As(err, &list) {
 		for _, p := range list {
 			a.say("%v", p)
 		}

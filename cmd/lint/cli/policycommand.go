@@ -41,7 +41,7 @@ func (a *app) withPolicies(use, short string, run func(*flags, *policy.Set) erro
 				return err
 			}
 			if a.policies == nil {
-				return errors.New("no policy is named: give a path, or the config policies:")
+				return errors.New("no policy is named: give a path, or name some in the config")
 			}
 			return run(f, a.policies)
 		},
