@@ -25,8 +25,8 @@ type pkg struct {
 	rules   []*ast.Rule // those whose elements are findings
 }
 
-func (p *pkg) name() string        { return strings.Join(p.path, ".") }
-func (p *pkg) loc() *ast.Location  { return p.modules[0].Package.Location }
+func (p *pkg) name() string       { return strings.Join(p.path, ".") }
+func (p *pkg) loc() *ast.Location { return p.modules[0].Package.Location }
 
 // mixed tells a package of which only a part is the library's.
 func (p *pkg) mixed() bool {

@@ -5,6 +5,7 @@
 package gatelint.lib.hosts
 
 # METADATA
+# scope: document
 # description: Whether a host takes in every name that another one does.
 covers(wide, narrow) if lower(wide) == lower(narrow)
 
@@ -16,12 +17,14 @@ covers(wide, narrow) if {
 }
 
 # METADATA
+# scope: document
 # description: Whether there is a name that both hosts take in.
 overlap(left, right) if covers(left, right)
 
 overlap(left, right) if covers(right, left)
 
 # METADATA
+# scope: document
 # description: Whether every name of a host is a domain or lies below it. Of a domain written "*.example.com" only what lies below counts.
 within(domain, host) if covers(domain, host)
 
@@ -39,6 +42,7 @@ wild(host) if contains(host, "*")
 of_server(text) := parts[count(parts) - 1] if parts := split(text, "/")
 
 # METADATA
+# scope: document
 # description: The namespace that an element of a server's hosts in a Gateway is offered to, undefined where it is offered to all.
 offered_to(text, own) := own if startswith(text, "./")
 
@@ -49,6 +53,7 @@ offered_to(text, _) := parts[0] if {
 }
 
 # METADATA
+# scope: document
 # description: |
 #   The namespace of the Service that a host names in an object of a namespace: that namespace for a short name, the second label of
 #   web.shop.svc.cluster.local. Undefined for every other name with a dot, which is of no namespace.

@@ -5,6 +5,7 @@ package gatelint.lib.virtualservices
 import data.gatelint.lib.objects
 
 # METADATA
+# scope: document
 # description: Whether sidecars take the routes of a VirtualService. One without hosts is a delegate, bound by what refers to it.
 on_mesh(resource) if {
 	some _ in resource.spec.hosts
@@ -27,6 +28,7 @@ gateways(resource) := {i: gateway(text, own) |
 }
 
 # METADATA
+# scope: document
 # description: The namespace and name of the Gateway that a text names in an object of a namespace, as Istio reads it.
 gateway(text, own) := {"namespace": own, "name": text} if not regex.match(`[./]`, text)
 
@@ -50,6 +52,7 @@ gateway(text, _) := {"namespace": parts[1], "name": parts[0]} if {
 }
 
 # METADATA
+# scope: document
 # description: Whether other namespaces see a VirtualService; without exportTo they do, unless the mesh config says otherwise.
 exported(resource) if not names_export(resource)
 

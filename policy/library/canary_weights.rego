@@ -28,12 +28,14 @@ package gatelint.canary_weights
 params := data.gatelint.params.canary_weights
 
 deny contains {"msg": message, "path": array.concat(division.path, ["route"])} if {
+	params.sum > 0
 	some division in splits
 	total := sum(division.weights)
-	params.sum > 0
-	total > 0 # istiod refuses 0
-	total != params.sum
-	message := sprintf("weights add up to %d, not %d: Envoy reads them as shares of %d, so that no destination gets what it says", [total, params.sum, total])
+	not total in {0, params.sum} # istiod refuses 0
+	message := sprintf(
+		"weights add up to %d, not %d: Envoy reads them as shares of %d, so that no destination gets what it says",
+		[total, params.sum, total],
+	)
 }
 
 deny contains {"msg": message, "path": array.concat(division.path, ["route", k, "weight"])} if {

@@ -4,14 +4,14 @@ import data.gatelint.canary_weights
 
 split_of(weights) := {"kind": "VirtualService", "spec": {"http": [{"route": [{"weight": weight} | some weight in weights]}]}}
 
-found(object, params) := results if {
-	all := object_with(params)
-	results := canary_weights.deny with input as object with data.gatelint.params.canary_weights as all
+found(resource, params) := results if {
+	whole := with_defaults(params)
+	results := canary_weights.deny with input as resource with data.gatelint.params.canary_weights as whole
 }
 
-object_with(params) := object.union({"sum": 100, "steps": []}, params)
+with_defaults(params) := object.union({"sum": 100, "steps": []}, params)
 
-paths(object, params) := {result.path | some result in found(object, params)}
+paths(resource, params) := {result.path | some result in found(resource, params)}
 
 test_sum if {
 	found(split_of([90, 5]), {}) == {{

@@ -6,14 +6,14 @@ route(namespace, spec) := {"kind": "VirtualService", "metadata": {"name": "web",
 
 to(hosts) := {"http": [{"route": [{"destination": {"host": host}} | some host in hosts]}]}
 
-found(object, params) := results if {
-	all := object_with(params)
-	results := destination_in_own_namespace.deny with input as object with data.gatelint.params.destination_in_own_namespace as all
+found(resource, params) := results if {
+	whole := with_defaults(params)
+	results := destination_in_own_namespace.deny with input as resource with data.gatelint.params.destination_in_own_namespace as whole
 }
 
-object_with(params) := object.union({"namespaces": [], "external": true}, params)
+with_defaults(params) := object.union({"namespaces": [], "external": true}, params)
 
-paths(object, params) := {result.path | some result in found(object, params)}
+paths(resource, params) := {result.path | some result in found(resource, params)}
 
 test_other_namespace if {
 	found(route("shop", to(["web", "web.shop.svc.cluster.local", "web.other.svc.cluster.local"])), {}) == {{

@@ -8,14 +8,14 @@ server(port, tls) := {"port": {"number": port}, "tls": tls}
 
 tls := {"paths": ["spec.servers[*].tls"], "groups": ["security"]}
 
-found(object, field, request) := results if {
+found(resource, field, request) := results if {
 	params := {"fields": [field]}
-	results := field_ownership.deny with input as object
+	results := field_ownership.deny with input as resource
 		with data.gatelint.params.field_ownership as params
 		with data.gatelint.request as request
 }
 
-paths(object, field, request) := {result.path | some result in found(object, field, request)}
+paths(resource, field, request) := {result.path | some result in found(resource, field, request)}
 
 update(old) := {"operation": "UPDATE", "user": "eve", "groups": ["dev"], "oldObject": old}
 

@@ -10,14 +10,14 @@ route(namespace, gateways) := {
 	"spec": {"gateways": gateways},
 }
 
-found(object, params) := results if {
-	all := object_with(params)
-	results := gateway_namespace.deny with input as object with data.gatelint.params.gateway_namespace as all
+found(resource, params) := results if {
+	whole := with_defaults(params)
+	results := gateway_namespace.deny with input as resource with data.gatelint.params.gateway_namespace as whole
 }
 
-object_with(params) := object.union({"namespaces": [], "bindings": []}, params)
+with_defaults(params) := object.union({"namespaces": [], "bindings": []}, params)
 
-paths(object, params) := {result.path | some result in found(object, params)}
+paths(resource, params) := {result.path | some result in found(resource, params)}
 
 bindings := {"bindings": [
 	{"namespaces": ["*"], "gateways": ["edge/public", "./*"]},
@@ -41,8 +41,8 @@ test_gateways if {
 }
 
 test_bindings if {
-	all := ["edge/public", "own", "./own", "shop/own", "mesh", "edge/admin", "public.other.svc.cluster.local", "${GATEWAY}"]
-	paths(route("shop", all), bindings) == {["spec", "gateways", 5], ["spec", "gateways", 6]}
+	named := ["edge/public", "own", "./own", "shop/own", "mesh", "edge/admin", "public.other.svc.cluster.local", "${GATEWAY}"]
+	paths(route("shop", named), bindings) == {["spec", "gateways", 5], ["spec", "gateways", 6]}
 	some result in found(route("shop", ["edge/admin"]), bindings)
 	result.msg == "VirtualService shop/web binds to Gateway edge/admin, which its namespace may not use: its routes get out there"
 }

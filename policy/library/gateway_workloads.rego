@@ -39,7 +39,7 @@ params := data.gatelint.params.gateway_workloads
 
 own := objects.namespace(input)
 
-selector := {key: value | some key, value in input.spec.selector}
+selector[key] := value if some key, value in input.spec.selector
 
 deny contains {"msg": message, "path": ["spec", "selector"]} if {
 	count(params.selectors) > 0

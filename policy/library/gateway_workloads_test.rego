@@ -4,9 +4,9 @@ import data.gatelint.gateway_workloads
 
 gateway(namespace, spec) := {"kind": "Gateway", "metadata": {"name": "public", "namespace": namespace}, "spec": spec}
 
-found(object, selectors) := results if {
-	params := {"selectors": selectors}
-	results := gateway_workloads.deny with input as object with data.gatelint.params.gateway_workloads as params
+found(resource, listed) := results if {
+	params := {"selectors": listed}
+	results := gateway_workloads.deny with input as resource with data.gatelint.params.gateway_workloads as params
 }
 
 selectors := [

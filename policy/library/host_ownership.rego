@@ -10,6 +10,8 @@
 #   What counts: hosts of a VirtualService that a Gateway serves or other namespaces see, also a wildcard over somebody's domain; hosts
 #   of a Gateway's servers, unless they are offered to an owner ("shop/shop.example.com"). Names of Services are left to Istio.
 #
+#   The Gateway of the edge team claims the hosts that it lists: offer each to its owner, or enter an exception for Gateways in edge.
+#
 #   Fix: move the claim to the namespace that owns the host, or have the platform team enter it under `owners` or `exceptions`.
 # schemas:
 # - data.gatelint.params.host_ownership:
@@ -73,6 +75,7 @@ own := objects.namespace(input)
 
 deny contains {"msg": message, "path": claim.path} if {
 	some claim in claims
+	not annotated(claim.host)
 	message := fault(claim.host)
 	not excepted(claim.host)
 }
@@ -128,15 +131,27 @@ given(host) := [entry |
 	objects.like(entry.namespaces, own)
 ]
 
-fault(host) := message if {
+# What is wrong with a claim: at most one of these.
+fault(host) := of_others(host)
+
+fault(host) := for_others(host)
+
+fault(host) := over_others(host)
+
+fault(host) := not_listed(host)
+
+of_others(host) := message if {
 	entries := deciding(host)
 	count(entries) > 0
 	count(given(host)) == 0
-	not annotated(host)
-	message := sprintf("namespace %q claims host %q, which belongs to %s: requests to it can end there", [own, host, owners(entries)])
-} else := message if {
+	message := sprintf(
+		"namespace %q claims host %q, which belongs to %s: requests to it can end there",
+		[own, host, owners(entries)],
+	)
+}
+
+for_others(host) := message if {
 	count(given(host)) > 0
-	not annotated(host)
 	every entry in given(host) {
 		refused(entry)
 	}
@@ -144,21 +159,24 @@ fault(host) := message if {
 		"user %q claims host %q of namespace %q, which only some others may: requests to it would go where they say",
 		[data.gatelint.request.user, host, own],
 	)
-} else := message if {
+}
+
+over_others(host) := message if {
 	count(deciding(host)) == 0
-	not annotated(host)
 	input.kind == "VirtualService"
 	[domain, entry] := others_below(host)[0]
 	message := sprintf(
 		"namespace %q claims host %q, which takes in %q of %s: requests that no nearer host takes end there",
 		[own, host, domain, owners([entry])],
 	)
-} else := message if {
-	count(given(host)) == 0
-	not annotated(host)
+}
+
+not_listed(host) := message if {
+	count(deciding(host)) == 0
+	not over_others(host)
 	message := sprintf(
 		"namespace %q claims host %q, which its annotation %q does not list: requests to it are somebody else's",
-		[own, host, object.get(listed, "annotation", "")],
+		[own, host, listed.annotation],
 	)
 }
 

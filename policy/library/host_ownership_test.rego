@@ -23,14 +23,14 @@ server(namespace, hosts) := {
 	"spec": {"servers": [{"hosts": hosts}]},
 }
 
-found(object, params) := results if {
-	all := object_with(params)
-	results := host_ownership.deny with input as object with data.gatelint.params.host_ownership as all
+found(resource, params) := results if {
+	whole := with_defaults(params)
+	results := host_ownership.deny with input as resource with data.gatelint.params.host_ownership as whole
 }
 
-object_with(params) := object.union(defaults, params)
+with_defaults(params) := object.union(defaults, params)
 
-paths(object, params) := {result.path | some result in found(object, params)}
+paths(resource, params) := {result.path | some result in found(resource, params)}
 
 test_silent_without_parameters if {
 	found(route("blog", ["shop.example.com", "*"]), {}) == set()

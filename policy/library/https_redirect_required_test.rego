@@ -12,12 +12,12 @@ gateway(selector, servers) := {
 
 plain := {"port": {"number": 80, "protocol": "HTTP"}, "hosts": ["*/shop.example.com", "acme.example.com"]}
 
-found(object, params) := results if {
-	all := object_with(params)
-	results := https_redirect_required.deny with input as object with data.gatelint.params.https_redirect_required as all
+found(resource, params) := results if {
+	whole := with_defaults(params)
+	results := https_redirect_required.deny with input as resource with data.gatelint.params.https_redirect_required as whole
 }
 
-object_with(params) := object.union(defaults, params)
+with_defaults(params) := object.union(defaults, params)
 
 public := {"istio": "ingressgateway"}
 

@@ -4,14 +4,14 @@ import data.gatelint.no_mesh_wide_virtualservice
 
 route(spec) := {"kind": "VirtualService", "metadata": {"name": "web", "namespace": "shop"}, "spec": spec}
 
-found(object, params) := results if {
-	all := object_with(params)
-	results := no_mesh_wide_virtualservice.deny with input as object with data.gatelint.params.no_mesh_wide_virtualservice as all
+found(resource, params) := results if {
+	whole := with_defaults(params)
+	results := no_mesh_wide_virtualservice.deny with input as resource with data.gatelint.params.no_mesh_wide_virtualservice as whole
 }
 
-object_with(params) := object.union({"exports": "any", "namespaces": [], "cluster_domain": "cluster.local"}, params)
+with_defaults(params) := object.union({"exports": "any", "namespaces": [], "cluster_domain": "cluster.local"}, params)
 
-paths(object, params) := {result.path | some result in found(object, params)}
+paths(resource, params) := {result.path | some result in found(resource, params)}
 
 test_captures if {
 	wide := ["*", "*.local", "*.cluster.local", "*.svc.cluster.local", "*.other.svc.cluster.local"]

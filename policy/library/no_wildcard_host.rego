@@ -72,5 +72,8 @@ taken("*") := "host \"*\" takes requests for every name that nothing nearer clai
 
 taken(host) := message if {
 	host != "*"
-	message := sprintf("host %q takes requests for every name below %q that nothing nearer claims, whoever's it is", [host, trim_prefix(host, "*.")])
+	message := sprintf(
+		"host %q takes requests for every name below %q that nothing nearer claims, whoever's it is",
+		[host, trim_prefix(host, "*.")],
+	)
 }

@@ -6,14 +6,14 @@ route(spec) := {"kind": "VirtualService", "metadata": {"name": "web", "namespace
 
 gateway(servers) := {"kind": "Gateway", "metadata": {"name": "public", "namespace": "shop"}, "spec": {"servers": servers}}
 
-found(object, params) := results if {
-	all := object_with(params)
-	results := no_wildcard_host.deny with input as object with data.gatelint.params.no_wildcard_host as all
+found(resource, params) := results if {
+	whole := with_defaults(params)
+	results := no_wildcard_host.deny with input as resource with data.gatelint.params.no_wildcard_host as whole
 }
 
-object_with(params) := object.union({"namespaces": [], "hosts": []}, params)
+with_defaults(params) := object.union({"namespaces": [], "hosts": []}, params)
 
-paths(object, params) := {result.path | some result in found(object, params)}
+paths(resource, params) := {result.path | some result in found(resource, params)}
 
 test_virtualservice if {
 	spec := {"gateways": ["edge/public"], "hosts": ["shop.example.com", "*.example.com", "*"]}

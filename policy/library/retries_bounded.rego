@@ -36,12 +36,15 @@ params := data.gatelint.params.retries_bounded
 deny contains {"msg": message, "path": ["spec", "http", i, "retries", "attempts"]} if {
 	some i, retries in retrying
 	retries.attempts > params.attempts
-	message := sprintf("%d retries are more than %d: of one request that fails come %d", [retries.attempts, params.attempts, retries.attempts + 1])
+	message := sprintf(
+		"%d retries are more than %d: of one request that fails come %d",
+		[retries.attempts, params.attempts, retries.attempts + 1],
+	)
 }
 
 deny contains {"msg": message, "path": ["spec", "http", i, "retries"]} if {
-	some i, retries in retrying
 	params.per_try_timeout != ""
+	some i, retries in retrying
 	not retries.perTryTimeout
 	message := sprintf("retries have no perTryTimeout, at most %q: the first try can take all the time there is", [params.per_try_timeout])
 }
@@ -49,21 +52,23 @@ deny contains {"msg": message, "path": ["spec", "http", i, "retries"]} if {
 deny contains {"msg": message, "path": ["spec", "http", i, "retries", "perTryTimeout"]} if {
 	some i, retries in retrying
 	objects.seconds(retries.perTryTimeout) > objects.seconds(params.per_try_timeout)
-	message := sprintf("perTryTimeout %q is longer than %q: a Service that hangs is waited for %d times that long", [
-		retries.perTryTimeout,
-		params.per_try_timeout,
-		retries.attempts + 1,
-	])
+	message := sprintf(
+		"perTryTimeout %q is longer than %q: a Service that hangs is waited for %d times that long",
+		[retries.perTryTimeout, params.per_try_timeout, retries.attempts + 1],
+	)
 }
 
 deny contains {"msg": message, "path": ["spec", "http", i, "retries", "retryOn"]} if {
-	some i, retries in retrying
 	count(params.retry_on) > 0
+	some i, retries in retrying
 	some condition in regex.split(`\s*,\s*`, retries.retryOn)
 	condition != ""
 	not objects.opaque(condition)
 	not condition in params.retry_on
-	message := sprintf("retries on %q, which is not one of %s: requests that must not run twice can", [condition, objects.quoted(params.retry_on)])
+	message := sprintf(
+		"retries on %q, which is not one of %s: requests that must not run twice can",
+		[condition, objects.quoted(params.retry_on)],
+	)
 }
 
 # The rules that retry, by index. None at all is Istio's default, two.

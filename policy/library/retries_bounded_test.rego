@@ -4,14 +4,14 @@ import data.gatelint.retries_bounded
 
 route(retries) := {"kind": "VirtualService", "spec": {"http": [{"retries": retries}]}}
 
-found(object, params) := results if {
-	all := object_with(params)
-	results := retries_bounded.deny with input as object with data.gatelint.params.retries_bounded as all
+found(resource, params) := results if {
+	whole := with_defaults(params)
+	results := retries_bounded.deny with input as resource with data.gatelint.params.retries_bounded as whole
 }
 
-object_with(params) := object.union({"attempts": 3, "per_try_timeout": "", "retry_on": []}, params)
+with_defaults(params) := object.union({"attempts": 3, "per_try_timeout": "", "retry_on": []}, params)
 
-paths(object, params) := {array.slice(result.path, 3, 10) | some result in found(object, params)}
+paths(resource, params) := {array.slice(result.path, 3, 10) | some result in found(resource, params)}
 
 test_attempts if {
 	found(route({"attempts": 10}), {}) == {{

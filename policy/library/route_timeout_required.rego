@@ -2,8 +2,8 @@
 # title: Every route has a timeout
 # description: |
 #   Istio waits for an answer without end unless a route has a `timeout`: a Service that hangs holds the connections, threads and memory
-#   of everybody who calls it, until they hang too. `0s` turns the timeout off as well. A route of a delegate can have its timeout from the
-#   rule that delegates to it, so it is asked for there.
+#   of everybody who calls it, until they hang too. A route of a delegate can have its timeout from the rule that delegates to it, so it
+#   is asked for there.
 #
 #   Fix: set `timeout` on the route, a little above what the Service really takes. Enter routes that stream (gRPC, WebSockets, long
 #   polls) under `streams`, by the name of the route.
@@ -41,13 +41,6 @@ deny contains {"msg": message, "path": ["spec", "http", i]} if {
 deny contains {"msg": message, "path": ["spec", "http", i, "timeout"]} if {
 	some i, route in input.spec.http
 	not streams(route)
-	objects.seconds(route.timeout) == 0
-	message := sprintf("timeout %q turns the timeout off: a Service that hangs holds everybody who calls it", [route.timeout])
-}
-
-deny contains {"msg": message, "path": ["spec", "http", i, "timeout"]} if {
-	some i, route in input.spec.http
-	not streams(route)
 	objects.seconds(route.timeout) > objects.seconds(params.max)
 	message := sprintf("timeout %q is longer than %q: callers are held that long when the Service hangs", [route.timeout, params.max])
 }
@@ -59,15 +52,12 @@ deny contains {"msg": message, "path": ["spec", "http", i, "delegate"], "related
 	not streams(rule)
 	namespace := object.get(rule.delegate, "namespace", object.get(input, ["metadata", "namespace"], ""))
 	delegate := data.gatelint.mesh.objects.VirtualService[namespace][rule.delegate.name]
-	waiting := [{"kind": "VirtualService", "namespace": namespace, "name": rule.delegate.name, "path": ["spec", "http", k], "msg": "no timeout"} |
-		some k, route in delegate.spec.http
-		waits(route)
-	]
+	end := {"kind": "VirtualService", "namespace": namespace, "name": rule.delegate.name, "msg": "no timeout"}
+	waiting := [object.union(end, {"path": ["spec", "http", k]}) | some k, route in delegate.spec.http; waits(route)]
 	related := array.slice(waiting, 0, 5)
-	count(related) > 0
 	message := sprintf(
-		"neither this rule nor %d of the routes of delegate VirtualService %s/%s has a timeout: a Service that hangs holds everybody who calls it",
-		[count(waiting), namespace, rule.delegate.name],
+		"no timeout here nor on spec.http[%d] of delegate VirtualService %s/%s: when a Service hangs, so does everybody who calls it",
+		[related[0].path[2], namespace, rule.delegate.name],
 	)
 }
 

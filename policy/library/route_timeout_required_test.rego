@@ -10,24 +10,20 @@ route(rules) := {
 
 to(more) := object.union({"route": [{"destination": {"host": "web"}}]}, more)
 
-found(object, params) := results if {
-	all := object_with(params)
-	results := route_timeout_required.deny with input as object with data.gatelint.params.route_timeout_required as all
+found(resource, params) := results if {
+	whole := with_defaults(params)
+	results := route_timeout_required.deny with input as resource with data.gatelint.params.route_timeout_required as whole
 }
 
-object_with(params) := object.union({"max": "", "streams": []}, params)
+with_defaults(params) := object.union({"max": "", "streams": []}, params)
 
-paths(object, params) := {result.path | some result in found(object, params)}
+paths(resource, params) := {result.path | some result in found(resource, params)}
 
 test_none if {
 	found(route([to({})]), {}) == {{
 		"msg": `route has no timeout: when "web" hangs, so does everybody who calls it`,
 		"path": ["spec", "http", 0],
 	}}
-}
-
-test_off if {
-	paths(route([to({"timeout": "0s"}), to({"timeout": "0.0s"})]), {}) == {["spec", "http", 0, "timeout"], ["spec", "http", 1, "timeout"]}
 }
 
 test_silent if {
@@ -48,8 +44,8 @@ test_max if {
 }
 
 test_streams if {
-	rules := [to({"name": "ws-chat"}), to({"name": "ws-off", "timeout": "0s"}), to({"name": "ws-long", "timeout": "1h"}), to({"name": "api"})]
-	paths(route(rules), {"streams": ["ws-*"], "max": "1m"}) == {["spec", "http", 3]}
+	rules := [to({"name": "ws-chat"}), to({"name": "ws-long", "timeout": "1h"}), to({"name": "api"})]
+	paths(route(rules), {"streams": ["ws-*"], "max": "1m"}) == {["spec", "http", 2]}
 }
 
 delegates := {"VirtualService": {"shop": {
@@ -66,7 +62,7 @@ test_delegate if {
 	]
 	results := found(route(rules), {"streams": ["stream"]}) with data.gatelint.mesh.objects as delegates
 	results == {{
-		"msg": "neither this rule nor 2 of the routes of delegate VirtualService shop/api has a timeout: a Service that hangs holds everybody who calls it",
+		"msg": "no timeout here nor on spec.http[1] of delegate VirtualService shop/api: when a Service hangs, so does everybody who calls it",
 		"path": ["spec", "http", 0, "delegate"],
 		"related": [
 			{"kind": "VirtualService", "namespace": "shop", "name": "api", "path": ["spec", "http", 1], "msg": "no timeout"},
@@ -76,6 +72,6 @@ test_delegate if {
 }
 
 test_delegate_itself if {
-	delegate := {"kind": "VirtualService", "metadata": {"name": "api", "namespace": "shop"}, "spec": {"http": [to({}), to({"timeout": "0s"})]}}
-	paths(delegate, {}) == {["spec", "http", 1, "timeout"]}
+	delegate := {"kind": "VirtualService", "metadata": {"name": "api", "namespace": "shop"}, "spec": {"http": [to({}), to({"timeout": "2m"})]}}
+	paths(delegate, {"max": "1m"}) == {["spec", "http", 1, "timeout"]}
 }

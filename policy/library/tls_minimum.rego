@@ -69,16 +69,15 @@ deny contains {"msg": message, "path": ["spec", "servers", i, "tls", "cipherSuit
 	message := sprintf("cipher suite %q is not one of those allowed: connections below TLS 1.3 can use it", [suite])
 }
 
-deny contains {"msg": message, "path": ["spec", "servers", i, "tls"]} if {
+deny contains {"msg": default_suites, "path": ["spec", "servers", i, "tls"]} if {
 	some i, server in terminating
 	below_tls13(server)
 	unset(server.tls, "cipherSuites")
-	message := default_suites
 }
 
 deny contains {"msg": message, "path": ["spec", "servers", i, "tls", "mode"]} if {
-	some i, server in with_tls
 	count(params.modes) > 0
+	some i, server in with_tls
 	mode := object.get(server.tls, "mode", "PASSTHROUGH")
 	not mode in params.modes
 	not objects.opaque(mode)

@@ -6,16 +6,16 @@ defaults := {"version": "TLSV1_2", "modes": [], "ciphers": [], "plaintext": true
 
 gateway(protocol, tls) := {"kind": "Gateway", "spec": {"servers": [{"port": {"number": 443, "protocol": protocol}, "tls": tls}]}}
 
-found(object, params) := results if {
-	all := object_with(params)
-	results := tls_minimum.deny with input as object with data.gatelint.params.tls_minimum as all
+found(resource, params) := results if {
+	whole := with_defaults(params)
+	results := tls_minimum.deny with input as resource with data.gatelint.params.tls_minimum as whole
 }
 
-object_with(params) := object.union(defaults, params)
+with_defaults(params) := object.union(defaults, params)
 
-paths(object, params) := {array.slice(result.path, 3, 10) | some result in found(object, params)}
+paths(resource, params) := {array.slice(result.path, 3, 10) | some result in found(resource, params)}
 
-messages(object, params) := {result.msg | some result in found(object, params)}
+messages(resource, params) := {result.msg | some result in found(resource, params)}
 
 test_version if {
 	low := gateway("HTTPS", {"mode": "SIMPLE", "minProtocolVersion": "TLSV1_0", "maxProtocolVersion": "TLSV1_1"})
