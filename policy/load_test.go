@@ -115,3 +115,54 @@ func TestBundle(t *testing.T) {
 	_, err = Load(context.Background(), Options{Paths: []string{"bad.tar.gz"}})
 	require.ErrorContains(t, err, "bad.tar.gz: ")
 }
+
+// TestData refuses data that would hide what gatelint tells, or that two files say differently.
+func TestData(t *testing.T) {
+	const rule = "package gatelint.a\n\ndeny contains \"a\"\n"
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  string
+	}{
+		"reserved":      {map[string]string{"p/a.rego": rule, "p/data.json": `{"gatelint": {"mesh": {}}}`}, "p/data.json: sets data.gatelint"},
+		"contradiction": {map[string]string{"p/a.rego": rule, "p/data.json": `{"x": {"y": 1}}`, "p/x/data.yaml": "y: 2"}, "p/x/data.yaml: sets what another file of data sets"},
+		"no object":     {map[string]string{"p/a.rego": rule, "p/data.json": `[1]`}, "p/data.json: holds no object"},
+		"no JSON":       {map[string]string{"p/a.rego": rule, "p/data.json": `{`}, "p/data.json: is no JSON"},
+		"hidden":        {map[string]string{"p/a.rego": rule, "p/.git/b.rego": "no Rego", "p/.c.rego": "no Rego"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			t.Chdir(dir)
+			write(t, dir, c.files)
+			_, err := Load(context.Background(), Options{Paths: []string{"p"}})
+			if c.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+// TestMetadata holds what METADATA make of the rule.
+func TestMetadata(t *testing.T) {
+	s := set(t, Options{Params: map[string]map[string]any{"a-b": {"limit": 3}}}, map[string]string{
+		"a.rego": "# METADATA\n# title: T\n# custom: {ignorable: false, admission: off, params: {limit: 1, other: x}}\npackage gatelint.x.a_b\n\n# METADATA\n# custom: {severity: info, kinds: [Gateway]}\nwarn contains data.gatelint.params.a_b.other if data.gatelint.params.a_b.limit == 3\n",
+		"b.rego": "package gatelint.b\n\nwarn contains \"b\"\n",
+	})
+	list := s.Rules()
+	require.Len(t, list, 2)
+	a, b := list[0], list[1]
+	require.Equal(t, "a-b", a.Name)
+	require.Equal(t, "T", a.Title())
+	require.True(t, a.Unignorable)
+	require.Equal(t, rules.Off, a.Admission)
+	require.Equal(t, rules.Info, a.Severity)
+	require.Equal(t, rules.Warn, b.Admission)
+	require.Equal(t, rules.Warning, b.Severity)
+	require.False(t, b.Unignorable)
+	found, err := a.Alone(tables(t, shop))
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.Equal(t, "x", found[0].Message)
+	require.Equal(t, "Gateway", found[0].Object.Kind)
+}
