@@ -10,7 +10,7 @@ FUZZTIME ?= 5m
 # The number of worlds that a real Envoy answers too.
 ENVOY_WORLDS ?= 100
 
-.PHONY: build test unit lint chart image conformance envoy pre-commit e2e load bench fuzz generate fmt clean
+.PHONY: build test unit lint rego chart image conformance envoy pre-commit e2e load bench fuzz generate fmt clean
 
 build: ## the binaries, in bin/
 	go build -trimpath -o bin/gatelint ./cmd/lint
@@ -21,10 +21,13 @@ test: lint unit chart conformance e2e ## everything that proves the product
 unit:
 	go test -race ./...
 
-lint: ## vet, staticcheck and formatting
+lint: rego ## vet, staticcheck and formatting
 	go vet ./... && go vet -tags e2e,heapdump,brokenrule ./cmd/webhook/...
 	go run $(STATICCHECK) ./... && go run $(STATICCHECK) -tags e2e,heapdump,brokenrule ./cmd/webhook/...
 	@test -z "$$(go run $(GOFUMPT) -l . | tee /dev/stderr)" || { echo "run make fmt"; exit 1; }
+
+rego: ## Regal on the library of policies and its helpers
+	cd policy && go tool -modfile=.regal/go.mod regal lint --config-file .regal/config.yaml library helpers
 
 chart: ## the Helm chart and the kustomize base
 	cd cmd/webhook/deploy && go vet ./... && go run $(STATICCHECK) ./... && go test ./...

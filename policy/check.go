@@ -25,8 +25,15 @@ type pkg struct {
 	rules   []*ast.Rule // those whose elements are findings
 }
 
-func (p *pkg) name() string        { return strings.Join(p.path, ".") }
-func (p *pkg) loc() *ast.Location  { return p.modules[0].Package.Location }
+func (p *pkg) name() string       { return strings.Join(p.path, ".") }
+func (p *pkg) loc() *ast.Location { return p.modules[0].Package.Location }
+
+// mixed tells a package of which only a part is the library's.
+func (p *pkg) mixed() bool {
+	brought := func(m *ast.Module) bool { return strings.HasPrefix(m.Package.Location.File, Library) }
+	return slices.ContainsFunc(p.modules, brought) && len(p.modules) > 1
+}
+
 func (p *pkg) under(r string) bool { return p.name() == r || strings.HasPrefix(p.name(), r+".") }
 
 // packages groups modules by package, in the order of files.
@@ -184,6 +191,9 @@ func (c *checker) policy(p *pkg) *policy {
 		return nil
 	case !element.MatchString(last):
 		c.fail(p.loc(), "package %s ends in %q, which can be no name of a rule: letters, digits and _", p.name(), last)
+		return nil
+	case p.mixed():
+		c.fail(p.loc(), "package %s is in the library too, and is loaded from there: leave out one of them, or rename yours", p.name())
 		return nil
 	case c.taken[x.Name] != "":
 		c.fail(p.loc(), "rule %q exists already: %s; the last element of the package names the rule", x.Name, c.taken[x.Name])

@@ -22,6 +22,7 @@ func (c *checker) describe(p *pkg, x *Policy) {
 			switch r := ruleOf(a, m); {
 			case a.Scope == "package" || a.Scope == "subpackages":
 				x.Title, x.Text = a.Title, a.Description
+				x.Schema = paramSchema(a, x)
 				whole = c.joined(whole, md)
 			case r != nil && slices.Contains(p.rules, r):
 				name := headName(r)
@@ -152,5 +153,6 @@ func (c *checker) params(p *Policy, set map[string]any) map[string]any {
 		}
 		out[key] = set[key]
 	}
+	c.fits(p, out)
 	return out
 }

@@ -41,7 +41,7 @@ func Load(ctx context.Context, opt Options) (*Set, error) {
 			annotate(x.schemas, p, c.packages[slices.IndexFunc(c.packages, func(k *pkg) bool { return k.name() == p.Package })])
 		}
 		x.compiler = x.newCompiler()
-		if x.compiler.Compile(s.modules); x.compiler.Failed() {
+		if x.compiler.Compile(s.all()); x.compiler.Failed() {
 			c.problems = append(c.problems, problemsOf(x.compiler.Errors, "")...)
 		}
 	}

@@ -19,17 +19,6 @@ import (
 	"github.com/open-policy-agent/opa/v1/rego"
 )
 
-// Options say which policies there are and what they may do.
-type Options struct {
-	Paths      []string // .rego files, folders, bundles (.tar.gz)
-	Namespaces []string // the packages under which policies are evaluated; none: gatelint
-	Allow      []string // builtin functions allowed by name, beside those of capabilities.json
-	Params     map[string]map[string]any
-	Taken      []*rules.Rule // rules whose names no policy may have
-	BundleKey  string        // a file with the public key that all bundles must be signed for; "": none need be
-	Timeout    time.Duration // of one policy on one object; 0: five seconds
-}
-
 // Set holds policies that are ready to run. It is not changed after Load and can be used from many goroutines.
 type Set struct {
 	policies []*policy
@@ -63,6 +52,7 @@ type Policy struct {
 	Gatekeeper bool     // its input is {"review": …, "parameters": …}
 	Kinds      []string // of objects that it is run on; none: all
 	Params     map[string]any
+	Schema     map[string]any // JSON Schema of the parameters; nil: METADATA have none
 	Rules      []Verdict
 }
 

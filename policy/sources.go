@@ -7,6 +7,7 @@ import (
 	"errors"
 	"hash"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +24,7 @@ const maxFile = 16 << 20
 type sources struct {
 	modules  map[string]*ast.Module // by file, without tests
 	tests    map[string]*ast.Module // files named *_test.rego
+	helpers  map[string]*ast.Module // of gatelint's own
 	files    []string               // of modules, in the order read
 	data     map[string]any         // of data.json and data.yaml
 	problems Problems
@@ -35,7 +37,8 @@ type sources struct {
 // readSources reads files, folders and bundles. What cannot be read is a problem, and the rest is read all the same.
 func readSources(opt Options) *sources {
 	s := &sources{
-		modules: map[string]*ast.Module{}, tests: map[string]*ast.Module{}, data: map[string]any{}, seen: map[string]bool{}, digest: sha256.New(),
+		modules: map[string]*ast.Module{}, tests: map[string]*ast.Module{}, helpers: map[string]*ast.Module{},
+		data: map[string]any{}, seen: map[string]bool{}, digest: sha256.New(),
 	}
 	if opt.BundleKey != "" {
 		if s.verify(opt.BundleKey); s.key == nil {
@@ -44,12 +47,24 @@ func readSources(opt Options) *sources {
 	}
 	for _, p := range opt.Paths {
 		had, bad := s.met, len(s.problems)
+		if name, ok := strings.CutPrefix(p, Library); ok {
+			s.brought(name)
+			continue
+		}
 		s.path(filepath.Clean(p))
 		if s.met == had && len(s.problems) == bad {
 			s.fail(p, "there is no policy here: no file ends in .rego")
 		}
 	}
+	s.help()
 	return s
+}
+
+// all are the modules that are compiled together, without tests.
+func (s *sources) all() map[string]*ast.Module {
+	out := maps.Clone(s.modules)
+	maps.Copy(out, s.helpers)
+	return out
 }
 
 func (s *sources) fail(file, message string) {

@@ -28,7 +28,7 @@ type TestResult struct {
 // Test runs the rules test_… of the files named *_test.rego, under the same capabilities, schemas and data as the policies. The names
 // of those that run match a regular expression, "" for all. Coverage tells the lines of the policies that no test ran, if asked for.
 func (s *Set) Test(ctx context.Context, run string, covered *Coverage) ([]TestResult, error) {
-	modules := maps.Clone(s.sources.modules)
+	modules := s.sources.all()
 	maps.Copy(modules, s.sources.tests)
 	compiler := s.newCompiler().WithEnablePrintStatements(true)
 	r := tester.NewRunner().SetCompiler(compiler).SetStore(s.store).SetModules(modules).CapturePrintOutput(true).

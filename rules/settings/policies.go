@@ -12,8 +12,10 @@ import (
 // Policies say which policies in Rego there are and what they may do. Paths are relative to the config's folder.
 type Policies struct {
 	Paths      []string
+	Library    []string // names of policies that gatelint brings
 	Namespaces []string // packages under which policies are evaluated; none: gatelint
 	Allow      []string // builtin functions allowed by name
+	BundleKey  string   // a file with the public key that bundles are signed for
 	Params     map[string]map[string]any
 }
 
@@ -52,8 +54,10 @@ func (p *parser) policies(n *yaml.Node) (out Policies) {
 	}
 	p.mapping(n, "policies", keys{
 		"paths":      func(n *yaml.Node) { out.Paths = p.strings(n, "policies.paths") },
+		"library":    func(n *yaml.Node) { out.Library = p.strings(n, "policies.library") },
 		"namespaces": func(n *yaml.Node) { out.Namespaces = p.strings(n, "policies.namespaces") },
 		"allow":      func(n *yaml.Node) { out.Allow = p.strings(n, "policies.allow") },
+		"bundleKey":  func(n *yaml.Node) { out.BundleKey = p.str(n, "policies.bundleKey") },
 		"params":     func(n *yaml.Node) { out.Params = p.params(n) },
 	})
 	return out

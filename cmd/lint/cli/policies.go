@@ -2,45 +2,30 @@ package cli
 
 import (
 	"context"
-	"path/filepath"
 	"slices"
 
 	"github.com/gatelint/gatelint/policy"
-	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/spf13/cobra"
 )
 
 // policyFlags say which policies there are, beside those of the config.
-type policyFlags struct{ paths, namespaces, allow []string }
+type policyFlags struct {
+	paths, namespaces, allow []string
+	bundleKey                string
+}
 
 func (f *policyFlags) add(cmd *cobra.Command) {
 	s := cmd.Flags()
-	s.StringArrayVarP(&f.paths, "policy", "p", nil, "run the policies in `PATH` too: a .rego file, a folder, or a bundle (.tar.gz); repeatable")
+	s.StringArrayVarP(&f.paths, "policy", "p", nil, "run the policies in `PATH` too: a .rego file, a folder, a bundle (.tar.gz), or library:NAME; repeatable")
 	s.StringArrayVar(&f.namespaces, "policy-namespace", nil, "evaluate the packages under `PACKAGE` (default gatelint); repeatable")
 	s.StringArrayVar(&f.allow, "policy-allow-builtin", nil, "let policies call the builtin function of this `NAME`, such as time.now_ns; repeatable")
+	s.StringVar(&f.bundleKey, "bundle-key", "", "a `FILE` with the public key (PEM) that every bundle must be signed for; folders and .rego files are refused then")
 }
 
-// options joins flags and config. The config's paths are relative to its folder.
+// options joins flags and config.
 func (f *policyFlags) options(file, dir string) (policy.Options, error) {
-	opt := policy.Options{Paths: f.paths, Namespaces: f.namespaces, Allow: f.allow}
-	if file == "" {
-		return opt, nil
-	}
-	c, err := settings.ReadPolicies(file, shown(dir, file))
-	if err != nil {
-		return opt, err
-	}
-	for _, p := range c.Paths {
-		if !filepath.IsAbs(p) {
-			p = shown(dir, filepath.Join(filepath.Dir(file), p))
-		}
-		opt.Paths = append(opt.Paths, p)
-	}
-	if len(opt.Namespaces) == 0 {
-		opt.Namespaces = c.Namespaces
-	}
-	opt.Allow, opt.Params = append(slices.Clone(opt.Allow), c.Allow...), c.Params
-	return opt, nil
+	opt := policy.Options{Paths: f.paths, Namespaces: f.namespaces, Allow: f.allow, BundleKey: f.bundleKey}
+	return opt.Join(file, func(p string) string { return shown(dir, p) })
 }
 
 // loadPolicies makes rules of the policies that flags and config name.

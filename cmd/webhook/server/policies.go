@@ -38,29 +38,6 @@ type policies struct {
 	revision string                // of the last that were looked at, good or not
 }
 
-// policyOptions join what the config says of policies with the flags.
-func (o *Options) policyOptions() (policy.Options, error) {
-	out := o.Policies
-	if o.Config == "" {
-		return out, nil
-	}
-	c, err := settings.ReadPolicies(o.Config, o.Config)
-	if err != nil {
-		return out, err
-	}
-	for _, p := range c.Paths {
-		if !filepath.IsAbs(p) {
-			p = filepath.Join(filepath.Dir(o.Config), p)
-		}
-		out.Paths = append(slices.Clone(out.Paths), p)
-	}
-	if len(out.Namespaces) == 0 {
-		out.Namespaces = c.Namespaces
-	}
-	out.Allow, out.Params = slices.Concat(out.Allow, c.Allow), c.Params
-	return out, nil
-}
-
 // load makes the basis. Policies that are not good leave it as it was, and say why; without a basis its error is of the settings.
 func (p *policies) load(ctx context.Context) error {
 	list := p.builtin
@@ -146,7 +123,7 @@ func (p *policies) rules() (*settings.Config, []*rules.Rule) {
 
 // policies are those that flags and config name, not loaded yet.
 func (o *Options) policies(log *slog.Logger) (*policies, error) {
-	opt, err := o.policyOptions()
+	opt, err := o.Policies.Join(o.Config, filepath.Clean)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,57 @@
+# METADATA
+# title: What policies ask of any object
+package gatelint.lib.objects
+
+# METADATA
+# description: The namespace of an object, undefined where the manifest leaves it to kubectl, kustomize or Helm, or to a placeholder.
+namespace(resource) := resource.metadata.namespace if {
+	resource.metadata.namespace != ""
+	not opaque(resource.metadata.namespace)
+}
+
+# METADATA
+# description: |
+#   The texts of a list by their index, without what is none and without placeholders: nothing can be said of those, and a builtin
+#   function that is given a number for a text is an error.
+texts(list) := {i: text |
+	some i, text in list
+	is_string(text)
+	not opaque(text)
+}
+
+# METADATA
+# description: |
+#   Whether a text holds a placeholder that another program fills in later: ${NAME}, $(NAME), {{ … }}, or what SOPS has encrypted.
+opaque(text) if {
+	is_string(text)
+	regex.match(`\$\{[A-Za-z_]|\$\([A-Za-z_]|\{\{|^ENC\[`, text)
+}
+
+# METADATA
+# description: Whether a text is like one of some patterns, in which * stands for any letters.
+like(patterns, text) if {
+	some pattern in patterns
+	glob.match(pattern, null, text)
+}
+
+# METADATA
+# description: The length of a duration such as 1.5s in seconds; undefined for what is none.
+seconds(duration) := time.parse_duration_ns(duration) / 1000000000 if {
+	is_string(duration)
+	regex.match(`^([0-9]+(\.[0-9]+)?(ms|us|ns|s|m|h))+$`, duration)
+}
+
+# METADATA
+# description: |
+#   Whether who asks is one of some users or groups, both lists of patterns. Only admission knows: it is undefined in the linter.
+asked_by(users, groups) if {
+	some name in array.concat(
+		[{"text": data.gatelint.request.user, "patterns": users}],
+		[{"text": group, "patterns": groups} | some group in data.gatelint.request.groups],
+	)
+	like(name.patterns, name.text)
+}
+
+# METADATA
+# description: Texts in quotes, with commas between them, for messages.
+quoted(list) := concat(", ", [sprintf("%q", [text]) | some text in list])

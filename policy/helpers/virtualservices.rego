@@ -1,0 +1,66 @@
+# METADATA
+# title: VirtualServices as Istio binds them
+package gatelint.lib.virtualservices
+
+import data.gatelint.lib.objects
+
+# METADATA
+# scope: document
+# description: Whether sidecars take the routes of a VirtualService. One without hosts is a delegate, bound by what refers to it.
+on_mesh(resource) if {
+	some _ in resource.spec.hosts
+	not names_gateways(resource)
+}
+
+on_mesh(resource) if {
+	some _ in resource.spec.hosts
+	"mesh" in resource.spec.gateways
+}
+
+# METADATA
+# description: |
+#   The Gateways that a VirtualService names, by their index in spec.gateways, with namespace ("" where the manifest leaves it open)
+#   and name.
+gateways(resource) := {i: gateway(text, own) |
+	own := object.get(resource, ["metadata", "namespace"], "")
+	some i, text in objects.texts(object.get(resource, ["spec", "gateways"], []))
+	text != "mesh"
+}
+
+# METADATA
+# scope: document
+# description: The namespace and name of the Gateway that a text names in an object of a namespace, as Istio reads it.
+gateway(text, own) := {"namespace": own, "name": text} if not regex.match(`[./]`, text)
+
+gateway(text, own) := {"namespace": own, "name": parts[1]} if {
+	parts := split(text, "/")
+	count(parts) > 1
+	parts[0] == "."
+}
+
+gateway(text, _) := {"namespace": parts[0], "name": parts[1]} if {
+	parts := split(text, "/")
+	count(parts) > 1
+	parts[0] != "."
+}
+
+# name.namespace.svc.cluster.local, which Istio still reads
+gateway(text, _) := {"namespace": parts[1], "name": parts[0]} if {
+	not contains(text, "/")
+	parts := split(text, ".")
+	count(parts) > 1
+}
+
+# METADATA
+# scope: document
+# description: Whether other namespaces see a VirtualService; without exportTo they do, unless the mesh config says otherwise.
+exported(resource) if not names_export(resource)
+
+exported(resource) if {
+	some text in resource.spec.exportTo
+	not text in {".", "~", object.get(resource, ["metadata", "namespace"], "")}
+}
+
+names_gateways(resource) if some _ in resource.spec.gateways
+
+names_export(resource) if some _ in resource.spec.exportTo

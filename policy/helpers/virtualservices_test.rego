@@ -1,0 +1,33 @@
+package gatelint.lib.virtualservices_test
+
+import data.gatelint.lib.virtualservices
+
+of(spec) := {"metadata": {"namespace": "shop"}, "spec": spec}
+
+test_on_mesh if {
+	virtualservices.on_mesh(of({"hosts": ["web"]}))
+	virtualservices.on_mesh(of({"hosts": ["web"], "gateways": []}))
+	virtualservices.on_mesh(of({"hosts": ["web"], "gateways": ["edge/public", "mesh"]}))
+	not virtualservices.on_mesh(of({"hosts": ["web"], "gateways": ["edge/public"]}))
+	not virtualservices.on_mesh(of({"http": []}))
+}
+
+test_gateways if {
+	named := {"gateways": ["own", "./own", "mesh", "edge/public", "public.edge.svc.cluster.local", "public.edge", "${G}"]}
+	virtualservices.gateways(of(named)) == {
+		0: {"namespace": "shop", "name": "own"},
+		1: {"namespace": "shop", "name": "own"},
+		3: {"namespace": "edge", "name": "public"},
+		4: {"namespace": "edge", "name": "public"},
+		5: {"namespace": "edge", "name": "public"},
+	}
+	virtualservices.gateways({"spec": {"gateways": ["own"]}}) == {0: {"namespace": "", "name": "own"}}
+	virtualservices.gateways({"spec": {}}) == {}
+}
+
+test_exported if {
+	virtualservices.exported(of({}))
+	virtualservices.exported(of({"exportTo": ["*"]}))
+	virtualservices.exported(of({"exportTo": [".", "edge"]}))
+	not virtualservices.exported(of({"exportTo": [".", "shop", "~"]}))
+}

@@ -1,0 +1,72 @@
+# METADATA
+# title: Routes only to Services of their own namespace
+# description: |
+#   A route to a Service of another namespace makes that team's Service answer under a host, with a path and at a rate that the team does
+#   not know of; an authorization policy by source namespace sees only the gateway workload. Hosts outside the cluster belong to no
+#   namespace; with `external: false` only those may be routed to that a ServiceEntry of the same namespace has.
+#
+#   Fix: let the namespace of the Service have the VirtualService, or a delegate of its own; or have it entered under `namespaces`.
+# schemas:
+# - data.gatelint.params.destination_in_own_namespace:
+#     type: object
+#     additionalProperties: false
+#     properties:
+#       namespaces:
+#         description: patterns of the namespaces whose Services everybody may route to
+#         type: array
+#         items: {type: string}
+#       external:
+#         description: whether hosts outside the cluster may be routed to
+#         type: boolean
+# custom:
+#   kinds: [VirtualService]
+#   severity: error
+#   params: {namespaces: [], external: true}
+package gatelint.destination_in_own_namespace
+
+import data.gatelint.lib.hosts
+import data.gatelint.lib.objects
+
+params := data.gatelint.params.destination_in_own_namespace
+
+own := objects.namespace(input)
+
+deny contains {"msg": message, "path": array.concat(destination.path, ["host"])} if {
+	some destination in destinations
+	namespace := hosts.namespace(destination.host, own)
+	namespace != own
+	not objects.like(params.namespaces, namespace)
+	message := sprintf("host %q is a Service of namespace %q: requests leave namespace %q for it", [destination.host, namespace, own])
+}
+
+deny contains {"msg": message, "path": array.concat(destination.path, ["host"])} if {
+	not params.external
+	some destination in destinations
+	not hosts.namespace(destination.host, own)
+	not entered(destination.host)
+	message := sprintf("host %q is in no ServiceEntry of namespace %q: requests leave the cluster for it", [destination.host, own])
+}
+
+entered(host) if {
+	some service in data.gatelint.mesh.by_host[lower(host)].services
+	service.namespace == own
+}
+
+destinations contains {"path": path, "host": host} if {
+	some protocol in ["http", "tls", "tcp"]
+	some i, rule in input.spec[protocol]
+	some k, route in rule.route
+	path := ["spec", protocol, i, "route", k, "destination"]
+	some host in objects.texts([route.destination.host])
+}
+
+destinations contains {"path": ["spec", "http", i, "mirror"], "host": host} if {
+	some i, rule in input.spec.http
+	some host in objects.texts([rule.mirror.host])
+}
+
+destinations contains {"path": ["spec", "http", i, "mirrors", k, "destination"], "host": host} if {
+	some i, rule in input.spec.http
+	some k, mirror in rule.mirrors
+	some host in objects.texts([mirror.destination.host])
+}

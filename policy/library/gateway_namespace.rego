@@ -1,0 +1,75 @@
+# METADATA
+# title: Gateways only where they belong, VirtualServices only on Gateways meant for them
+# description: |
+#   A Gateway in any namespace opens ports on the shared gateway workloads, and can take the hosts of others or break their listener; a
+#   VirtualService that binds to any Gateway gets out to the internet past its team's own. Nothing is said until `namespaces` or
+#   `bindings` is set. `bindings` lists what is allowed: a VirtualService may bind to the Gateways of every entry for its namespace, and
+#   to no other.
+#
+#   Fix: move the Gateway to one of the namespaces, bind the VirtualService to a Gateway that its namespace may use, or have the platform
+#   team allow it.
+# schemas:
+# - data.gatelint.params.gateway_namespace:
+#     type: object
+#     additionalProperties: false
+#     properties:
+#       namespaces:
+#         description: patterns of the namespaces that may have Gateways; none is all
+#         type: array
+#         items: {type: string}
+#       bindings:
+#         description: which namespaces' VirtualServices may bind to which Gateways; none is all to all
+#         type: array
+#         items:
+#           type: object
+#           additionalProperties: false
+#           required: [namespaces, gateways]
+#           properties:
+#             namespaces:
+#               description: patterns of namespaces
+#               type: array
+#               items: {type: string}
+#             gateways:
+#               description: patterns of Gateways as namespace/name, "./*" for those of its own namespace
+#               type: array
+#               items: {type: string, pattern: /}
+# custom:
+#   kinds: [Gateway, VirtualService]
+#   severity: error
+#   params: {namespaces: [], bindings: []}
+package gatelint.gateway_namespace
+
+import data.gatelint.lib.objects
+import data.gatelint.lib.virtualservices
+
+params := data.gatelint.params.gateway_namespace
+
+own := objects.namespace(input)
+
+deny contains {"msg": message, "path": ["metadata", "namespace"]} if {
+	input.kind == "Gateway"
+	count(params.namespaces) > 0
+	not objects.like(params.namespaces, own)
+	message := sprintf(
+		"Gateway %s/%s is in a namespace that may have none, only %s may: its servers open ports on workloads of others",
+		[own, input.metadata.name, objects.quoted(params.namespaces)],
+	)
+}
+
+deny contains {"msg": message, "path": ["spec", "gateways", i]} if {
+	input.kind == "VirtualService"
+	count(params.bindings) > 0
+	some i, gateway in virtualservices.gateways(input)
+	not allowed(gateway)
+	message := sprintf(
+		"VirtualService %s/%s binds to Gateway %s/%s, which its namespace may not use: its routes get out there",
+		[own, input.metadata.name, gateway.namespace, gateway.name],
+	)
+}
+
+allowed(gateway) if {
+	some entry in params.bindings
+	objects.like(entry.namespaces, own)
+	some pattern in entry.gateways
+	glob.match(replace(pattern, "./", concat("", [own, "/"])), null, concat("/", [gateway.namespace, gateway.name]))
+}

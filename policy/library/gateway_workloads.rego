@@ -1,0 +1,69 @@
+# METADATA
+# title: Gateways select only workloads that their namespace may use
+# description: |
+#   A Gateway opens its servers on every gateway workload that its selector finds, in any namespace: a team that writes the selector of
+#   the public workload is on the internet, and one that writes none is on all of them. Nothing is said until `selectors` is set. It lists
+#   what is allowed: the selector must have all labels of an entry for its namespace, and can have more.
+#
+#   Fix: select the workload that the namespace is meant to use, or have the platform team allow it.
+# schemas:
+# - data.gatelint.params.gateway_workloads:
+#     type: object
+#     additionalProperties: false
+#     properties:
+#       selectors:
+#         description: which namespaces may select which workloads; none is all
+#         type: array
+#         items:
+#           type: object
+#           additionalProperties: false
+#           required: [namespaces, labels]
+#           properties:
+#             namespaces:
+#               description: patterns of namespaces
+#               type: array
+#               items: {type: string}
+#             labels:
+#               description: labels that the selector must have
+#               type: object
+#               additionalProperties: {type: string}
+# custom:
+#   kinds: [Gateway]
+#   severity: error
+#   params: {selectors: []}
+package gatelint.gateway_workloads
+
+import data.gatelint.lib.objects
+
+params := data.gatelint.params.gateway_workloads
+
+own := objects.namespace(input)
+
+selector[key] := value if some key, value in input.spec.selector
+
+deny contains {"msg": message, "path": ["spec", "selector"]} if {
+	count(params.selectors) > 0
+	not opaque
+	not allowed
+	message := sprintf("%s, which namespace %q may not: its servers open ports on workloads of others", [selected, own])
+}
+
+opaque if {
+	some value in selector
+	objects.opaque(value)
+}
+
+allowed if {
+	some entry in params.selectors
+	objects.like(entry.namespaces, own)
+	every key, value in entry.labels {
+		selector[key] == value
+	}
+}
+
+selected := sprintf("Gateway %s/%s has no selector and takes every gateway workload", [own, input.metadata.name]) if count(selector) == 0
+
+selected := sprintf("Gateway %s/%s selects the workloads %q", [own, input.metadata.name, labels]) if {
+	count(selector) > 0
+	labels := concat(",", [concat("=", [key, value]) | some key, value in selector])
+}

@@ -1,0 +1,162 @@
+package gatelint.host_ownership_test
+
+import data.gatelint.host_ownership
+
+defaults := {"owners": [], "exceptions": [], "annotation": "gatelint.io/hosts"}
+
+owners := {"owners": [
+	{"hosts": ["example.com"], "namespaces": ["edge"]},
+	{"hosts": ["shop.example.com"], "namespaces": ["shop", "shop-*"]},
+	{"hosts": ["*.dev.example.com"], "namespaces": ["dev"]},
+	{"hosts": ["nobody.example.org"], "namespaces": []},
+]}
+
+route(namespace, hosts) := {
+	"kind": "VirtualService",
+	"metadata": {"name": "web", "namespace": namespace},
+	"spec": {"hosts": hosts, "gateways": ["edge/public"]},
+}
+
+server(namespace, hosts) := {
+	"kind": "Gateway",
+	"metadata": {"name": "public", "namespace": namespace},
+	"spec": {"servers": [{"hosts": hosts}]},
+}
+
+found(resource, params) := results if {
+	whole := with_defaults(params)
+	results := host_ownership.deny with input as resource with data.gatelint.params.host_ownership as whole
+}
+
+with_defaults(params) := object.union(defaults, params)
+
+paths(resource, params) := {result.path | some result in found(resource, params)}
+
+test_silent_without_parameters if {
+	found(route("blog", ["shop.example.com", "*"]), {}) == set()
+	found(server("blog", ["shop.example.com", "*"]), {}) == set()
+}
+
+test_other_namespace if {
+	results := found(route("blog", ["blog.example.org", "shop.example.com"]), owners)
+	results == {{
+		"msg": `namespace "blog" claims host "shop.example.com", which belongs to namespace "shop", "shop-*": requests to it can end there`,
+		"path": ["spec", "hosts", 1],
+	}}
+}
+
+test_owner if {
+	found(route("shop", ["shop.example.com", "api.Shop.example.com", "*.shop.example.com"]), owners) == set()
+	found(route("shop-test", ["shop.example.com"]), owners) == set()
+	found(route("edge", ["example.com", "www.example.com", "*.example.com"]), owners) == set()
+}
+
+test_nearest_domain_decides if {
+	paths(route("edge", ["www.example.com", "shop.example.com"]), owners) == {["spec", "hosts", 1]}
+}
+
+test_only_below if {
+	paths(route("dev", ["dev.example.com", "a.dev.example.com"]), owners) == {["spec", "hosts", 0]}
+}
+
+test_nobody if {
+	some result in found(route("shop", ["nobody.example.org"]), owners)
+	contains(result.msg, "belongs to no namespace")
+}
+
+test_wildcard_over_others if {
+	some result in found(route("blog", ["*"]), owners)
+	result.msg == `namespace "blog" claims host "*", which takes in "example.com" of namespace "edge": requests that no nearer host takes end there`
+	found(route("blog", ["*.example.net"]), owners) == set()
+}
+
+test_wildcard_over_own if {
+	found(route("shop", ["*"]), {"owners": [{"hosts": ["shop.example.com"], "namespaces": ["shop"]}]}) == set()
+}
+
+test_all_the_rest if {
+	params := {"owners": array.concat([{"hosts": ["*"], "namespaces": ["edge"]}], owners.owners)}
+	paths(route("blog", ["blog.example.org"]), params) == {["spec", "hosts", 0]}
+	found(route("shop", ["shop.example.com"]), params) == set()
+	found(server("edge", ["*"]), params) == set()
+}
+
+test_gateways if {
+	paths(server("blog", ["shop.example.com", "*/shop.example.com", "*", "shop/shop.example.com"]), owners) == {
+		["spec", "servers", 0, "hosts", 0],
+		["spec", "servers", 0, "hosts", 1],
+	}
+}
+
+test_offered_to_itself if {
+	paths(server("blog", ["./shop.example.com"]), owners) == {["spec", "servers", 0, "hosts", 0]}
+	found(server("shop", ["./shop.example.com"]), owners) == set()
+}
+
+test_names_of_services if {
+	found(route("blog", ["shop", "shop.shop.svc.cluster.local"]), {"owners": [{"hosts": ["*"], "namespaces": ["edge"]}]}) == set()
+}
+
+test_private if {
+	private := object.union(route("blog", ["shop.example.com"]), {"spec": {"gateways": ["mesh"], "exportTo": ["."]}})
+	found(private, owners) == set()
+	public := object.union(route("blog", ["shop.example.com"]), {"spec": {"gateways": ["mesh"]}})
+	count(found(public, owners)) == 1
+	served := object.union(route("blog", ["shop.example.com"]), {"spec": {"exportTo": ["."]}})
+	count(found(served, owners)) == 1
+}
+
+test_unknown if {
+	found(route("${NAMESPACE}", ["shop.example.com"]), owners) == set()
+	found(route("", ["shop.example.com"]), owners) == set()
+	found(route("blog", ["${HOST}.example.com", 5]), owners) == set()
+}
+
+test_annotation if {
+	namespaces := {"blog": {"annotations": {"gatelint.io/hosts": "blog.example.org, *.pages.example.org\nshop.example.com"}}}
+	claims := route("blog", ["blog.example.org", "a.pages.example.org", "shop.example.com", "other.example.org"])
+	results := found(claims, owners) with data.gatelint.mesh.namespaces as namespaces
+	results == {{
+		"msg": `namespace "blog" claims host "other.example.org", which its annotation "gatelint.io/hosts" does not list: requests to it are somebody else's`,
+		"path": ["spec", "hosts", 3],
+	}}
+}
+
+test_annotation_and_owners if {
+	namespaces := {"shop": {"annotations": {"gatelint.io/hosts": "shop.example.org"}}}
+	found(route("shop", ["shop.example.com"]), owners) == set() with data.gatelint.mesh.namespaces as namespaces
+}
+
+test_exceptions if {
+	exception := {"exceptions": [{"hosts": ["shop.example.com"], "kinds": ["VirtualService"], "namespaces": ["blog"], "names": ["w*"]}]}
+	params := object.union(owners, exception)
+	found(route("blog", ["shop.example.com"]), params) == set()
+	count(found(route("other", ["shop.example.com"]), params)) == 1
+	count(found(server("blog", ["shop.example.com"]), params)) == 1
+	count(found(route("blog", ["nobody.example.org"]), params)) == 1
+	count(found(object.union(route("blog", ["shop.example.com"]), {"metadata": {"name": "api"}}), params)) == 1
+	found(server("edge", ["shop.example.com"]), object.union(owners, {"exceptions": [{"kinds": ["Gateway"]}]})) == set()
+}
+
+restricted := {"owners": [{"hosts": ["pay.example.com"], "namespaces": ["pay"], "users": ["ci-*"], "groups": ["pay-team"]}]}
+
+test_users_in_the_linter if {
+	found(route("pay", ["pay.example.com"]), restricted) == set()
+}
+
+test_users if {
+	claim := route("pay", ["pay.example.com"])
+	found(claim, restricted) == set() with data.gatelint.request as {"user": "ci-1", "groups": []}
+	found(claim, restricted) == set() with data.gatelint.request as {"user": "ann", "groups": ["dev", "pay-team"]}
+	results := found(claim, restricted) with data.gatelint.request as {"user": "eve", "groups": ["dev"]}
+	some result in results
+	startswith(result.msg, `user "eve" claims host "pay.example.com" of namespace "pay"`)
+}
+
+test_exception_for_users if {
+	params := object.union(restricted, {"exceptions": [{"groups": ["admins"]}]})
+	found(route("blog", ["pay.example.com"]), params) == set()
+	found(route("blog", ["pay.example.com"]), params) == set() with data.gatelint.request as {"user": "root", "groups": ["admins"]}
+	results := found(route("blog", ["pay.example.com"]), params) with data.gatelint.request as {"user": "eve", "groups": []}
+	count(results) == 1
+}

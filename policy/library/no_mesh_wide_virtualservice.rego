@@ -1,0 +1,82 @@
+# METADATA
+# title: No VirtualService for the whole mesh
+# description: |
+#   A VirtualService on the mesh whose host is "*", "*.local" or another wildcard over Services takes the requests of every sidecar that
+#   sees it, to Services of every team: what it does not match gets 404. With `exports: stated` a VirtualService on the mesh also has to
+#   say to whom it is exported, and not to all: without `exportTo` every sidecar of the mesh gets it.
+#
+#   Fix: name the Services, or keep the VirtualService to its own namespace with `exportTo: ["."]`.
+# schemas:
+# - data.gatelint.params.no_mesh_wide_virtualservice:
+#     type: object
+#     additionalProperties: false
+#     properties:
+#       exports:
+#         description: whether exportTo has to be stated without "*" (stated), or not (any)
+#         type: string
+#         enum: [any, stated]
+#       namespaces:
+#         description: patterns of the namespaces whose VirtualServices may be for the whole mesh
+#         type: array
+#         items: {type: string}
+#       cluster_domain:
+#         description: the domain of the cluster's Services
+#         type: string
+# custom:
+#   kinds: [VirtualService]
+#   severity: error
+#   params: {exports: any, namespaces: [], cluster_domain: cluster.local}
+package gatelint.no_mesh_wide_virtualservice
+
+import data.gatelint.lib.hosts
+import data.gatelint.lib.objects
+import data.gatelint.lib.virtualservices
+
+params := data.gatelint.params.no_mesh_wide_virtualservice
+
+deny contains {"msg": message, "path": ["spec", "hosts", i]} if {
+	judged
+	virtualservices.exported(input)
+	some i, host in objects.texts(input.spec.hosts)
+	captures(host)
+	message := sprintf("host %q takes the requests of every sidecar to Services of other namespaces: those it does not match get 404", [host])
+}
+
+deny contains {"msg": message, "path": ["spec", "exportTo", i]} if {
+	judged
+	params.exports == "stated"
+	some i, "*" in input.spec.exportTo
+	message := "exportTo \"*\" gives the routes to every sidecar of the mesh"
+}
+
+deny contains {"msg": "without exportTo the routes go to every sidecar of the mesh", "path": ["spec"]} if {
+	judged
+	params.exports == "stated"
+	object.get(input.spec, "exportTo", []) in {[], null}
+}
+
+judged if {
+	virtualservices.on_mesh(input)
+	not exempt
+}
+
+exempt if objects.like(params.namespaces, objects.namespace(input))
+
+# A manifest that leaves its namespace open can be meant for one that may.
+exempt if {
+	count(params.namespaces) > 0
+	not objects.namespace(input)
+}
+
+# Whether a host takes in Services of other namespaces: of all, or of one that is not its own.
+captures(host) if {
+	hosts.wild(host)
+	hosts.covers(host, sprintf("any.any.svc.%s", [params.cluster_domain]))
+}
+
+captures(host) if {
+	startswith(host, "*.")
+	parts := split(lower(host), ".")
+	parts[2] == "svc"
+	parts[1] != objects.namespace(input)
+}

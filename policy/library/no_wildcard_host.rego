@@ -1,0 +1,79 @@
+# METADATA
+# title: No wildcard hosts outside the edge team
+# description: |
+#   A wildcard host on a Gateway or on a VirtualService that a Gateway serves takes every name that nothing nearer claims: names of other
+#   teams, names that do not exist yet, and with a wildcard certificate all of them over TLS. Servers that pass TLS through by SNI
+#   between clusters (AUTO_PASSTHROUGH) need "*.local" and are left alone, as are VirtualServices that only sidecars take.
+#
+#   Fix: name the hosts, or have the namespace or the domain entered under `namespaces` or `hosts`.
+# schemas:
+# - data.gatelint.params.no_wildcard_host:
+#     type: object
+#     additionalProperties: false
+#     properties:
+#       namespaces:
+#         description: patterns of the namespaces that may have wildcards
+#         type: array
+#         items: {type: string}
+#       hosts:
+#         description: wildcards that anybody may have, such as "*.preview.example.com", with those below them
+#         type: array
+#         items: {type: string}
+# custom:
+#   kinds: [Gateway, VirtualService]
+#   severity: error
+#   params: {namespaces: [], hosts: []}
+package gatelint.no_wildcard_host
+
+import data.gatelint.lib.hosts
+import data.gatelint.lib.objects
+import data.gatelint.lib.virtualservices
+
+params := data.gatelint.params.no_wildcard_host
+
+deny contains {"msg": taken(host), "path": ["spec", "hosts", i]} if {
+	input.kind == "VirtualService"
+	count(virtualservices.gateways(input)) > 0
+	some i, host in objects.texts(input.spec.hosts)
+	fault(host)
+}
+
+deny contains {"msg": taken(host), "path": ["spec", "servers", i, "hosts", k]} if {
+	input.kind == "Gateway"
+	some i, server in input.spec.servers
+	not passes_through(server)
+	some k, text in objects.texts(server.hosts)
+	host := hosts.of_server(text)
+	fault(host)
+}
+
+passes_through(server) if server.tls.mode == "AUTO_PASSTHROUGH"
+
+fault(host) if {
+	hosts.wild(host)
+	not allowed(host)
+	not allowed_here
+}
+
+allowed(host) if {
+	some domain in params.hosts
+	hosts.covers(domain, host)
+}
+
+allowed_here if objects.like(params.namespaces, objects.namespace(input))
+
+# A manifest that leaves its namespace open can be meant for one that may.
+allowed_here if {
+	count(params.namespaces) > 0
+	not objects.namespace(input)
+}
+
+taken("*") := "host \"*\" takes requests for every name that nothing nearer claims, whoever's it is"
+
+taken(host) := message if {
+	host != "*"
+	message := sprintf(
+		"host %q takes requests for every name below %q that nothing nearer claims, whoever's it is",
+		[host, trim_prefix(host, "*.")],
+	)
+}

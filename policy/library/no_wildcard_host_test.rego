@@ -1,0 +1,61 @@
+package gatelint.no_wildcard_host_test
+
+import data.gatelint.no_wildcard_host
+
+route(spec) := {"kind": "VirtualService", "metadata": {"name": "web", "namespace": "shop"}, "spec": spec}
+
+gateway(servers) := {"kind": "Gateway", "metadata": {"name": "public", "namespace": "shop"}, "spec": {"servers": servers}}
+
+found(resource, params) := results if {
+	whole := with_defaults(params)
+	results := no_wildcard_host.deny with input as resource with data.gatelint.params.no_wildcard_host as whole
+}
+
+with_defaults(params) := object.union({"namespaces": [], "hosts": []}, params)
+
+paths(resource, params) := {result.path | some result in found(resource, params)}
+
+test_virtualservice if {
+	spec := {"gateways": ["edge/public"], "hosts": ["shop.example.com", "*.example.com", "*"]}
+	found(route(spec), {}) == {
+		{
+			"msg": `host "*.example.com" takes requests for every name below "example.com" that nothing nearer claims, whoever's it is`,
+			"path": ["spec", "hosts", 1],
+		},
+		{
+			"msg": `host "*" takes requests for every name that nothing nearer claims, whoever's it is`,
+			"path": ["spec", "hosts", 2],
+		},
+	}
+}
+
+test_mesh_only if {
+	found(route({"hosts": ["*.local"]}), {}) == set()
+	found(route({"hosts": ["*.local"], "gateways": ["mesh"]}), {}) == set()
+}
+
+test_gateway if {
+	paths(gateway([{"hosts": ["*/shop.example.com", "*/*.example.com"]}, {"hosts": ["*"]}]), {}) == {
+		["spec", "servers", 0, "hosts", 1],
+		["spec", "servers", 1, "hosts", 0],
+	}
+}
+
+test_between_clusters if {
+	found(gateway([{"tls": {"mode": "AUTO_PASSTHROUGH"}, "hosts": ["*.local"]}]), {}) == set()
+}
+
+test_allowed if {
+	servers := [{"hosts": ["*.preview.example.com", "*.a.preview.example.com", "*.example.com"]}]
+	paths(gateway(servers), {"hosts": ["*.preview.example.com"]}) == {["spec", "servers", 0, "hosts", 2]}
+	found(gateway(servers), {"namespaces": ["edge", "sh*"]}) == set()
+	count(found(gateway(servers), {"namespaces": ["edge"]})) == 3
+}
+
+test_namespace_left_open if {
+	unstated := {"kind": "Gateway", "metadata": {"name": "public"}, "spec": {"servers": [{"hosts": ["*"]}]}}
+	found(unstated, {"namespaces": ["edge"]}) == set()
+	count(found(unstated, {})) == 1
+}
+
+test_placeholder if found(gateway([{"hosts": ["*.${DOMAIN}"]}]), {}) == set()

@@ -1,0 +1,79 @@
+# METADATA
+# title: Retries within bounds
+# description: |
+#   Each retry is one more request to a Service that is failing already, and retries of callers multiply with those of their callers:
+#   three layers with five attempts each make 216 requests of one. Without `perTryTimeout` a try lasts as long as the route's timeout, so
+#   that there is no time left for another.
+#
+#   Fix: lower `attempts`, and state `perTryTimeout` where it is asked for.
+# schemas:
+# - data.gatelint.params.retries_bounded:
+#     type: object
+#     additionalProperties: false
+#     properties:
+#       attempts:
+#         description: the most retries of a request
+#         type: integer
+#         minimum: 0
+#       per_try_timeout:
+#         description: the longest perTryTimeout, which then has to be stated, such as 2s; "" for any or none
+#         type: string
+#         pattern: ^(([0-9]+(\.[0-9]+)?(ms|s|m|h))+)?$
+#       retry_on:
+#         description: the conditions that may be retried on, such as connect-failure; none is all
+#         type: array
+#         items: {type: string}
+# custom:
+#   kinds: [VirtualService]
+#   severity: error
+#   params: {attempts: 3, per_try_timeout: "", retry_on: []}
+package gatelint.retries_bounded
+
+import data.gatelint.lib.objects
+
+params := data.gatelint.params.retries_bounded
+
+deny contains {"msg": message, "path": ["spec", "http", i, "retries", "attempts"]} if {
+	some i, retries in retrying
+	retries.attempts > params.attempts
+	message := sprintf(
+		"%d retries are more than %d: of one request that fails come %d",
+		[retries.attempts, params.attempts, retries.attempts + 1],
+	)
+}
+
+deny contains {"msg": message, "path": ["spec", "http", i, "retries"]} if {
+	params.per_try_timeout != ""
+	some i, retries in retrying
+	not retries.perTryTimeout
+	message := sprintf("retries have no perTryTimeout, at most %q: the first try can take all the time there is", [params.per_try_timeout])
+}
+
+deny contains {"msg": message, "path": ["spec", "http", i, "retries", "perTryTimeout"]} if {
+	some i, retries in retrying
+	objects.seconds(retries.perTryTimeout) > objects.seconds(params.per_try_timeout)
+	message := sprintf(
+		"perTryTimeout %q is longer than %q: a Service that hangs is waited for %d times that long",
+		[retries.perTryTimeout, params.per_try_timeout, retries.attempts + 1],
+	)
+}
+
+deny contains {"msg": message, "path": ["spec", "http", i, "retries", "retryOn"]} if {
+	count(params.retry_on) > 0
+	some i, retries in retrying
+	some condition in regex.split(`\s*,\s*`, retries.retryOn)
+	condition != ""
+	not objects.opaque(condition)
+	not condition in params.retry_on
+	message := sprintf(
+		"retries on %q, which is not one of %s: requests that must not run twice can",
+		[condition, objects.quoted(params.retry_on)],
+	)
+}
+
+# The rules that retry, by index. None at all is Istio's default, two.
+retrying[i] := rule.retries if {
+	some i, rule in input.spec.http
+	is_number(rule.retries.attempts)
+	rule.retries.attempts > 0
+}

@@ -1,0 +1,47 @@
+package gatelint.retries_bounded_test
+
+import data.gatelint.retries_bounded
+
+route(retries) := {"kind": "VirtualService", "spec": {"http": [{"retries": retries}]}}
+
+found(resource, params) := results if {
+	whole := with_defaults(params)
+	results := retries_bounded.deny with input as resource with data.gatelint.params.retries_bounded as whole
+}
+
+with_defaults(params) := object.union({"attempts": 3, "per_try_timeout": "", "retry_on": []}, params)
+
+paths(resource, params) := {array.slice(result.path, 3, 10) | some result in found(resource, params)}
+
+test_attempts if {
+	found(route({"attempts": 10}), {}) == {{
+		"msg": "10 retries are more than 3: of one request that fails come 11",
+		"path": ["spec", "http", 0, "retries", "attempts"],
+	}}
+	found(route({"attempts": 3}), {}) == set()
+	count(found(route({"attempts": 1}), {"attempts": 0})) == 1
+}
+
+test_silent if {
+	found(route({"attempts": 0}), {"per_try_timeout": "1s"}) == set()
+	found(route({"attempts": "${ATTEMPTS}"}), {"per_try_timeout": "1s"}) == set()
+	found(route({}), {"per_try_timeout": "1s"}) == set()
+	found({"kind": "VirtualService", "spec": {"http": [{"timeout": "1s"}]}}, {"per_try_timeout": "1s"}) == set()
+}
+
+test_per_try_timeout if {
+	paths(route({"attempts": 2}), {"per_try_timeout": "2s"}) == {["retries"]}
+	paths(route({"attempts": 2, "perTryTimeout": "2.5s"}), {"per_try_timeout": "2s"}) == {["retries", "perTryTimeout"]}
+	found(route({"attempts": 2, "perTryTimeout": "1500ms"}), {"per_try_timeout": "2s"}) == set()
+	found(route({"attempts": 2, "perTryTimeout": "${TRY}"}), {"per_try_timeout": "2s"}) == set()
+	found(route({"attempts": 2, "perTryTimeout": "1h"}), {}) == set()
+}
+
+test_retry_on if {
+	retries := {"attempts": 2, "retryOn": "connect-failure, 5xx,,${MORE}"}
+	found(route(retries), {"retry_on": ["connect-failure", "reset"]}) == {{
+		"msg": `retries on "5xx", which is not one of "connect-failure", "reset": requests that must not run twice can`,
+		"path": ["spec", "http", 0, "retries", "retryOn"],
+	}}
+	found(route(retries), {}) == set()
+}

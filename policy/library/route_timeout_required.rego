@@ -1,0 +1,70 @@
+# METADATA
+# title: Every route has a timeout
+# description: |
+#   Istio waits for an answer without end unless a route has a `timeout`: a Service that hangs holds the connections, threads and memory
+#   of everybody who calls it, until they hang too. A route of a delegate can have its timeout from the rule that delegates to it, so it
+#   is asked for there.
+#
+#   Fix: set `timeout` on the route, a little above what the Service really takes. Enter routes that stream (gRPC, WebSockets, long
+#   polls) under `streams`, by the name of the route.
+# schemas:
+# - data.gatelint.params.route_timeout_required:
+#     type: object
+#     additionalProperties: false
+#     properties:
+#       max:
+#         description: the longest timeout, such as 30s; "" for any
+#         type: string
+#         pattern: ^(([0-9]+(\.[0-9]+)?(ms|s|m|h))+)?$
+#       streams:
+#         description: patterns of names of routes (spec.http[].name) that need none
+#         type: array
+#         items: {type: string}
+# custom:
+#   kinds: [VirtualService]
+#   severity: error
+#   params: {max: "", streams: []}
+package gatelint.route_timeout_required
+
+import data.gatelint.lib.objects
+
+params := data.gatelint.params.route_timeout_required
+
+# A delegate's routes are asked for a timeout where a rule delegates to them.
+deny contains {"msg": message, "path": ["spec", "http", i]} if {
+	some _ in input.spec.hosts
+	some i, route in input.spec.http
+	waits(route)
+	message := sprintf("route has no timeout: when %q hangs, so does everybody who calls it", [route.route[0].destination.host])
+}
+
+deny contains {"msg": message, "path": ["spec", "http", i, "timeout"]} if {
+	some i, route in input.spec.http
+	not streams(route)
+	objects.seconds(route.timeout) > objects.seconds(params.max)
+	message := sprintf("timeout %q is longer than %q: callers are held that long when the Service hangs", [route.timeout, params.max])
+}
+
+deny contains {"msg": message, "path": ["spec", "http", i, "delegate"], "related": related} if {
+	some _ in input.spec.hosts
+	some i, rule in input.spec.http
+	not rule.timeout
+	not streams(rule)
+	namespace := object.get(rule.delegate, "namespace", object.get(input, ["metadata", "namespace"], ""))
+	delegate := data.gatelint.mesh.objects.VirtualService[namespace][rule.delegate.name]
+	end := {"kind": "VirtualService", "namespace": namespace, "name": rule.delegate.name, "msg": "no timeout"}
+	waiting := [object.union(end, {"path": ["spec", "http", k]}) | some k, route in delegate.spec.http; waits(route)]
+	related := array.slice(waiting, 0, 5)
+	message := sprintf(
+		"no timeout here nor on spec.http[%d] of delegate VirtualService %s/%s: when a Service hangs, so does everybody who calls it",
+		[related[0].path[2], namespace, rule.delegate.name],
+	)
+}
+
+waits(route) if {
+	some _ in route.route
+	not route.timeout
+	not streams(route)
+}
+
+streams(route) if objects.like(params.streams, route.name)

@@ -1,0 +1,133 @@
+package policy
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatelint/gatelint/rules"
+	"github.com/open-policy-agent/opa/v1/format"
+)
+
+// regoFiles are the files of the library and of the helpers.
+func regoFiles(t *testing.T) []string {
+	t.Helper()
+	var out []string
+	for _, dir := range []string{"library", "helpers"} {
+		found, err := filepath.Glob(dir + "/*.rego")
+		require.NoError(t, err)
+		require.NotEmpty(t, found)
+		out = append(out, found...)
+	}
+	return out
+}
+
+// TestFormat holds them to opa fmt.
+func TestFormat(t *testing.T) {
+	for _, file := range regoFiles(t) {
+		have, err := os.ReadFile(file)
+		require.NoError(t, err)
+		want, err := format.Source(file, have)
+		require.NoError(t, err)
+		require.Equal(t, string(want), string(have), "%s is not as opa fmt writes it", file)
+	}
+}
+
+// TestLibrary runs the tests of the library's policies and of the helpers, and asks that they run every line.
+func TestLibrary(t *testing.T) {
+	helpers, err := filepath.Glob("helpers/*_test.rego")
+	require.NoError(t, err)
+	require.NotEmpty(t, helpers)
+	set, err := Load(context.Background(), Options{Paths: append(helpers, "library"), Taken: rules.All()})
+	require.NoError(t, err)
+	covered := &Coverage{}
+	results, err := set.Test(context.Background(), "", covered)
+	require.NoError(t, err)
+	require.NotEmpty(t, results)
+	for _, r := range results {
+		if r.Failed {
+			t.Errorf("%s:%d: %s: %s %s", r.File, r.Line, r.Name, r.Why, r.Output)
+		}
+	}
+	require.Empty(t, covered.Missed, "lines of policies that no test runs")
+}
+
+// TestLibraryProblems holds the ways in which a policy of the library could be something else than what is meant to errors.
+func TestLibraryProblems(t *testing.T) {
+	params := func(policy string, p map[string]any) Options {
+		return Options{Paths: []string{Library + policy}, Params: map[string]map[string]any{policy: p}}
+	}
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"copy/p.rego": "package gatelint.canary_weights\n\ndeny contains \"a\"\n",
+		"lib/p.rego":  "package gatelint.lib.hosts\n\ncovers(_, _) := true\n",
+	})
+	for name, c := range map[string]struct {
+		opt  Options
+		want string
+	}{
+		"no such policy": {Options{Paths: []string{Library + "host-owner"}}, `library:host-owner: the library has no such policy; there is canary-weights, `},
+		"misspelt":       {Options{Paths: []string{Library + "host-ownershp"}}, `did you mean "host-ownership"?`},
+		"a copy":         {Options{Paths: []string{Library + "canary-weights", filepath.Join(dir, "copy")}}, `package gatelint.canary_weights is in the library too`},
+		"a helper":       {Options{Paths: []string{Library + "canary-weights", filepath.Join(dir, "lib")}}, `package gatelint.lib.hosts is a helper that gatelint brings`},
+		"a parameter":    {params("canary-weights", map[string]any{"step": []any{1}}), `policies.params.canary-weights: there is no parameter step; did you mean "steps"?`},
+		"its type":       {params("canary-weights", map[string]any{"steps": 5}), `policies.params.canary-weights.steps: Invalid type. Expected: array, given: integer`},
+		"a key within": {
+			params("host-ownership", map[string]any{"exceptions": []any{map[string]any{"namespacs": []any{"shop"}}}}),
+			`policies.params.host-ownership.exceptions.0: Additional property namespacs is not allowed`,
+		},
+		"one of some": {params("no-mesh-wide-virtualservice", map[string]any{"exports": "private"}), `policies.params.no-mesh-wide-virtualservice.exports: `},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Load(context.Background(), c.opt)
+			require.ErrorContains(t, err, c.want)
+			require.ErrorAs(t, err, new(Problems))
+		})
+	}
+}
+
+// TestLibraryInAdmission asks as the webhook does: about one object, with who asks.
+func TestLibraryInAdmission(t *testing.T) {
+	set, err := Load(context.Background(), Options{
+		Paths: []string{Library + "host-ownership", Library + "field-ownership"},
+		Params: map[string]map[string]any{
+			"host-ownership": {
+				"owners":     []any{map[string]any{"hosts": []any{"shop.example.com"}, "namespaces": []any{"shop"}, "groups": []any{"shop-team"}}},
+				"exceptions": []any{map[string]any{"kinds": []any{"Gateway"}, "namespaces": []any{"edge"}}},
+			},
+			"field-ownership": {"fields": []any{
+				map[string]any{"paths": []any{"spec.http[*].timeout"}, "kinds": []any{"VirtualService"}, "groups": []any{"sre"}},
+			}},
+		},
+	})
+	require.NoError(t, err)
+	world := tables(t, shop)
+	o := world.World.Object("VirtualService", "shop", "web")
+	require.NotNil(t, o)
+	ask := func(r *Request) (out []string) {
+		res := rules.Run(world, set.Of(context.Background(), Review{Object: o, Request: r}))
+		require.Empty(t, res.Failed)
+		for _, f := range res.Findings {
+			out = append(out, f.Message)
+		}
+		return out
+	}
+	old := o.Plain()
+	now, err := json.Marshal(old)
+	require.NoError(t, err)
+	old["spec"] = map[string]any{"http": []any{map[string]any{"timeout": "5s"}}}
+	before, err := json.Marshal(old)
+	require.NoError(t, err)
+
+	require.Empty(t, rules.Run(world, set.Rules(0)).Findings, "the linter does not know who asks")
+	require.Empty(t, ask(&Request{Operation: "UPDATE", User: "ann", Groups: []string{"shop-team", "sre"}, OldObject: before}))
+	require.Equal(t, []string{`user "ann" removes "spec.http[0].timeout", which only groups "sre" may`},
+		ask(&Request{Operation: "UPDATE", User: "ann", Groups: []string{"shop-team"}, OldObject: before}))
+	require.Equal(t, []string{`user "eve" claims host "shop.example.com" of namespace "shop", which only some others may: requests to it would go where they say`},
+		ask(&Request{Operation: "UPDATE", User: "eve", Groups: []string{"dev"}, OldObject: now}))
+	require.Len(t, ask(&Request{Operation: "CREATE", User: "eve"}), 1, "nothing of field-ownership: no timeout is set")
+}
