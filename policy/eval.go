@@ -90,16 +90,25 @@ func (s *Set) on(ctx context.Context, p *policy, x *subject) outcome {
 		if !concerns(q.kinds, x.object.ID) {
 			continue
 		}
-		found, err := s.ask(ctx, p, q, x)
+		input := x.input()
+		if p.Gatekeeper {
+			input = gatekeeper(x, s.store.params[p.Element])
+		}
+		found, err := s.ask(ctx, q.prepared, input, x)
 		if err != nil {
 			out.failed = append(out.failed, s.problem(err, p))
 		}
-		for _, v := range q.verdicts {
-			r, problems := results(v, found[v.Name])
-			out.results, out.failed = append(out.results, r...), append(out.failed, problems...)
-		}
+		out.take(q, found)
 	}
 	return out
+}
+
+// take enters what a query found.
+func (o *outcome) take(q *query, found map[string]any) {
+	for _, v := range q.verdicts {
+		r, problems := results(v, found[v.Name])
+		o.results, o.failed = append(o.results, r...), append(o.failed, problems...)
+	}
 }
 
 // concerns tells whether an object is of one of some kinds. Istio's kinds are meant where Istio has one of that name; of all others
@@ -109,7 +118,7 @@ func concerns(kinds []string, id manifest.ID) bool {
 }
 
 // ask evaluates one query. A panic in it is an error: one policy must not take the others with it.
-func (s *Set) ask(ctx context.Context, p *policy, q *query, x *subject) (found map[string]any, err error) {
+func (s *Set) ask(ctx context.Context, query rego.PreparedEvalQuery, input ast.Value, x *subject) (found map[string]any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("the evaluation crashed: %v", r)
@@ -117,11 +126,7 @@ func (s *Set) ask(ctx context.Context, p *policy, q *query, x *subject) (found m
 	}()
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	input := x.input()
-	if p.Gatekeeper {
-		input = gatekeeper(x, s.store.params[p.Element])
-	}
-	set, err := q.prepared.Eval(ctx, rego.EvalParsedInput(input), rego.EvalTransaction(&transaction{facts: x.facts}))
+	set, err := query.Eval(ctx, rego.EvalParsedInput(input), rego.EvalTransaction(&transaction{facts: x.facts}))
 	if err != nil || len(set) == 0 {
 		return nil, err
 	}
@@ -182,6 +187,7 @@ func (w *sweep) run(s *Set, workers int) {
 	objects := w.tables.World.Objects
 	m := &model{tables: w.tables}
 	each := make([][]outcome, len(objects))
+	apart := &sync.Map{}
 	var group errgroup.Group
 	group.SetLimit(workers)
 	for i, o := range objects {
@@ -193,10 +199,7 @@ func (w *sweep) run(s *Set, workers int) {
 		}
 		group.Go(func() error {
 			x := &subject{object: o, facts: &facts{model: m, object: o}}
-			each[i] = make([]outcome, len(s.policies))
-			for j, p := range s.policies {
-				each[i][j] = s.on(context.Background(), p, x)
-			}
+			each[i] = s.every(context.Background(), x, apart)
 			return nil
 		})
 	}

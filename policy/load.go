@@ -78,13 +78,18 @@ func (s *Set) prepare(ctx context.Context) error {
 			for _, v := range q.verdicts {
 				terms = append(terms, [2]*ast.Term{ast.StringTerm(v.Name), ast.NewTerm(ref.Append(ast.StringTerm(v.Name)))})
 			}
-			body := ast.NewBody(ast.Equality.Expr(ast.VarTerm("found"), ast.ObjectTerm(terms...)))
+			q.terms = ast.ObjectTerm(terms...)
 			var err error
-			q.prepared, err = rego.New(rego.ParsedQuery(body), rego.Compiler(s.compiler), rego.Store(s.store), rego.StrictBuiltinErrors(true)).PrepareForEval(ctx)
-			if err != nil {
+			if q.prepared, err = s.prepared(ctx, q.terms); err != nil {
 				return fmt.Errorf("preparing policy %s: %w", p.Name, err)
 			}
 		}
 	}
 	return nil
+}
+
+// prepared is a query for the value of a term.
+func (s *Set) prepared(ctx context.Context, term *ast.Term) (rego.PreparedEvalQuery, error) {
+	body := ast.NewBody(ast.Equality.Expr(ast.VarTerm("found"), term.Copy()))
+	return rego.New(rego.ParsedQuery(body), rego.Compiler(s.compiler), rego.Store(s.store), rego.StrictBuiltinErrors(true)).PrepareForEval(ctx)
 }

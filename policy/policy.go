@@ -28,6 +28,7 @@ type Set struct {
 	compiler *ast.Compiler
 	store    *store
 	timeout  time.Duration
+	batches  batches
 }
 
 // policy is one package.
@@ -69,6 +70,7 @@ type Verdict struct {
 type query struct {
 	kinds    []string // none: all
 	verdicts []Verdict
+	terms    *ast.Term // an object of the verdicts by their names
 	prepared rego.PreparedEvalQuery
 }
 
@@ -128,19 +130,21 @@ type Request struct {
 func (s *Set) Of(ctx context.Context, r Review) []*rules.Rule {
 	out := make([]*rules.Rule, len(s.policies))
 	var mu sync.Mutex
-	subjects := map[*routing.Tables]*subject{}
+	said := map[*routing.Tables][]outcome{}
+	of := func(t *routing.Tables) []outcome {
+		mu.Lock()
+		defer mu.Unlock()
+		if said[t] == nil {
+			said[t] = s.every(ctx, &subject{
+				object: r.Object, raw: r.Raw,
+				facts: &facts{model: &model{tables: t, keyed: true}, object: r.Object, request: r.Request, live: r.Live},
+			}, &sync.Map{})
+		}
+		return said[t]
+	}
 	for i, p := range s.policies {
 		rule := *p.rule
-		rule.Run = func(pass *rules.Pass) {
-			mu.Lock()
-			x := subjects[pass.Tables]
-			if x == nil {
-				x = &subject{object: r.Object, raw: r.Raw, facts: &facts{model: &model{tables: pass.Tables, keyed: true}, object: r.Object, request: r.Request, live: r.Live}}
-				subjects[pass.Tables] = x
-			}
-			mu.Unlock()
-			joined([]outcome{s.on(ctx, p, x)}).report(pass)
-		}
+		rule.Run = func(pass *rules.Pass) { joined(of(pass.Tables)[i : i+1]).report(pass) }
 		out[i] = &rule
 	}
 	return out
