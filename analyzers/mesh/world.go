@@ -23,6 +23,7 @@ type Options struct {
 	Revision        string // objects labelled with another istio.io/rev are not seen
 	ScopeToGateways bool   // PILOT_SCOPE_GATEWAY_TO_NAMESPACE
 	Variants        map[string]bool
+	Assume          Assume
 	Now             time.Time // zero: no clock was given, and nothing expires
 }
 
@@ -56,6 +57,7 @@ type World struct {
 	HTTPRoutes       []*HTTPRoute // Gateway API routes
 
 	complete   Complete
+	assume     Assume
 	variants   map[string]bool
 	gateways   nameIndex[*Gateway]
 	virtuals   nameIndex[*VirtualService]
@@ -110,7 +112,7 @@ func (x nameIndex[T]) find(n Name) []T {
 // New builds the World of these objects. The order of objs does not matter.
 func New(objs []*manifest.Object, opt Options) *World {
 	w := &World{
-		Domain: opt.ClusterDomain, Root: opt.RootNamespace, Now: opt.Now, Scoped: opt.ScopeToGateways, complete: opt.Complete, variants: opt.Variants,
+		Domain: opt.ClusterDomain, Root: opt.RootNamespace, Now: opt.Now, Scoped: opt.ScopeToGateways, complete: opt.Complete, assume: opt.Assume, variants: opt.Variants,
 		gateways: nameIndex[*Gateway]{}, virtuals: nameIndex[*VirtualService]{}, k8sGateway: nameIndex[*manifest.Object]{},
 		secrets: nameIndex[*Secret]{},
 		hosts:   map[string][]*Service{}, wildcards: map[string][]*Service{}, kube: map[string][]*Service{},

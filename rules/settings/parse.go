@@ -50,12 +50,19 @@ func Parse(data []byte, file string, list []*rules.Rule) (*Config, error) {
 		"version":   func(n *yaml.Node) { version = true; p.version(n) },
 		"paths":     func(n *yaml.Node) { c.Paths = p.strings(n, "paths") },
 		"exclude":   func(n *yaml.Node) { c.Exclude = p.globs(n, "exclude") },
-		"rules":     func(n *yaml.Node) { p.rules(n, c.Rules) },
+		"rules":     func(n *yaml.Node) { p.rules(n, "rules", c.Rules) },
 		"complete":  func(n *yaml.Node) { c.Complete = p.complete(n) },
 		"worlds":    func(n *yaml.Node) { c.Worlds = p.worlds(n) },
 		"namespace": func(n *yaml.Node) { c.Namespace = p.namespaces(n) },
 		"istio":     func(n *yaml.Node) { c.Istio = p.istio(n) },
 		"admission": func(n *yaml.Node) { c.Admission = p.admission(n) },
+
+		"context":    func(n *yaml.Node) { c.Context = p.strings(n, "context") },
+		"fail-on":    func(n *yaml.Node) { c.FailOn = p.failOn(n) },
+		"baseline":   func(n *yaml.Node) { c.Baseline = p.str(n, "baseline") },
+		"assume":     func(n *yaml.Node) { c.Assume = p.assume(n) },
+		"exceptions": func(n *yaml.Node) { c.Exceptions = p.exceptions(n) },
+		"overrides":  func(n *yaml.Node) { c.Overrides = p.overrides(n) },
 	})
 	if p.err == nil && !version {
 		p.fail(root, `the config lacks "version: 1"`)
@@ -165,23 +172,22 @@ func (p *parser) strings(n *yaml.Node, in string) []string {
 	return out
 }
 
-func (p *parser) rules(n *yaml.Node, into map[string]Setting) {
-	p.each(n, "rules", func(key, value *yaml.Node) {
+func (p *parser) rules(n *yaml.Node, in string, into map[string]Setting) {
+	p.each(n, in, func(key, value *yaml.Node) {
 		if _, err := Lookup(key.Value, p.list); err != nil {
 			p.fail(key, "%v", err)
 			return
 		}
-		into[key.Value] = p.setting(value, key.Value)
+		into[key.Value] = p.setting(value, in+"."+key.Value)
 	})
 }
 
-func (p *parser) setting(n *yaml.Node, rule string) Setting {
+func (p *parser) setting(n *yaml.Node, in string) Setting {
 	var s Setting
 	if n = target(n); n.Kind == yaml.ScalarNode {
-		s.Off, s.Severity = p.severity(n, "rules."+rule)
+		s.Off, s.Severity = p.severity(n, in)
 		return s
 	}
-	in := "rules." + rule
 	p.mapping(n, in, keys{
 		"severity": func(n *yaml.Node) { s.Off, s.Severity = p.severity(n, in+".severity") },
 		"admission": func(n *yaml.Node) {
@@ -191,6 +197,7 @@ func (p *parser) setting(n *yaml.Node, rule string) Setting {
 			}
 			s.Admission = &d
 		},
+		"ignorable": func(n *yaml.Node) { s.NoIgnore = !p.boolean(n, in+".ignorable") },
 	})
 	return s
 }

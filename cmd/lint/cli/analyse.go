@@ -23,6 +23,7 @@ type result struct {
 	opaque       []string // what shapes gateway workloads and is not modelled
 	unreadable   []error
 	worlds       int // Worlds that were looked at
+	applied      settings.Applied
 
 	// Of lint --as-webhook.
 	verdicts map[findingKey]verdict // nil without it
@@ -71,7 +72,9 @@ func (a *app) analyse(r *request) (*result, error) {
 			c.run(l, in, len(jobs) > 1 || l.name != "" || len(l.inputs) > 1)
 		}
 	}
-	c.settle(jobs, a.rules)
+	if err := c.settle(jobs, a.rules); err != nil {
+		return nil, err
+	}
 	return &c.result, nil
 }
 
@@ -191,38 +194,56 @@ func (c *collector) refer(ref rules.Reference) {
 	}
 }
 
-// accept takes out what ignores accept.
+// accept takes out what ignores and exceptions accept.
 func (c *collector) accept(jobs []*loaded, all []*rules.Rule) {
-	ignores, judged := c.ignores(jobs)
-	applied := settings.Apply(c.findings, ignores, settings.Policy{
-		Rules: all, Ran: c.request.list, Now: c.request.now, Judge: func(g *settings.Ignore) bool { return judged[g.Pos.File] },
+	r := c.request
+	var ignores []*settings.Ignore
+	judged := map[string]bool{}
+	if !r.noIgnores {
+		ignores, judged = c.ignores(jobs)
+	}
+	c.applied = settings.Apply(c.findings, append(ignores, r.config.Exceptions...), settings.Policy{
+		Rules: all, Ran: r.list, Now: r.now,
+		Held:  func(rule string) bool { return r.config.Rules[rule].NoIgnore },
+		Judge: func(g *settings.Ignore) bool { return judged[g.Pos.File] || g.Objects != nil && c.looked(g) },
 	})
-	c.summary.Suppressed = len(applied.Suppressed)
-	c.findings = applied.Kept
-	for _, f := range applied.Unused {
+	c.summary.Suppressed = len(c.applied.Suppressed)
+	c.findings = c.applied.Kept
+	if len(r.config.Exceptions) > 0 {
+		c.files = append(c.files, manifest.File{Name: r.config.File, Data: r.config.Text})
+	}
+	for _, f := range c.applied.Unused {
 		c.add(f, "")
 	}
 }
 
-// settle applies ignores and severities, and brings everything into order.
-func (c *collector) settle(jobs []*loaded, all []*rules.Rule) {
+// looked tells whether all that an exception names was looked at; for one that has expired, anything of it.
+func (c *collector) looked(g *settings.Ignore) bool {
+	if len(c.request.paths) == 0 {
+		return true
+	}
+	there := map[settings.ObjectPattern]bool{}
+	some := false
+	for o, reported := range c.reported {
+		if reported {
+			some = some || g.Names(o.ID)
+			there[settings.ObjectPattern{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}] = true
+		}
+	}
+	return some && g.Expired(c.request.now) || !slices.ContainsFunc(g.Objects, func(x settings.ObjectPattern) bool { return !there[x] })
+}
+
+// settle applies ignores, severities, the baseline and --new-from, and brings everything into order.
+func (c *collector) settle(jobs []*loaded, all []*rules.Rule) error {
 	if !c.request.asWebhook { // admission has its own way with ignores
 		c.accept(jobs, all)
 	}
-	own := map[string]rules.Severity{}
-	for _, r := range all {
-		own[r.Name] = r.Severity
+	c.rate(all)
+	rules.Sort(c.findings)
+	if err := c.narrow(jobs); err != nil {
+		return err
 	}
-	kept := c.findings[:0]
 	for _, f := range c.findings {
-		if f.Severity = c.request.config.Severity(f, own[f.Rule]); f.Severity < c.request.least {
-			continue
-		}
-		if v, ok := c.verdicts[keyOf(f)]; ok {
-			f.Admission = v.Action
-		}
-		slices.Sort(f.Worlds)
-		kept = append(kept, f)
 		switch f.Severity {
 		case rules.Error:
 			c.summary.Errors++
@@ -232,8 +253,6 @@ func (c *collector) settle(jobs []*loaded, all []*rules.Rule) {
 			c.summary.Infos++
 		}
 	}
-	c.findings = kept
-	rules.Sort(c.findings)
 	c.summary.Unknown = len(c.unknown)
 	slices.SortFunc(c.unknown, func(a, b unknown) int {
 		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name))
@@ -241,7 +260,32 @@ func (c *collector) settle(jobs []*loaded, all []*rules.Rule) {
 	slices.Sort(c.opaque)
 	slices.Sort(c.placeholders)
 	c.placeholders = slices.Compact(c.placeholders)
+	return nil
 }
+
+// rate gives findings the severity that the config says, and leaves out those that are too low or turned off where they stand.
+func (c *collector) rate(all []*rules.Rule) {
+	r := c.request
+	own := map[string]rules.Severity{}
+	for _, rule := range all {
+		own[rule.Name] = rule.Severity
+	}
+	kept := c.findings[:0]
+	for _, f := range c.findings {
+		if f.Severity = r.config.Severity(f, own[f.Rule]); f.Severity < r.least || !r.only && r.config.Silent(f) {
+			continue
+		}
+		if v, ok := c.verdicts[keyOf(f)]; ok {
+			f.Admission = v.Action
+		}
+		slices.Sort(f.Worlds)
+		kept = append(kept, f)
+	}
+	c.findings = kept
+}
+
+// narrow leaves out what the baseline holds, and what --new-from is not about.
+func (c *collector) narrow(jobs []*loaded) error { return nil }
 
 // ignores gives the ignores of all that was read, and the files in which one that matches nothing is a mistake: those that
 // are reported, unless some of their documents are not analysed.

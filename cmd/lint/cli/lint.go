@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,6 +16,7 @@ import (
 	"github.com/gatelint/gatelint/rules"
 	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // flags are the flags of lint as given.
@@ -23,15 +25,19 @@ type flags struct {
 
 	namespace, meshConfig, clusterDomain, rootNamespace, revision, stdinName string
 
-	config                             string
-	noConfig, quiet, stats, asWebhook  bool
-	failOn, minSeverity, now, colorise string
+	config, baseline, newFrom, newFromMergeBase  string
+	noConfig, noIgnores, quiet, stats, asWebhook bool
+	failOn, minSeverity, now, colorise           string
+
+	heeded *pflag.FlagSet    // those that environment variables can give
+	from   map[string]string // flag -> the variable that gave it
 }
 
 // request is what a run of lint is asked to do: flags and config, checked and joined.
 type request struct {
 	config  *settings.Config
 	list    []*rules.Rule // the rules that run
+	only    bool          // they were asked for by name, so that no path is spared
 	outputs []output
 	paths   []string // of the command line
 	worlds  []worldJob
@@ -48,6 +54,9 @@ type request struct {
 	quiet     bool
 	stats     bool
 	asWebhook bool
+
+	noIgnores bool
+	baseline  string // a file
 }
 
 func (a *app) lintCommand(use, short string) *cobra.Command {
@@ -68,24 +77,36 @@ func (a *app) lintCommand(use, short string) *cobra.Command {
 	s := cmd.Flags()
 	s.SortFlags = false
 	s.StringArrayVarP(&f.outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`: text or json, to standard output or a file; repeatable")
-	s.StringVar(&f.failOn, "fail-on", "error", "exit 1 if there are findings of this `SEVERITY` or above: error, warning, info, never")
+	s.StringVar(&f.failOn, "fail-on", "", "exit 1 if there are findings of this `SEVERITY` or above: error, warning, info, never (default the config's, else error)")
 	s.BoolVar(&f.asWebhook, "as-webhook", false, "report what the admission webhook would say if each object were created where all others are, under the config's admission; 1 is the exit code if one would be denied")
-	s.StringVar(&f.minSeverity, "min-severity", "info", "report findings of this `SEVERITY` and above only")
-	s.StringSliceVar(&f.only, "only", nil, "run these `RULE`s only; repeatable")
-	s.StringSliceVar(&f.disable, "disable", nil, "do not run these `RULE`s; repeatable")
+	f.judging(cmd, a)
+	s.StringVar(&f.baseline, "baseline", "", "leave out the findings that this `FILE` holds, see gatelint baseline (default the config's)")
+	s.StringVar(&f.newFrom, "new-from", "", "of all findings report those that the change since this git `REV` brings, or that have an end in what it touches")
+	s.StringVar(&f.newFromMergeBase, "new-from-merge-base", "", "as --new-from, since the commit where HEAD left this `BRANCH`")
 	s.BoolVarP(&f.quiet, "quiet", "q", false, "findings only, no summary")
 	s.BoolVar(&f.stats, "stats", false, "say on standard error what was modelled, and how many matches could not be decided")
 	s.StringVar(&f.colorise, "color", "auto", "`WHEN` to colour: auto, always or never; NO_COLOR is heeded")
 	f.input(cmd)
+	f.heeded = s
+	return cmd
+}
+
+// judging are the flags that say which findings there are.
+func (f *flags) judging(cmd *cobra.Command, a *app) {
+	s := cmd.Flags()
+	s.StringVar(&f.minSeverity, "min-severity", "info", "report findings of this `SEVERITY` and above only")
+	s.StringSliceVar(&f.only, "only", nil, "run these `RULE`s only; repeatable")
+	s.StringSliceVar(&f.disable, "disable", nil, "do not run these `RULE`s; repeatable")
+	s.BoolVar(&f.noIgnores, "no-ignores", false, "report what ignores in manifests accept, too; exceptions of the config still count")
 	s.StringVar(&f.now, "now", "", "the `TIME` by which ignores expire (default: the clock) and certificates (default: never), RFC 3339 or a date")
 	_ = cmd.RegisterFlagCompletionFunc("only", a.completeRule)
 	_ = cmd.RegisterFlagCompletionFunc("disable", a.completeRule)
-	return cmd
 }
 
 // input are the flags that say what is read, and that shape the Worlds made of it.
 func (f *flags) input(cmd *cobra.Command) {
-	s := cmd.Flags()
+	s := pflag.NewFlagSet("", pflag.ContinueOnError)
+	s.SortFlags = false
 	s.StringArrayVar(&f.complete, "complete", nil, "the input is all there is: of everything, or of `KIND[/NAMESPACE],…`")
 	s.Lookup("complete").NoOptDefVal = "true"
 	s.StringArrayVar(&f.with, "with", nil, "load this `PATH` as well, as context: faults within it are not reported; repeatable")
@@ -98,17 +119,19 @@ func (f *flags) input(cmd *cobra.Command) {
 	s.StringVar(&f.stdinName, "stdin-filename", "", "`NAME` of standard input in positions (default <stdin>)")
 	s.StringVarP(&f.config, "config", "c", "", "config `FILE` (default: "+settings.FileName+" here or in the nearest folder above)")
 	s.BoolVar(&f.noConfig, "no-config", false, "read no config file")
+	cmd.Flags().AddFlagSet(s)
+	f.heeded = s
 }
 
 func (a *app) request(f *flags, args []string) (*request, error) {
 	r := &request{paths: args, quiet: f.quiet, stats: f.stats, asWebhook: f.asWebhook, color: f.colorise, stdinName: f.stdinName}
-	for _, step := range []func(*flags) error{r.setOutputs, r.setSeverities, r.setNow} {
+	if err := f.fromEnvironment(); err != nil {
+		return nil, err
+	}
+	for _, step := range []func(*flags) error{r.setOutputs, r.setNow, func(f *flags) error { return a.setInput(r, f) }, r.setSeverities} {
 		if err := step(f); err != nil {
 			return nil, err
 		}
-	}
-	if err := a.setInput(r, f); err != nil {
-		return nil, err
 	}
 	for _, names := range [][]string{f.only, f.disable} {
 		for _, name := range names {
@@ -117,7 +140,11 @@ func (a *app) request(f *flags, args []string) (*request, error) {
 			}
 		}
 	}
-	r.list = r.config.Select(a.rules, f.only, f.disable)
+	r.noIgnores = f.noIgnores
+	if r.asWebhook {
+		r.config.Overrides = nil // admission knows no files
+	}
+	r.list, r.only = r.config.Select(a.rules, f.only, f.disable), len(f.only) > 0
 	if f.now == "" {
 		r.list = slices.DeleteFunc(r.list, func(r *rules.Rule) bool { return r.Clock })
 	}
@@ -140,13 +167,13 @@ func (a *app) setInput(r *request, f *flags) error {
 }
 
 func (r *request) setSeverities(f *flags) (err error) {
-	if f.failOn == "never" {
+	if failOn := cmp.Or(f.failOn, r.config.FailOn, "error"); failOn == "never" {
 		r.neverFail = true
-	} else if r.failOn, err = settings.ParseSeverity(f.failOn); err != nil {
-		return fmt.Errorf("--fail-on: %w, or never", err)
+	} else if r.failOn, err = settings.ParseSeverity(failOn); err != nil {
+		return fmt.Errorf("%s: %w, or never", f.said("fail-on"), err)
 	}
 	if r.least, err = settings.ParseSeverity(f.minSeverity); err != nil {
-		return fmt.Errorf("--min-severity: %w", err)
+		return fmt.Errorf("%s: %w", f.said("min-severity"), err)
 	}
 	return f.checkColor()
 }
@@ -156,7 +183,7 @@ func (f *flags) checkColor() error {
 	case "auto", "always", "never":
 		return nil
 	}
-	return fmt.Errorf("--color: %q is not auto, always or never", f.colorise)
+	return fmt.Errorf("%s: %q is not auto, always or never", f.said("color"), f.colorise)
 }
 
 func (r *request) setNow(f *flags) (err error) {
@@ -168,7 +195,7 @@ func (r *request) setNow(f *flags) (err error) {
 		return nil
 	}
 	if r.now, err = time.Parse(time.DateOnly, f.now); err != nil {
-		return fmt.Errorf("--now: %q is no time: write 2026-01-31 or 2026-01-31T12:00:00Z", f.now)
+		return fmt.Errorf("%s: %q is no time: write 2026-01-31 or 2026-01-31T12:00:00Z", f.said("now"), f.now)
 	}
 	return nil
 }
@@ -180,10 +207,18 @@ func (a *app) findConfig(f *flags) (*settings.Config, error) {
 		return nil, failure{fmt.Errorf("finding the working directory: %w", err)}
 	}
 	file := f.config
-	if f.noConfig && file != "" {
-		return nil, errors.New("--config and --no-config exclude each other")
+	noConfig := f.noConfig
+	if noConfig && file != "" {
+		switch { // a flag goes before the environment
+		case f.from["config"] == f.from["no-config"]:
+			return nil, errors.New("--config and --no-config exclude each other")
+		case f.from["config"] != "":
+			file = ""
+		default:
+			noConfig = false
+		}
 	}
-	if file == "" && !f.noConfig {
+	if file == "" && !noConfig {
 		if file, err = settings.Find(dir); err != nil {
 			return nil, failure{err}
 		}
@@ -208,7 +243,7 @@ func shown(dir, file string) string {
 func (r *request) setExclude(f *flags) error {
 	for _, glob := range f.exclude {
 		if !doublestar.ValidatePattern(glob) {
-			return fmt.Errorf("--exclude: %q is no glob", glob)
+			return fmt.Errorf("%s: %q is no glob", f.said("exclude"), glob)
 		}
 	}
 	r.exclude = append(r.exclude, f.exclude...)
@@ -234,12 +269,12 @@ func (r *request) setMesh(f *flags) error {
 	if complete == "" {
 		complete = r.config.Complete
 	} else if err := settings.CheckComplete(complete); err != nil {
-		return fmt.Errorf("--complete: %w", err)
+		return fmt.Errorf("%s: %w", f.said("complete"), err)
 	}
 	r.mesh = mesh.Options{
 		Complete: completeness(complete), ClusterDomain: either(f.clusterDomain, istio.ClusterDomain),
 		RootNamespace: either(f.rootNamespace, istio.RootNamespace), Revision: either(f.revision, istio.Revision),
-		ScopeToGateways: istio.ScopeGatewayToNamespace,
+		ScopeToGateways: istio.ScopeGatewayToNamespace, Assume: r.config.Assume,
 	}
 	if f.now != "" {
 		r.mesh.Now = r.now // findings do not change with the day on which files are linted, unless a day is given

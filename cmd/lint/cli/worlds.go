@@ -36,8 +36,9 @@ type loaded struct {
 // reported of the worlds; what lies in none of them is read as without worlds.
 func (r *request) setWorlds(f *flags) error {
 	c := r.config
+	with := append(slices.Clone(f.with), r.under(c.Context)...)
 	for _, w := range c.Worlds {
-		job := worldJob{name: w.Name, vars: w.Vars, complete: r.mesh.Complete, with: append(slices.Clone(f.with), r.under(w.With)...)}
+		job := worldJob{name: w.Name, vars: w.Vars, complete: r.mesh.Complete, with: append(slices.Clone(with), r.under(w.With)...)}
 		job.paths = r.under(w.Paths)
 		namespaces := w.Namespace
 		if len(namespaces) == 0 {
@@ -59,7 +60,7 @@ func (r *request) setWorlds(f *flags) error {
 		}
 	}
 	r.worlds = append(r.worlds, worldJob{
-		paths: paths, with: f.with, complete: r.mesh.Complete, namespace: r.namespaces(f.namespace, c.Namespace), leftovers: len(c.Worlds) > 0,
+		paths: paths, with: with, complete: r.mesh.Complete, namespace: r.namespaces(f.namespace, c.Namespace), leftovers: len(c.Worlds) > 0,
 	})
 	return nil
 }
@@ -96,14 +97,7 @@ func (r *request) namespaces(flag string, x settings.Namespaces) func(string) st
 	if len(x) == 0 {
 		return nil
 	}
-	return func(file string) string {
-		if abs, err := filepath.Abs(file); err == nil {
-			if rel, err := filepath.Rel(r.base, abs); err == nil {
-				file = rel
-			}
-		}
-		return x.For(filepath.ToSlash(file))
-	}
+	return func(file string) string { return x.For(r.config.Local(file)) }
 }
 
 // fromHere turns a glob relative to the config's folder into one relative to the working directory.

@@ -155,10 +155,11 @@ func (a *Auditor) settled(live admission.Live) []rules.Finding {
 	all := rules.All()
 	// An ignore may be meant for the files alone: that it matches nothing here is no fault.
 	ran := slices.DeleteFunc(slices.Clone(a.Rules), func(r *rules.Rule) bool { return r.Run == nil })
-	applied := settings.Apply(live.Findings, settings.Annotations(istio), settings.Policy{Rules: all, Ran: ran, Now: time.Now()})
+	ignores := append(settings.Annotations(istio), a.Settings.Exceptions...)
+	applied := settings.Apply(live.Findings, ignores, settings.Policy{Rules: all, Ran: ran, Now: time.Now()})
 	found := applied.Kept
 	for _, s := range applied.Suppressed {
-		if ns := s.Finding.Object.Namespace; a.Settings.Admission.NoIgnore(s.Finding.Rule, ns, labels[ns]) {
+		if ns := s.Finding.Object.Namespace; s.By.Objects == nil && a.Settings.NoIgnore(s.Finding.Rule, ns, labels[ns]) {
 			found = append(found, s.Finding)
 		}
 	}

@@ -157,7 +157,7 @@ func (o *Options) load() (*settings.Config, mesh.Options, error) {
 		}
 	}
 	i := config.Istio
-	opt := mesh.Options{ClusterDomain: i.ClusterDomain, RootNamespace: i.RootNamespace, Revision: i.Revision, ScopeToGateways: i.ScopeGatewayToNamespace}
+	opt := mesh.Options{ClusterDomain: i.ClusterDomain, RootNamespace: i.RootNamespace, Revision: i.Revision, ScopeToGateways: i.ScopeGatewayToNamespace, Assume: config.Assume}
 	if config.Complete != "" {
 		opt.Complete = mesh.ParseComplete(config.Complete)
 	}
