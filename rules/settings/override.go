@@ -21,19 +21,25 @@ func (p *parser) overrides(n *yaml.Node) (out []Override) {
 		o := Override{Rules: map[string]Setting{}}
 		p.mapping(item, "overrides", keys{
 			"paths": func(n *yaml.Node) { o.Paths = p.globs(n, "overrides.paths") },
-			"rules": func(n *yaml.Node) { p.rules(n, "overrides.rules", o.Rules) },
+			"rules": func(n *yaml.Node) { p.rules(n, "overrides.rules", o.Rules, p.loudness) },
 		})
 		if len(o.Paths) == 0 || len(o.Rules) == 0 {
 			p.fail(item, "an entry of overrides needs both paths and rules")
 		}
-		for name, s := range o.Rules {
-			if s.Admission != nil || s.NoIgnore {
-				p.fail(item, "overrides.rules.%s: only the severity can differ by path", name)
-			}
-		}
 		out = append(out, o)
 	})
 	return out
+}
+
+// loudness reads what can differ by path: admission knows no paths.
+func (p *parser) loudness(n *yaml.Node, in string) (s Setting) {
+	read := func(n *yaml.Node) { s.Off, s.Severity = p.severity(n, in) }
+	if n = target(n); n.Kind == yaml.ScalarNode {
+		read(n)
+	} else {
+		p.mapping(n, in, keys{"severity": read})
+	}
+	return s
 }
 
 // items visits the entries of a list.

@@ -50,7 +50,7 @@ func Parse(data []byte, file string, list []*rules.Rule) (*Config, error) {
 		"version":   func(n *yaml.Node) { version = true; p.version(n) },
 		"paths":     func(n *yaml.Node) { c.Paths = p.strings(n, "paths") },
 		"exclude":   func(n *yaml.Node) { c.Exclude = p.globs(n, "exclude") },
-		"rules":     func(n *yaml.Node) { p.rules(n, "rules", c.Rules) },
+		"rules":     func(n *yaml.Node) { p.rules(n, "rules", c.Rules, p.setting) },
 		"complete":  func(n *yaml.Node) { c.Complete = p.complete(n) },
 		"worlds":    func(n *yaml.Node) { c.Worlds = p.worlds(n) },
 		"namespace": func(n *yaml.Node) { c.Namespace = p.namespaces(n) },
@@ -100,7 +100,11 @@ func (p *parser) mapping(n *yaml.Node, in string, known keys) {
 	p.each(n, in, func(key, value *yaml.Node) {
 		read := known[key.Value]
 		if read == nil {
-			p.fail(key, "unknown key %q%s%s", key.Value, under(in), meant(key.Value, names))
+			hint := meant(key.Value, names)
+			if hint == "" {
+				hint = "; the keys are " + strings.Join(names, ", ")
+			}
+			p.fail(key, "unknown key %q%s%s", key.Value, under(in), hint)
 			return
 		}
 		read(value)
@@ -172,13 +176,13 @@ func (p *parser) strings(n *yaml.Node, in string) []string {
 	return out
 }
 
-func (p *parser) rules(n *yaml.Node, in string, into map[string]Setting) {
+func (p *parser) rules(n *yaml.Node, in string, into map[string]Setting, read func(*yaml.Node, string) Setting) {
 	p.each(n, in, func(key, value *yaml.Node) {
 		if _, err := Lookup(key.Value, p.list); err != nil {
 			p.fail(key, "%v", err)
 			return
 		}
-		into[key.Value] = p.setting(value, in+"."+key.Value)
+		into[key.Value] = read(value, in+"."+key.Value)
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/rules"
+	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/stretchr/testify/require"
 )
 
@@ -152,6 +153,26 @@ func TestExcerpt(t *testing.T) {
 		require.Equal(t, c.line, line)
 		require.Equal(t, c.carets, carets)
 	}
+}
+
+// What config show prints is a config that says the same.
+func TestConfigShow(t *testing.T) {
+	t.Chdir(t.TempDir())
+	text := "version: 1\nrules: {no-effect: off, unmerged-port: {severity: info, admission: deny}}\nistio: {revision: 1}\n" +
+		"exceptions: [{rules: [no-effect], objects: [{name: 'a: b'}], reason: '# \"c\"', until: 2027-01-02}]\n"
+	require.NoError(t, os.WriteFile(settings.FileName, []byte(text), 0o644))
+	code, out, errs := execute(rules.All(), "", "config", "show")
+	require.Equal(t, exitClean, code, errs)
+	want, err := settings.Parse([]byte(text), "c", rules.All())
+	require.NoError(t, err)
+	got, err := settings.Parse([]byte(out), "c", rules.All())
+	require.NoError(t, err)
+	require.Equal(t, want.Rules, got.Rules)
+	for i := range want.Exceptions {
+		want.Exceptions[i].Pos = got.Exceptions[i].Pos
+	}
+	require.Equal(t, want.Exceptions, got.Exceptions)
+	require.Equal(t, settings.Istio{Version: settings.Release, ClusterDomain: "cluster.local", RootNamespace: "istio-system", Revision: "1"}, got.Istio)
 }
 
 // A glob of a config above the working directory means the same files from here.

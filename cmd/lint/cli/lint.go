@@ -61,17 +61,24 @@ type request struct {
 
 func (a *app) lintCommand(use, short string) *cobra.Command {
 	f := &flags{}
+	return a.lintFlags(f, use, short, func(args []string) error {
+		r, err := a.request(f, args)
+		if err != nil {
+			return err
+		}
+		return a.lint(r)
+	})
+}
+
+// lintFlags makes a command with the flags of lint.
+func (a *app) lintFlags(f *flags, use, short string, run func(args []string) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: use, Short: short, Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.asWebhook && cmd.Flags().Changed("fail-on") {
 				return errors.New("--as-webhook and --fail-on exclude each other: what would be denied is what fails")
 			}
-			r, err := a.request(f, args)
-			if err != nil {
-				return err
-			}
-			return a.lint(r)
+			return run(args)
 		},
 	}
 	s := cmd.Flags()
