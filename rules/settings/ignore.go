@@ -38,7 +38,12 @@ type Applied struct {
 	Kept       []rules.Finding
 	Suppressed []Suppressed
 	Unused     []rules.Finding // of rule unused-ignore
+
+	used map[string]int // findings, by key of the ignore
 }
+
+// Accepts is the number of findings that an ignore, or another one for a copy of its object, accepts.
+func (a *Applied) Accepts(g *Ignore) int { return a.used[g.key()] }
 
 // Policy is what decides about ignores besides themselves.
 type Policy struct {
@@ -63,12 +68,11 @@ func Apply(findings []rules.Finding, ignores []*Ignore, p Policy) Applied {
 		ran[r.Name] = true
 	}
 	index := indexIgnores(ignores, p)
-	used := map[string]bool{}
-	var out Applied
+	out := Applied{used: map[string]int{}}
 	for _, f := range findings {
 		by := index.match(f)
 		for _, g := range by {
-			used[g.key()] = true
+			out.used[g.key()]++
 		}
 		if len(by) > 0 {
 			out.Suppressed = append(out.Suppressed, Suppressed{f, by[0]})
@@ -81,7 +85,7 @@ func Apply(findings []rules.Finding, ignores []*Ignore, p Policy) Applied {
 	}
 	for _, g := range ignores {
 		why := g.Mistake(p)
-		if why == "" && ran[g.Rule] && !used[g.key()] {
+		if why == "" && ran[g.Rule] && out.Accepts(g) == 0 {
 			why = fmt.Sprintf("the %s of %q matches no finding: %s", g.noun(), g.Rule, g.reach())
 		}
 		if why != "" && (p.Judge == nil || p.Judge(g)) {

@@ -24,6 +24,9 @@ type result struct {
 	unreadable   []error
 	worlds       int // Worlds that were looked at
 	applied      settings.Applied
+	ignores      []*settings.Ignore // and exceptions
+	yields       []settings.Yield   // hand-overs
+	policy       settings.Policy    // by which they were applied
 
 	// Of lint --as-webhook.
 	verdicts map[findingKey]verdict // nil without it
@@ -197,16 +200,17 @@ func (c *collector) refer(ref rules.Reference) {
 // accept takes out what ignores and exceptions accept.
 func (c *collector) accept(jobs []*loaded, all []*rules.Rule) {
 	r := c.request
-	var ignores []*settings.Ignore
 	judged := map[string]bool{}
 	if !r.noIgnores {
-		ignores, judged = c.ignores(jobs)
+		c.ignores, judged = c.written(jobs)
 	}
-	c.applied = settings.Apply(c.findings, append(ignores, r.config.Exceptions...), settings.Policy{
+	c.ignores = append(c.ignores, r.config.Exceptions...)
+	c.policy = settings.Policy{
 		Rules: all, Ran: r.list, Now: r.now,
 		Held:  func(rule string) bool { return r.config.Rules[rule].NoIgnore },
 		Judge: func(g *settings.Ignore) bool { return judged[g.Pos.File] || g.Objects != nil && c.looked(g) },
-	})
+	}
+	c.applied = settings.Apply(c.findings, c.ignores, c.policy)
 	c.summary.Suppressed = len(c.applied.Suppressed)
 	c.findings = c.applied.Kept
 	if len(r.config.Exceptions) > 0 {
@@ -287,12 +291,13 @@ func (c *collector) rate(all []*rules.Rule) {
 // narrow leaves out what the baseline holds, and what --new-from is not about.
 func (c *collector) narrow(jobs []*loaded) error { return nil }
 
-// ignores gives the ignores of all that was read, and the files in which one that matches nothing is a mistake: those that
+// written gives the ignores of all that was read, and the files in which one that matches nothing is a mistake: those that
 // are reported, unless some of their documents are not analysed.
-func (c *collector) ignores(jobs []*loaded) (list []*settings.Ignore, judged map[string]bool) {
+func (c *collector) written(jobs []*loaded) (list []*settings.Ignore, judged map[string]bool) {
 	judged = map[string]bool{}
 	read := map[string]bool{}
 	for _, l := range jobs {
+		c.yields = append(append(c.yields, settings.Yields(l.set.Objects, c.request.now)...), settings.Yields(l.with.Objects, c.request.now)...)
 		for _, f := range l.set.Files {
 			judged[f.Name] = judged[f.Name] || c.request.wants(l, f.Name)
 		}
