@@ -26,6 +26,9 @@ type result struct {
 	applied      settings.Applied
 	ignores      []*settings.Ignore // and exceptions
 	yields       []settings.Yield   // hand-overs
+	baselined    int                // findings that the baseline holds
+	stale        []baselined        // its entries that are found no more
+	elsewhere    int                // findings that --new-from is not about
 	policy       settings.Policy    // by which they were applied
 
 	// Of lint --as-webhook.
@@ -58,9 +61,21 @@ func (r *result) atLeast(s rules.Severity) bool {
 
 // analyse loads what is asked for, runs the rules in each World and applies the settings.
 func (a *app) analyse(r *request) (*result, error) {
-	jobs, err := a.loadAll(r)
+	c, jobs, err := a.collect(r)
 	if err != nil {
 		return nil, err
+	}
+	if err := c.settle(jobs, a); err != nil {
+		return nil, err
+	}
+	return &c.result, nil
+}
+
+// collect gives the findings in all Worlds, as the rules rate them.
+func (a *app) collect(r *request) (*collector, []*loaded, error) {
+	jobs, err := a.loadAll(r)
+	if err != nil {
+		return nil, nil, err
 	}
 	c := &collector{request: r, seen: map[findingKey]int{}, refs: map[refKey]int{}, reported: map[*manifest.Object]bool{}}
 	if r.asWebhook {
@@ -75,10 +90,7 @@ func (a *app) analyse(r *request) (*result, error) {
 			c.run(l, in, len(jobs) > 1 || l.name != "" || len(l.inputs) > 1)
 		}
 	}
-	if err := c.settle(jobs, a.rules); err != nil {
-		return nil, err
-	}
-	return &c.result, nil
+	return c, jobs, nil
 }
 
 // collector joins the findings of several Worlds: the same finding is reported once, with the names of its Worlds.
@@ -238,13 +250,16 @@ func (c *collector) looked(g *settings.Ignore) bool {
 }
 
 // settle applies ignores, severities, the baseline and --new-from, and brings everything into order.
-func (c *collector) settle(jobs []*loaded, all []*rules.Rule) error {
+func (c *collector) settle(jobs []*loaded, a *app) error {
 	if !c.request.asWebhook { // admission has its own way with ignores
-		c.accept(jobs, all)
+		c.accept(jobs, a.rules)
 	}
-	c.rate(all)
+	c.rate(a.rules)
 	rules.Sort(c.findings)
-	if err := c.narrow(jobs); err != nil {
+	if err := c.baseline(); err != nil {
+		return err
+	}
+	if err := c.onlyNew(jobs, a); err != nil {
 		return err
 	}
 	for _, f := range c.findings {
@@ -287,9 +302,6 @@ func (c *collector) rate(all []*rules.Rule) {
 	}
 	c.findings = kept
 }
-
-// narrow leaves out what the baseline holds, and what --new-from is not about.
-func (c *collector) narrow(jobs []*loaded) error { return nil }
 
 // written gives the ignores of all that was read, and the files in which one that matches nothing is a mistake: those that
 // are reported, unless some of their documents are not analysed.

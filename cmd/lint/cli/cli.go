@@ -104,7 +104,7 @@ directory. Exit code 0: nothing at or above --fail-on; 1: findings; 2: wrong usa
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return err })
 	root.AddCommand(lint, a.traceCommand(), a.routesCommand(), a.rulesCommand(), a.explainCommand(), a.versionCommand())
-	root.AddCommand(a.configCommand(), a.ignoresCommand())
+	root.AddCommand(a.configCommand(), a.ignoresCommand(), a.baselineCommand())
 	return root
 }
 

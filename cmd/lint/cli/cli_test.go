@@ -175,6 +175,47 @@ func TestConfigShow(t *testing.T) {
 	require.Equal(t, settings.Istio{Version: settings.Release, ClusterDomain: "cluster.local", RootNamespace: "istio-system", Revision: "1"}, got.Istio)
 }
 
+// What cannot be compared is wrong usage, with the way out.
+func TestNewFromErrors(t *testing.T) {
+	for name, value := range gitSettings {
+		t.Setenv(name, value)
+	}
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("faulty.yaml", []byte(faulty), 0o644))
+	for _, args := range [][]string{{"init", "-q", "-b", "main", "."}, {"add", "."}, {"commit", "-qm", "one"}, {"commit", "-q", "--allow-empty", "-m", "two"}} {
+		_, err := git("", nil, args...)
+		require.NoError(t, err)
+	}
+	dir, err := os.Getwd()
+	require.NoError(t, err)
+	clone := t.TempDir()
+	_, err = git(clone, nil, "clone", "-q", "--depth", "1", "--branch", "main", "file://"+dir, "shallow")
+	require.NoError(t, err)
+	t.Chdir(clone + "/shallow")
+	for want, args := range map[string][]string{
+		`--new-from: the clone is shallow and has no revision "HEAD~1": fetch all of it`: {"--new-from", "HEAD~1"},
+		`--new-from: the clone is shallow and has no revision "nowhere"`:                  {"--new-from", "nowhere"},
+	} {
+		code, out, errs := execute(rules.All(), "", args...)
+		require.Equal(t, exitUsage, code)
+		require.Empty(t, out)
+		require.Contains(t, errs, want)
+	}
+	_, err = git("", nil, "checkout", "-q", "--detach")
+	require.NoError(t, err)
+	_, err = git("", nil, "branch", "-D", "main")
+	require.NoError(t, err)
+	code, _, errs := execute(rules.All(), "", "--new-from-merge-base", "main")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, errs, `there is no revision "main" here; did you mean "origin/main"?`)
+	code, _, _ = execute(rules.All(), "", "--new-from-merge-base", "origin/main")
+	require.Equal(t, exitClean, code)
+	t.Setenv("PATH", "")
+	code, _, errs = execute(rules.All(), "", "--new-from", "HEAD")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, errs, "--new-from: there is no git here")
+}
+
 // A glob of a config above the working directory means the same files from here.
 func TestGlobFromHere(t *testing.T) {
 	base := t.TempDir()

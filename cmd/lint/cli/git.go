@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -71,4 +73,90 @@ func blame(file string, lines []int) map[int]author {
 		}
 	}
 	return out
+}
+
+// resolve gives the commit that is meant, and the top folder of the repository.
+func (v revision) resolve() (commit, top string, err error) {
+	ask := func(args ...string) (string, error) {
+		out, err := git("", nil, args...)
+		return strings.TrimSpace(string(out)), err
+	}
+	if top, err = ask("rev-parse", "--show-toplevel"); err != nil {
+		return "", "", fmt.Errorf("%s: %w", v.said, err)
+	}
+	named := func(name string) (string, error) {
+		return ask("rev-parse", "--verify", "--quiet", "--end-of-options", name+"^{commit}")
+	}
+	shallow, _ := ask("rev-parse", "--is-shallow-repository")
+	const fetch = "fetch all of it (git fetch --unshallow; fetch-depth: 0 in a workflow)"
+	if commit, err = named(v.name); err != nil {
+		switch _, remote := named("origin/" + v.name); {
+		case remote == nil:
+			return "", "", fmt.Errorf("%s: there is no revision %q here; did you mean %q?", v.said, v.name, "origin/"+v.name)
+		case shallow == "true":
+			return "", "", fmt.Errorf("%s: the clone is shallow and has no revision %q: %s", v.said, v.name, fetch)
+		}
+		return "", "", fmt.Errorf("%s: there is no revision %q here", v.said, v.name)
+	}
+	if !v.mergeBase {
+		return commit, filepath.FromSlash(top), nil
+	}
+	base, err := ask("merge-base", commit, "HEAD")
+	switch {
+	case err == nil:
+		return base, filepath.FromSlash(top), nil
+	case shallow == "true":
+		return "", "", fmt.Errorf("%s: the clone is shallow and does not have the commit where HEAD left %q: %s", v.said, v.name, fetch)
+	}
+	return "", "", fmt.Errorf("%s: HEAD and %q have no commit in common", v.said, v.name)
+}
+
+// checkOut writes the manifests of a commit into a folder. Links are left out: they could lead anywhere.
+func checkOut(top, commit, dir string) error {
+	tree, err := git(top, nil, "ls-tree", "-r", "-z", "--full-tree", commit)
+	if err != nil {
+		return err
+	}
+	var names []string
+	var ids bytes.Buffer
+	for _, entry := range strings.Split(string(tree), "\x00") {
+		head, name, _ := strings.Cut(entry, "\t")
+		f := strings.Fields(head)
+		if len(f) == 3 && strings.HasPrefix(f[0], "100") && manifestName(name) && filepath.IsLocal(filepath.FromSlash(name)) {
+			names = append(names, name)
+			fmt.Fprintln(&ids, f[2])
+		}
+	}
+	blobs, err := git(top, ids.Bytes(), "cat-file", "--batch")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		head, rest, _ := bytes.Cut(blobs, []byte("\n"))
+		f := strings.Fields(string(head))
+		if len(f) != 3 {
+			return fmt.Errorf("git has no content of %s", name)
+		}
+		size, err := strconv.Atoi(f[2])
+		if err != nil || size >= len(rest) {
+			return fmt.Errorf("git gives no content of %s", name)
+		}
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, rest[:size], 0o600); err != nil {
+			return err
+		}
+		blobs = rest[size+1:]
+	}
+	return nil
+}
+
+func manifestName(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".yaml", ".yml", ".json":
+		return true
+	}
+	return false
 }

@@ -57,6 +57,7 @@ type request struct {
 
 	noIgnores bool
 	baseline  string // a file
+	since     revision
 }
 
 func (a *app) lintCommand(use, short string) *cobra.Command {
@@ -100,12 +101,14 @@ func (a *app) lintFlags(f *flags, use, short string, run func(args []string) err
 
 // judging are the flags that say which findings there are.
 func (f *flags) judging(cmd *cobra.Command, a *app) {
-	s := cmd.Flags()
+	s := pflag.NewFlagSet("", pflag.ContinueOnError)
+	s.SortFlags = false
 	s.StringVar(&f.minSeverity, "min-severity", "info", "report findings of this `SEVERITY` and above only")
 	s.StringSliceVar(&f.only, "only", nil, "run these `RULE`s only; repeatable")
 	s.StringSliceVar(&f.disable, "disable", nil, "do not run these `RULE`s; repeatable")
 	s.BoolVar(&f.noIgnores, "no-ignores", false, "report what ignores in manifests accept, too; exceptions of the config still count")
 	s.StringVar(&f.now, "now", "", "the `TIME` by which ignores expire (default: the clock) and certificates (default: never), RFC 3339 or a date")
+	f.heed(cmd, s)
 	_ = cmd.RegisterFlagCompletionFunc("only", a.completeRule)
 	_ = cmd.RegisterFlagCompletionFunc("disable", a.completeRule)
 }
@@ -126,8 +129,16 @@ func (f *flags) input(cmd *cobra.Command) {
 	s.StringVar(&f.stdinName, "stdin-filename", "", "`NAME` of standard input in positions (default <stdin>)")
 	s.StringVarP(&f.config, "config", "c", "", "config `FILE` (default: "+settings.FileName+" here or in the nearest folder above)")
 	s.BoolVar(&f.noConfig, "no-config", false, "read no config file")
+	f.heed(cmd, s)
+}
+
+// heed gives flags to a command, and to the environment.
+func (f *flags) heed(cmd *cobra.Command, s *pflag.FlagSet) {
+	if f.heeded == nil {
+		f.heeded = pflag.NewFlagSet("", pflag.ContinueOnError)
+	}
+	f.heeded.AddFlagSet(s)
 	cmd.Flags().AddFlagSet(s)
-	f.heeded = s
 }
 
 func (a *app) request(f *flags, args []string) (*request, error) {
@@ -147,9 +158,8 @@ func (a *app) request(f *flags, args []string) (*request, error) {
 			}
 		}
 	}
-	r.noIgnores = f.noIgnores
-	if r.asWebhook {
-		r.config.Overrides = nil // admission knows no files
+	if err := r.setNarrow(f); err != nil {
+		return nil, err
 	}
 	r.list, r.only = r.config.Select(a.rules, f.only, f.disable), len(f.only) > 0
 	if f.now == "" {
@@ -183,6 +193,29 @@ func (r *request) setSeverities(f *flags) (err error) {
 		return fmt.Errorf("%s: %w", f.said("min-severity"), err)
 	}
 	return f.checkColor()
+}
+
+// setNarrow says what of the findings is left out. Admission knows no files, and no baseline.
+func (r *request) setNarrow(f *flags) error {
+	r.noIgnores = f.noIgnores
+	r.since = revision{name: f.newFrom, said: f.said("new-from")}
+	switch {
+	case f.newFrom != "" && f.newFromMergeBase != "" && f.from["new-from"] == f.from["new-from-merge-base"]:
+		return errors.New("--new-from and --new-from-merge-base exclude each other")
+	case f.newFromMergeBase != "" && (f.newFrom == "" || f.from["new-from"] != ""):
+		r.since = revision{name: f.newFromMergeBase, said: f.said("new-from-merge-base"), mergeBase: true}
+	}
+	if r.asWebhook {
+		if f.baseline != "" && f.from["baseline"] == "" || r.since.name != "" && r.since.said[0] == '-' {
+			return errors.New("--as-webhook tells of all that admission would: --baseline and --new-from have no say in it")
+		}
+		r.config.Overrides, r.since = nil, revision{}
+		return nil
+	}
+	if r.baseline = f.baseline; r.baseline == "" && r.config.Baseline != "" {
+		r.baseline = r.under([]string{r.config.Baseline})[0]
+	}
+	return nil
 }
 
 func (f *flags) checkColor() error {

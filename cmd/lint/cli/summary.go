@@ -83,8 +83,17 @@ func total(res *result) string {
 	if s.Unknown > 0 {
 		line += fmt.Sprintf("; %s unknown", count(s.Unknown, "reference"))
 	}
-	if s.Suppressed > 0 {
-		line += fmt.Sprintf("; %s suppressed", count(s.Suppressed, "finding"))
+	if n := s.Suppressed - res.baselined - res.elsewhere; n > 0 {
+		line += fmt.Sprintf("; %s suppressed", count(n, "finding"))
+	}
+	if res.baselined > 0 {
+		line += fmt.Sprintf("; %d in the baseline", res.baselined)
+	}
+	if n := len(res.stale); n > 0 {
+		line += fmt.Sprintf("; %d of the baseline %s found no more (gatelint baseline prune)", n, isAre(n))
+	}
+	if res.elsewhere > 0 {
+		line += fmt.Sprintf("; %d that the change does not touch", res.elsewhere)
 	}
 	return line
 }
