@@ -56,7 +56,7 @@ generate: ## the embedded schemas, the rule catalogue, and the kustomize base
 	go generate ./...
 	cd cmd/webhook/deploy && go run . -managed-by kustomize -values kustomize/values.yaml >new.yaml && mv new.yaml kustomize/gatelint.yaml
 	go test ./rules -run Docs -update
-	go test ./cmd/lint/cli -run Scripts -update
+	go test ./cmd/lint/cli -run 'Scripts|ConfigDocs' -update
 
 fmt:
 	go run $(GOFUMPT) -w .
