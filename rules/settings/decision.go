@@ -45,7 +45,7 @@ func (c *Config) Judge(s Submission, before, after []rules.Finding) (faults []Fa
 	if ns := s.Get(manifest.ID{Kind: "Namespace", Name: j.id.Namespace}); ns != nil {
 		j.labels = ns.Labels
 	}
-	faults = j.all(before, after)
+	faults = j.all(c.accepted(before, s.Now), c.accepted(after, s.Now))
 	j.written()
 	return faults, j.notes
 }

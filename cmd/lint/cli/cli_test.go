@@ -194,7 +194,7 @@ func TestNewFromErrors(t *testing.T) {
 	t.Chdir(clone + "/shallow")
 	for want, args := range map[string][]string{
 		`--new-from: the clone is shallow and has no revision "HEAD~1": fetch all of it`: {"--new-from", "HEAD~1"},
-		`--new-from: the clone is shallow and has no revision "nowhere"`:                  {"--new-from", "nowhere"},
+		`--new-from: the clone is shallow and has no revision "nowhere"`:                 {"--new-from", "nowhere"},
 	} {
 		code, out, errs := execute(rules.All(), "", args...)
 		require.Equal(t, exitUsage, code)

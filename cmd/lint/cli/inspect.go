@@ -34,13 +34,13 @@ func (f *inspection) input(cmd *cobra.Command) {
 
 // views reads the input and derives its tables.
 func (a *app) views(f *inspection, paths []string) ([]view, error) {
-	if err := f.fromEnvironment(); err != nil {
-		return nil, err
-	}
 	if !slices.Contains(formats, f.format) {
 		return nil, fmt.Errorf("-o: unknown format %q, use text or json", f.format)
 	}
 	if err := f.checkColor(); err != nil {
+		return nil, err
+	}
+	if err := f.fromEnvironment(); err != nil {
 		return nil, err
 	}
 	r := &request{paths: paths, stdinName: f.stdinName}

@@ -206,8 +206,8 @@ func (r *request) setNarrow(f *flags) error {
 		r.since = revision{name: f.newFromMergeBase, said: f.said("new-from-merge-base"), mergeBase: true}
 	}
 	if r.asWebhook {
-		if f.baseline != "" && f.from["baseline"] == "" || r.since.name != "" && r.since.said[0] == '-' {
-			return errors.New("--as-webhook tells of all that admission would: --baseline and --new-from have no say in it")
+		if f.baseline != "" && f.from["baseline"] == "" || f.noIgnores && f.from["no-ignores"] == "" || r.since.name != "" && r.since.said[0] == '-' {
+			return errors.New("--as-webhook tells what admission would: --baseline, --new-from and --no-ignores have no say in it")
 		}
 		r.config.Overrides, r.since = nil, revision{}
 		return nil

@@ -31,11 +31,11 @@ func TestScripts(t *testing.T) {
 			ar, err := txtar.ParseFile(file)
 			require.NoError(t, err)
 			t.Setenv("NO_COLOR", "")
+			t.Chdir(t.TempDir())
+			run, want := unpack(t, ar)
 			for name, value := range gitSettings {
 				t.Setenv(name, value)
 			}
-			t.Chdir(t.TempDir())
-			run, want := unpack(t, ar)
 			got := transcript(t, run)
 			if *update {
 				want.Data = []byte(got)

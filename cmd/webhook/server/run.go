@@ -155,6 +155,7 @@ func (o *Options) load() (*settings.Config, mesh.Options, error) {
 		if config, err = settings.Load(o.Config, o.Config, rules.All()); err != nil {
 			return nil, mesh.Options{}, err
 		}
+		config.Overrides = nil // of files
 	}
 	i := config.Istio
 	opt := mesh.Options{ClusterDomain: i.ClusterDomain, RootNamespace: i.RootNamespace, Revision: i.Revision, ScopeToGateways: i.ScopeGatewayToNamespace, Assume: config.Assume}
