@@ -193,7 +193,7 @@ func (b *baseline) stale(unmet []baselined, c *collector) (out []baselined) {
 		ran[r.Name] = true
 	}
 	for _, x := range unmet {
-		all := len(c.request.paths) == 0
+		all := len(c.request.paths) == 0 && (c.request.config.File != "" || filepath.Dir(b.name) == ".")
 		if ran[x.Rule] && (read[x.File] || all && b.gone(x.File)) && c.request.least == rules.Info {
 			out = append(out, x)
 		}

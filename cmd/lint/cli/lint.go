@@ -88,7 +88,7 @@ func (a *app) lintFlags(f *flags, use, short string, run func(args []string) err
 	s.StringVar(&f.failOn, "fail-on", "", "exit 1 if there are findings of this `SEVERITY` or above: error, warning, info, never (default the config's, else error)")
 	s.BoolVar(&f.asWebhook, "as-webhook", false, "report what the admission webhook would say if each object were created where all others are, under the config's admission; 1 is the exit code if one would be denied")
 	f.judging(cmd, a)
-	s.StringVar(&f.baseline, "baseline", "", "leave out the findings that this `FILE` holds, see gatelint baseline (default the config's)")
+	s.StringVar(&f.baseline, "baseline", "", "leave out the findings that this `FILE` holds, see gatelint baseline (default the config's; empty for none)")
 	s.StringVar(&f.newFrom, "new-from", "", "of all findings report those that the change since this git `REV` brings, or that have an end in what it touches")
 	s.StringVar(&f.newFromMergeBase, "new-from-merge-base", "", "as --new-from, since the commit where HEAD left this `BRANCH`")
 	s.BoolVarP(&f.quiet, "quiet", "q", false, "findings only, no summary")
@@ -212,7 +212,7 @@ func (r *request) setNarrow(f *flags) error {
 		r.config.Overrides, r.since = nil, revision{}
 		return nil
 	}
-	if r.baseline = f.baseline; r.baseline == "" && r.config.Baseline != "" {
+	if r.baseline = f.baseline; r.baseline == "" && r.config.Baseline != "" && !f.heeded.Changed("baseline") {
 		r.baseline = r.under([]string{r.config.Baseline})[0]
 	}
 	return nil

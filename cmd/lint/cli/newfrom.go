@@ -65,11 +65,11 @@ func (a *app) past(r *request) (*past, error) {
 	if err != nil {
 		return nil, failure{fmt.Errorf("finding the working directory: %w", err)}
 	}
-	p := &past{top: top, here: real(here), files: map[string][]byte{}, texts: map[string]bool{}}
+	p := &past{top: top, here: unlinked(here), files: map[string][]byte{}, texts: map[string]bool{}}
 	if p.folder, err = os.MkdirTemp("", "gatelint-"); err != nil {
 		return nil, failure{fmt.Errorf("making a folder for the old tree: %w", err)}
 	}
-	p.folder = real(p.folder)
+	p.folder = unlinked(p.folder)
 	defer os.RemoveAll(p.folder)
 	if err := checkOut(top, commit, p.folder); err != nil {
 		return nil, failure{fmt.Errorf("reading the tree of %s: %w", r.since.name, err)}
@@ -119,8 +119,8 @@ func (p *past) look(a *app, r *request) error {
 	return nil
 }
 
-// real is a path without links, where it exists.
-func real(file string) string {
+// unlinked is a path without links, where it exists.
+func unlinked(file string) string {
 	if to, err := filepath.EvalSymlinks(file); err == nil {
 		return to
 	}
@@ -140,7 +140,7 @@ func (p *past) then(file string) string {
 	if !filepath.IsAbs(file) {
 		file = filepath.Join(p.here, file)
 	}
-	return moved(real(file), p.top, p.folder)
+	return moved(unlinked(file), p.top, p.folder)
 }
 
 // now is where a file, named from the working directory or in the old tree, stands now.
@@ -148,7 +148,7 @@ func (p *past) now(file string) string {
 	if !filepath.IsAbs(file) {
 		return filepath.Join(p.here, file)
 	}
-	return moved(real(file), p.folder, p.top)
+	return moved(unlinked(file), p.folder, p.top)
 }
 
 // paths are those that there were. They stay as they are where they mean the same in the old tree.
@@ -195,23 +195,23 @@ func (p *past) touched(c *collector, jobs []*loaded) func(manifest.Pos) bool {
 
 // brought tells of each finding whether the old tree has it not, as multisets: first in its own file, then in any.
 func (p *past) brought(findings []rules.Finding) []bool {
-	had, any := map[spot]int{}, map[string]int{}
+	had, anywhere := map[spot]int{}, map[string]int{}
 	for _, f := range p.findings {
 		had[spot{f.Fingerprint, p.now(f.Pos.File)}]++
-		any[f.Fingerprint]++
+		anywhere[f.Fingerprint]++
 	}
 	out := make([]bool, len(findings))
 	for i, f := range findings {
 		if at := (spot{f.Fingerprint, p.now(f.Pos.File)}); had[at] > 0 {
 			had[at]--
-			any[f.Fingerprint]--
+			anywhere[f.Fingerprint]--
 		} else {
 			out[i] = true
 		}
 	}
 	for i, f := range findings {
-		if out[i] && any[f.Fingerprint] > 0 {
-			any[f.Fingerprint]--
+		if out[i] && anywhere[f.Fingerprint] > 0 {
+			anywhere[f.Fingerprint]--
 			out[i] = false
 		}
 	}
