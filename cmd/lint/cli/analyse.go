@@ -23,19 +23,20 @@ type result struct {
 	opaque       []string // what shapes gateway workloads and is not modelled
 	unreadable   []error
 	worlds       int // Worlds that were looked at
-	applied      settings.Applied
-	ignores      []*settings.Ignore // and exceptions
-	yields       []settings.Yield   // hand-overs
-	baselined    int                // findings that the baseline holds
-	stale        []baselined        // its entries that are found no more
-	elsewhere    int                // findings that --new-from is not about
-	policy       settings.Policy    // by which they were applied
 
 	// Of lint --as-webhook.
 	verdicts map[findingKey]verdict // nil without it
 	notes    []string               // what is wrong with annotations that were looked at
 	unasked  int                    // documents that admission never sees, as they cannot be read
 	stats    routing.Stats
+
+	ignores   []*settings.Ignore // and exceptions
+	policy    settings.Policy    // by which they were applied
+	applied   settings.Applied
+	yields    []settings.Yield // hand-overs
+	baselined int              // findings that the baseline holds
+	stale     []baselined      // its entries that are found no more
+	elsewhere int              // findings that --new-from is not about
 }
 
 // unknown is one thing of which nothing is known, with all that refers to it.

@@ -93,6 +93,9 @@ func (b *baseline) entry(f rules.Finding) baselined {
 
 // local is a file from the baseline's folder.
 func (b *baseline) local(file string) string {
+	if file == "" { // of an object in a cluster
+		return ""
+	}
 	dir, errDir := filepath.Abs(filepath.Dir(b.name))
 	abs, errFile := filepath.Abs(file)
 	if errDir == nil && errFile == nil {

@@ -94,6 +94,7 @@ for each proxy, and reports what will not work: with the lines at fault and a re
 
 PATH is a file, a folder, or - for standard input; without one the config's paths, else the working
 directory. Exit code 0: nothing at or above --fail-on; 1: findings; 2: wrong usage or config; 3: gatelint failed.`
+	root.AddCommand(a.configCommand(), a.ignoresCommand(), a.baselineCommand())
 	run := root.RunE
 	root.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := misspelt(cmd, args); err != nil {
@@ -104,7 +105,6 @@ directory. Exit code 0: nothing at or above --fail-on; 1: findings; 2: wrong usa
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return err })
 	root.AddCommand(lint, a.traceCommand(), a.routesCommand(), a.rulesCommand(), a.explainCommand(), a.versionCommand())
-	root.AddCommand(a.configCommand(), a.ignoresCommand(), a.baselineCommand())
 	return root
 }
 

@@ -25,9 +25,12 @@ type flags struct {
 
 	namespace, meshConfig, clusterDomain, rootNamespace, revision, stdinName string
 
-	config, baseline, newFrom, newFromMergeBase  string
-	noConfig, noIgnores, quiet, stats, asWebhook bool
-	failOn, minSeverity, now, colorise           string
+	config                             string
+	noConfig, quiet, stats, asWebhook  bool
+	failOn, minSeverity, now, colorise string
+
+	noIgnores                           bool
+	baseline, newFrom, newFromMergeBase string
 
 	heeded *pflag.FlagSet    // those that environment variables can give
 	from   map[string]string // flag -> the variable that gave it

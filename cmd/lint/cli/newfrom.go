@@ -113,7 +113,9 @@ func (p *past) look(a *app, r *request) error {
 	}
 	for _, l := range jobs {
 		for _, o := range append(slices.Clone(l.set.Objects), l.with.Objects...) {
-			p.texts[plainDoc(o.Doc.Text)] = true
+			if o.Doc != nil { // of a file
+				p.texts[plainDoc(o.Doc.Text)] = true
+			}
 		}
 	}
 	return nil
@@ -183,13 +185,13 @@ func (p *past) touched(c *collector, jobs []*loaded) func(manifest.Pos) bool {
 	untouched := map[string][]lines{}
 	for _, l := range jobs {
 		for _, o := range append(slices.Clone(l.set.Objects), l.with.Objects...) {
-			if d := o.Doc; !same[d.File] && p.texts[plainDoc(d.Text)] {
+			if d := o.Doc; d != nil && !same[d.File] && p.texts[plainDoc(d.Text)] {
 				untouched[d.File] = append(untouched[d.File], lines{d.Line, d.Line + bytes.Count(d.Text, []byte("\n"))})
 			}
 		}
 	}
-	return func(pos manifest.Pos) bool {
-		return !same[pos.File] && !slices.ContainsFunc(untouched[pos.File], func(x lines) bool { return x.from <= pos.Line && pos.Line <= x.to })
+	return func(pos manifest.Pos) bool { // what has no file lives in a cluster
+		return pos.File != "" && !same[pos.File] && !slices.ContainsFunc(untouched[pos.File], func(x lines) bool { return x.from <= pos.Line && pos.Line <= x.to })
 	}
 }
 
