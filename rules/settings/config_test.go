@@ -157,3 +157,24 @@ func TestSeverity(t *testing.T) {
 	require.Equal(t, rules.Warning, config.Severity(rules.Finding{Rule: "no-effect", Severity: rules.Warning, Suspect: true}, rules.Warning))
 	require.Equal(t, rules.Info, config.Severity(rules.Finding{Rule: "other", Severity: rules.Info}, rules.Error))
 }
+
+// FuzzParse holds the parser to what it promises of any text: a config, or a mistake with its place.
+func FuzzParse(f *testing.F) {
+	for text := range mistakes {
+		f.Add(text)
+	}
+	f.Add("version: 1\nrules: &r {no-effect: *r}\nexceptions: &e [*e]\n<<: *r")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := Parse([]byte(text), "c", list)
+		if err == nil {
+			for _, g := range c.Exceptions {
+				require.NotEmpty(t, g.Reason)
+				require.NotEmpty(t, g.Objects)
+			}
+			return
+		}
+		e, ok := err.(*Error)
+		require.True(t, ok, err)
+		require.True(t, e.Line >= 1 && e.Line <= len(text)+1 && e.Column >= 1, "%d:%d", e.Line, e.Column)
+	})
+}
