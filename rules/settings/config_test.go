@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/rules"
 	"github.com/stretchr/testify/require"
 )
@@ -177,4 +178,69 @@ func FuzzParse(f *testing.F) {
 		require.True(t, ok, err)
 		require.True(t, e.Line >= 1 && e.Line <= len(text)+1 && e.Column >= 1, "%d:%d", e.Line, e.Column)
 	})
+}
+
+// The first entry that speaks of a rule decides; a rule that is off runs where an entry turns it on, and is silent elsewhere.
+func TestOverrides(t *testing.T) {
+	c, err := Parse([]byte(`
+version: 1
+rules: {no-effect: off, shadowed-match: {severity: warning, ignorable: false}}
+overrides:
+- {paths: prod/secret, rules: {no-effect: info}}
+- {paths: [prod], rules: {no-effect: {severity: error}, shadowed-match: off}}
+- {paths: "**", rules: {shadowed-match: info}}
+`), "c.yaml", list)
+	require.NoError(t, err)
+	c.Dir = t.TempDir()
+	require.Len(t, c.Select(list, nil, nil), len(list))
+	for _, x := range []struct {
+		rule, file string
+		silent     bool
+		severity   rules.Severity
+	}{
+		{"no-effect", "prod/secret/a.yaml", false, rules.Info},
+		{"no-effect", "prod/a.yaml", false, rules.Error},
+		{"no-effect", "test/a.yaml", true, rules.Warning},
+		{"no-effect", "", true, rules.Warning},
+		{"shadowed-match", "prod/a.yaml", true, rules.Warning},
+		{"shadowed-match", "prod/secret/a.yaml", true, rules.Warning},
+		{"shadowed-match", "test/a.yaml", false, rules.Info},
+		{"shadowed-match", "", false, rules.Warning},
+	} {
+		f := rules.Finding{Rule: x.rule, Severity: rules.Warning}
+		if x.file != "" {
+			f.Pos.File = filepath.Join(c.Dir, x.file)
+		}
+		require.Equal(t, x.silent, c.Silent(f), x)
+		require.Equal(t, x.severity, c.Severity(f, rules.Warning), x)
+	}
+	require.True(t, c.NoIgnore("shadowed-match", "any", nil))
+	require.False(t, c.NoIgnore("no-effect", "any", nil))
+}
+
+func TestExceptions(t *testing.T) {
+	c, err := Parse([]byte(`
+version: 1
+exceptions:
+- rules: [no-effect, shadowed-match]
+  objects: [{kind: Gateway, namespace: "vendor-*"}, {name: web}]
+  reason: 7
+  owner: platform
+  until: 2026-06-30
+`), "c.yaml", list)
+	require.NoError(t, err)
+	require.Len(t, c.Exceptions, 2)
+	g := c.Exceptions[1]
+	require.Equal(t, "shadowed-match 7 platform", g.Rule+" "+g.Reason+" "+g.Owner)
+	require.False(t, g.Expired(now(t, "2026-06-30")))
+	require.True(t, g.Expired(now(t, "2026-07-01")))
+	for id, want := range map[manifest.ID]bool{
+		{Kind: "Gateway", Namespace: "vendor-a", Name: "x"}:        true,
+		{Kind: "Gateway", Namespace: "vendor", Name: "x"}:          false,
+		{Kind: "Gateway", Name: "x"}:                               false,
+		{Kind: "VirtualService", Namespace: "vendor-a", Name: "x"}: false,
+		{Kind: "VirtualService", Name: "web"}:                      true,
+	} {
+		require.Equal(t, want, g.Names(id), id)
+	}
 }
