@@ -10,7 +10,7 @@ FUZZTIME ?= 5m
 # The number of worlds that a real Envoy answers too.
 ENVOY_WORLDS ?= 100
 
-.PHONY: build test unit lint chart image conformance envoy e2e load bench fuzz generate fmt clean
+.PHONY: build test unit lint chart image conformance envoy pre-commit e2e load bench fuzz generate fmt clean
 
 build: ## the binaries, in bin/
 	go build -trimpath -o bin/gatelint ./cmd/lint
@@ -38,6 +38,9 @@ conformance: ## agreement with istiod's own code
 envoy: ## a real Envoy asked over the wire: ENVOY=/path, or the one that .ci/tools fetches
 	envoy=$${ENVOY:-$$(.ci/tools envoy)} && cd fixtures/istiod && \
 		ENVOY=$$envoy WORLDS=$(ENVOY_WORLDS) SEED=$(SEED) go test -count=1 -timeout 1h -run Envoy .
+
+pre-commit: ## the hooks with the real pre-commit: PRE_COMMIT=/path, or the one that .ci/tools fetches
+	pre_commit=$${PRE_COMMIT:-$$(.ci/tools pre-commit)} && PRE_COMMIT=$$pre_commit go test -v -count=1 -timeout 30m -run PreCommit ./cmd/lint
 
 e2e: ## the webhook against a real API server
 	KUBEBUILDER_ASSETS="$$(fixtures/controlplane/build)" go test -tags e2e -v -count=1 -timeout 30m ./cmd/webhook/e2e

@@ -75,6 +75,7 @@ func (p *Pass) subset(u *routing.Use, v *routing.View) bool {
 	}
 	if near := manifest.Nearest(name, subsetNames(r)); near != "" {
 		f.Message += fmt.Sprintf("; did you mean %q?", near)
+		f.Instead = near
 	}
 	if beyond := p.Tables.HiddenRule(&v.Target); r.Tier == routing.TierClient && beyond != nil && beyond.Subsets[name] != nil {
 		// The subset is defined, and hidden: the finding stands on what hides it.
@@ -83,7 +84,7 @@ func (p *Pass) subset(u *routing.Use, v *routing.View) bool {
 			{u.VS.Object, f.Path, "asks for the subset"},
 			{s.Rule.Object, []any{"spec", "subsets", s.Index}, "defines the subset, and is not looked at by " + clientText(v)},
 		}
-		f.On, f.Path = rule.Object, []any{"spec", "host"}
+		f.On, f.Path, f.Instead = rule.Object, []any{"spec", "host"}, ""
 		f.Suspect = !closed && (foreign || r.Wildcard)
 		f.Message = fmt.Sprintf("DestinationRule %s hides subset %q of %s from %s: requests of VirtualService %s get 503 (no cluster)",
 			rule.ID(), name, v.Host, clientText(v), u.VS.ID())

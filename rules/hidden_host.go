@@ -75,7 +75,7 @@ func (p *Pass) unanswered(group []routing.Unanswered) {
 	u := group[0]
 	wide, path := u.By.Rule.MatchPath(u.By.Match)
 	f := Fault{
-		On: u.VS.Object, Path: []any{"spec", "hosts", u.Host}, Severity: Warning, Clash: true, Words: u.Domain + "|" + u.By.Box.String(),
+		On: u.VS.Object, Path: []any{"spec", "hosts", u.Host}, Severity: Warning, Clash: true, Words: u.Domain,
 		Message: fmt.Sprintf("requests for %s that fit %s of %s get 404: host %q of VirtualService %s is narrower than %q of %s, and there is no way back to the wider one",
 			u.Domain, pathText(path), wide.ID(), u.VS.Spec.Hosts[u.Host], u.VS.ID(), u.Wide.Domain, u.By.Rule.VS.ID()),
 		Ends:    []End{{wide.Object, path, "would take them"}},

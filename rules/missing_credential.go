@@ -63,7 +63,7 @@ func (p *Pass) credential(table *routing.Table, s *routing.Server, c routing.Cre
 		}
 		f.Suspect = r.State == mesh.Suspect
 		f.Message = fmt.Sprintf("there is no Secret %q in %s: TLS connections to %s are reset", c.Secret.Name, where, hostsText(s))
-		p.explain(&f, r)
+		p.explain(&f, r, c.Secret.Name)
 		p.Report(f)
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -94,6 +95,7 @@ type Finding struct {
 	Message   string
 	Related   []Related
 	Witness   *Witness
+	Instead   string // what was probably meant in the place of the text at Pos, "" if nothing is near
 	Worlds    []string
 	// Fingerprint identifies the fault over edits elsewhere: rule, object, the fault's own words, the other end of a clash.
 	Fingerprint string
@@ -143,6 +145,7 @@ type Fault struct {
 	Suspect  bool     // reported as a warning at most
 	Ends     []End
 	Witness  *Witness
+	Instead  string // what was probably meant in the place of the value at Path
 	// Words are the fault's own: this match's content, this host, this reference. They and the identities of the clashing
 	// ends make the fingerprint.
 	Words string
@@ -160,7 +163,7 @@ type End struct {
 func (p *Pass) Report(f Fault) {
 	x := Finding{
 		Rule: p.rule.Name, Severity: f.Severity, Suspect: f.Suspect, Admission: p.rule.Admission,
-		Object: f.On.ID, API: f.On.APIVersion, Pos: f.On.At(f.Path...), Message: f.Message, Witness: f.Witness, Source: f.On,
+		Object: f.On.ID, API: f.On.APIVersion, Pos: f.On.At(f.Path...), Message: f.Message, Witness: f.Witness, Instead: f.Instead, Source: f.On,
 	}
 	if f.Suspect && x.Severity > Warning {
 		x.Severity = Warning
@@ -248,16 +251,19 @@ func settled(list []Finding) []Finding {
 // FromFault makes a finding of what the loader found.
 func FromFault(f manifest.Fault) Finding {
 	r := Find(f.Rule)
-	x := Finding{Rule: f.Rule, Severity: r.Severity, Admission: r.Admission, Object: f.Object, API: f.API, Pos: f.Pos, Message: f.Message}
+	x := Finding{Rule: f.Rule, Severity: r.Severity, Admission: r.Admission, Object: f.Object, API: f.API, Pos: f.Pos, Message: f.Message, Instead: f.Instead}
 	if f.Warning {
 		x.Severity = Warning
 	}
 	for _, e := range f.Related {
 		x.Related = append(x.Related, Related{Object: e.Object, Pos: e.Pos, Message: e.Message})
 	}
-	x.Fingerprint = Fingerprint(f.Rule, f.Object.String(), f.Pos.Path, f.Message)
+	x.Fingerprint = Fingerprint(f.Rule, f.Object.String(), listIndex.ReplaceAllString(f.Pos.Path, ""), listIndex.ReplaceAllString(f.Message, ""))
 	return x
 }
+
+// listIndex is what an item above changes in a path.
+var listIndex = regexp.MustCompile(`\[\d+\]`)
 
 // Sort orders findings by file, line, column, rule, path and message; in a cluster, where there are no files, by object then.
 func Sort(list []Finding) {

@@ -99,6 +99,7 @@ func (p *Pass) unboundHost(v *mesh.VirtualService, k, served int, b routing.Bind
 	}
 	if near := manifest.Nearest(host, listed); near != "" {
 		f.Message += fmt.Sprintf("; did you mean %q?", near)
+		f.Instead = near
 	}
 	p.Report(f)
 }

@@ -40,7 +40,7 @@ func (p *Pass) delegate(v *mesh.VirtualService, i int, ref *networking.Delegate)
 		}
 		f.Suspect = r.State == mesh.Suspect
 		f.Message = fmt.Sprintf("there is no VirtualService %s to delegate to: %s", n, dropped)
-		p.explain(&f, r)
+		p.explain(&f, r, ref.Name)
 	case len(found) > 1:
 		return
 	case !found[0].IsDelegate():

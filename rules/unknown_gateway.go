@@ -57,7 +57,7 @@ func (p *Pass) gateway(v *mesh.VirtualService, n mesh.Name, text string, path []
 	if text != n.String() {
 		f.Message = fmt.Sprintf("there is no Gateway %q (that is %s): the routes are not served there", text, n)
 	}
-	p.explain(&f, r)
+	p.explain(&f, r, text)
 	p.Report(f)
 }
 

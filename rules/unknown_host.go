@@ -71,14 +71,15 @@ func (p *Pass) reportHost(f Fault, host string, sibling bool, text, consequence 
 	if text != shown(host, text) {
 		f.Message = fmt.Sprintf("no service has the host %q (that is %s): %s", text, host, consequence)
 	}
-	p.explain(&f, r)
+	p.explain(&f, r, text)
 	p.Report(f)
 }
 
-// explain adds what was found in the stead of a reference.
-func (p *Pass) explain(f *Fault, r mesh.Resolution) {
+// explain adds what was found in the stead of a reference, which is written as text.
+func (p *Pass) explain(f *Fault, r mesh.Resolution, text string) {
 	if r.Near != "" {
 		f.Message += fmt.Sprintf("; did you mean %q?", r.Near)
+		f.Instead = nearWritten(text, r.Near)
 	}
 	if r.State == mesh.Suspect {
 		f.Message += " (" + r.Why + ")"
@@ -86,6 +87,17 @@ func (p *Pass) explain(f *Fault, r mesh.Resolution) {
 	if r.Instead != nil {
 		f.Ends = append(f.Ends, End{r.Instead, []any{"metadata", "name"}, "what is there instead"})
 	}
+}
+
+// nearWritten is a near name as the reference would have it: with its namespace before a slash, or the rest of a full name.
+func nearWritten(text, near string) string {
+	if ns, _, ok := strings.Cut(text, "/"); ok {
+		return ns + "/" + near
+	}
+	if _, rest, ok := strings.Cut(text, "."); ok && !strings.Contains(near, ".") {
+		return near + "." + rest
+	}
+	return near
 }
 
 func (p *Pass) ruleHost(d *mesh.DestinationRule) {

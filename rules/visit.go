@@ -90,7 +90,7 @@ func (p *Pass) misspelt(v *mesh.VirtualService) {
 		for _, s := range b.All {
 			if near := manifest.Nearest(h, s.Spec.Hosts); near != "" {
 				p.Report(Fault{
-					On: v.Object, Path: []any{"spec", "hosts", k}, Severity: Warning, Suspect: true, Words: h,
+					On: v.Object, Path: []any{"spec", "hosts", k}, Severity: Warning, Suspect: true, Words: h, Instead: near,
 					Message: fmt.Sprintf("no server of %s accepts host %q of VirtualService %s; did you mean %q?", gatewaysText(v), h, v.ID(), near),
 					Ends:    []End{{s.Gateway.Object, s.Path("hosts"), "accepts only " + strings.Join(s.Spec.Hosts, ", ")}},
 				})

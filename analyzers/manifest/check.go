@@ -24,6 +24,11 @@ func (c *checker) fault(at *node, format string, args ...any) {
 	c.addFault(Fault{Rule: "invalid-value", Pos: c.pos(at, c.path), Message: fmt.Sprintf(format, args...)})
 }
 
+// nearly is a fault of a value that something else is near.
+func (c *checker) nearly(at *node, instead, format string, args ...any) {
+	c.addFault(Fault{Rule: "invalid-value", Pos: c.pos(at, c.path), Message: fmt.Sprintf(format, args...), Instead: instead})
+}
+
 func (c *checker) push(e any) { c.path = append(c.path, e) }
 func (c *checker) pop()       { c.path = c.path[:len(c.path)-1] }
 
@@ -136,6 +141,7 @@ func (c *checker) unknown(f *field, names []string) {
 	at.Message = fmt.Sprintf("unknown field %q in %s: the API server drops it", f.key, where)
 	if near := Nearest(f.key, names); near != "" {
 		at.Message += fmt.Sprintf("; did you mean %q?", near)
+		at.Instead = near
 	} else {
 		at.Message += ", unless it runs another release of Istio's API"
 		at.Warning = true
@@ -242,7 +248,7 @@ func (c *checker) yaml(n *node) {
 
 func (c *checker) enum(n *node, s *schema) {
 	if near := Nearest(n.text, s.Enum); near != "" {
-		c.fault(n, "%s is %q, which it cannot be: %s; did you mean %q?", c.here(), n.text, c.refused, near)
+		c.nearly(n, near, "%s is %q, which it cannot be: %s; did you mean %q?", c.here(), n.text, c.refused, near)
 		return
 	}
 	c.fault(n, "%s is %q, which is none of %s: %s", c.here(), clip(n.text), strings.Join(s.Enum, ", "), c.refused)
@@ -252,7 +258,7 @@ func (c *checker) duration(n *node) {
 	d, err := time.ParseDuration(n.text)
 	switch {
 	case err != nil && digitsAt(n.text, 0) == len(n.text) && n.text != "":
-		c.fault(n, "%s %q is a duration without a unit: %s; did you mean %q?", c.here(), n.text, c.refused, n.text+"s")
+		c.nearly(n, n.text+"s", "%s %q is a duration without a unit: %s; did you mean %q?", c.here(), n.text, c.refused, n.text+"s")
 	case err != nil:
 		c.fault(n, "%s %q is no duration: %s, write it like \"1.5s\" or \"2m\"", c.here(), clip(n.text), c.refused)
 	case d < time.Millisecond:

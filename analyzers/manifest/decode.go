@@ -207,6 +207,7 @@ func (d *decoding) unknownTop(c *checker, f *field, spec *schema) {
 		fault.Message += fmt.Sprintf("; did you mean \"spec.%s\"?", f.key)
 	} else if near := Nearest(f.key, []string{"apiVersion", "kind", "metadata", "spec", "status"}); near != "" {
 		fault.Message += fmt.Sprintf("; did you mean %q?", near)
+		fault.Instead = near
 	} else {
 		fault.Warning = true
 	}

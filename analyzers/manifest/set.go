@@ -97,6 +97,7 @@ type Fault struct {
 	API     string // its apiVersion
 	Pos     Pos
 	Message string
+	Instead string // what was probably meant in the place of the text at Pos, "" if nothing is near
 	Related []FaultEnd
 }
 

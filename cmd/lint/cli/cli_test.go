@@ -37,11 +37,15 @@ func execute(list []*rules.Rule, in string, args ...string) (code int, out, errs
 	return code, o.String(), e.String()
 }
 
-// Exit codes are the same for every format; 2 beats 3 beats 1.
+// Exit codes are the same for every format and for several at once; 2 beats 3 beats 1. With a format for programs on standard
+// output nothing else is there, and standard error says nothing of ordinary findings.
 func TestExitCodes(t *testing.T) {
 	t.Chdir(t.TempDir())
+	t.Setenv("GITHUB_STEP_SUMMARY", "")
 	require.NoError(t, os.WriteFile("healthy.yaml", []byte(healthy), 0o644))
 	require.NoError(t, os.WriteFile("faulty.yaml", []byte(faulty), 0o644))
+	require.NoError(t, os.WriteFile("warning.yaml", []byte(strings.Replace(healthy, "  selector: {istio: edge}\n", "", 1)), 0o644))
+	require.NoError(t, os.WriteFile("broken.yaml", []byte("a: [\n"), 0o644))
 	require.NoError(t, os.Mkdir("unreadable", 0o755))
 	require.NoError(t, os.Symlink("nowhere", "unreadable/dangling.yaml"))
 	require.NoError(t, os.WriteFile("bad-config.yaml", []byte("version: 7\n"), 0o644))
@@ -53,22 +57,70 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{"healthy", []string{"healthy.yaml"}, exitClean},
 		{"no object", []string{"template.yaml"}, exitClean},
+		{"warnings", []string{"warning.yaml"}, exitClean},
+		{"warnings at the threshold", []string{"warning.yaml", "--fail-on", "warning"}, exitFindings},
 		{"findings", []string{"faulty.yaml"}, exitFindings},
+		{"broken input", []string{"broken.yaml"}, exitFindings},
 		{"findings below the threshold", []string{"faulty.yaml", "--fail-on", "never"}, exitClean},
 		{"findings turned off", []string{"faulty.yaml", "--disable", "unmerged-port"}, exitClean},
 		{"unreadable", []string{"healthy.yaml", "unreadable"}, exitFailed},
 		{"unreadable and findings", []string{"faulty.yaml", "unreadable"}, exitFailed},
+		{"wrong usage", []string{"faulty.yaml", "--fail-on", "fatal"}, exitUsage},
 		{"bad config, unreadable and findings", []string{"faulty.yaml", "unreadable", "-c", "bad-config.yaml"}, exitUsage},
 		{"no such path and findings", []string{"faulty.yaml", "nosuch.yaml"}, exitUsage},
 		{"report cannot be written", []string{"faulty.yaml", "-o", "json=no/such/folder"}, exitFailed},
 	} {
-		for _, format := range []string{"text", "json"} {
+		all := []string{}
+		for _, format := range formats() {
+			all = append(all, "-o", format+"=out."+format)
 			t.Run(c.name+" "+format, func(t *testing.T) {
-				code, _, _ := execute(rules.All(), "", append(c.args, "-o", format)...)
+				code, out, errs := execute(rules.All(), "", append(c.args, "-o", format)...)
 				require.Equal(t, c.want, code)
+				if format == "text" {
+					return
+				}
+				require.Equal(t, code >= exitUsage, errs != "", errs)
+				if code != exitUsage {
+					own, rest := first(out, format)
+					require.True(t, own, out)
+					require.Empty(t, rest)
+				}
 			})
 		}
+		t.Run(c.name+" all at once", func(t *testing.T) {
+			code, out, _ := execute(rules.All(), "", append(c.args, all...)...)
+			require.Equal(t, c.want, code)
+			require.Empty(t, out)
+		})
 	}
+}
+
+// first tells whether output is a report of a format, and gives what follows it.
+func first(out, format string) (own bool, rest string) {
+	switch format {
+	case "json", "sarif", "gitlab":
+		d := json.NewDecoder(strings.NewReader(out))
+		err := d.Decode(new(any))
+		return err == nil, strings.TrimSpace(out[d.InputOffset():])
+	case "junit", "checkstyle":
+		end := "</testsuites>"
+		if format == "checkstyle" {
+			end = "</checkstyle>"
+		}
+		_, rest, own = strings.Cut(out, end)
+		return own && strings.HasPrefix(out, "<?xml "), strings.TrimSpace(rest)
+	case "markdown":
+		return strings.HasPrefix(out, "<!-- gatelint -->\n"), ""
+	}
+	for _, line := range strings.Split(strings.TrimSpace(out), "\n") { // github and rdjsonl are lines
+		if command := strings.HasPrefix(line, "::") || strings.HasPrefix(line, "gatelint: "); format == "github" && !command {
+			return false, line
+		}
+		if format == "rdjsonl" && line != "" && !json.Valid([]byte(line)) {
+			return false, line
+		}
+	}
+	return true, ""
 }
 
 // An unreadable file does not keep the others from being checked.

@@ -2,13 +2,13 @@ package cli
 
 import (
 	"bytes"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/cmd/lint/report"
 )
 
 // maxExcerpt is how many characters of a line are shown; longer ones are cut around the caret.
@@ -154,26 +154,6 @@ func excerpt(text string, pos manifest.Pos) (line, carets string) {
 	return lead + string(all) + trail, indent + strings.Repeat("^", max(to-from, 1))
 }
 
-// harmful tells characters that move the cursor or reorder text: a manifest must not steer the terminal.
-func harmful(r rune) bool {
-	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029'
-}
+func harmful(r rune) bool { return report.Harmful(r) }
 
-// plainText makes text of manifests harmless on one line.
-func plainText(text string) string {
-	if strings.IndexFunc(text, harmful) < 0 {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		switch {
-		case r == '\n' || r == '\t':
-			b.WriteByte(' ')
-		case harmful(r):
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
+func plainText(text string) string { return report.Plain(text) }

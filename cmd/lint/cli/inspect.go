@@ -34,7 +34,7 @@ func (f *inspection) input(cmd *cobra.Command) {
 
 // views reads the input and derives its tables.
 func (a *app) views(f *inspection, paths []string) ([]view, error) {
-	if !slices.Contains(formats, f.format) {
+	if f.format != "text" && f.format != "json" {
 		return nil, fmt.Errorf("-o: unknown format %q, use text or json", f.format)
 	}
 	if err := f.checkColor(); err != nil {

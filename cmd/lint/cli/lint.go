@@ -87,7 +87,7 @@ func (a *app) lintFlags(f *flags, use, short string, run func(args []string) err
 	}
 	s := cmd.Flags()
 	s.SortFlags = false
-	s.StringArrayVarP(&f.outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`: text or json, to standard output or a file; repeatable")
+	s.StringArrayVarP(&f.outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`: "+strings.Join(formats(), ", ")+"; to standard output or a file; repeatable")
 	s.StringVar(&f.failOn, "fail-on", "", "exit 1 if there are findings of this `SEVERITY` or above: error, warning, info, never (default the config's, else error)")
 	s.BoolVar(&f.asWebhook, "as-webhook", false, "report what the admission webhook would say if each object were created where all others are, under the config's admission; 1 is the exit code if one would be denied")
 	f.judging(cmd, a)

@@ -2,12 +2,16 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/cmd/lint/report"
+	"github.com/gatelint/gatelint/rules"
 	"golang.org/x/term"
 )
 
@@ -17,7 +21,14 @@ type output struct {
 	file   string // "" is standard output
 }
 
-var formats = []string{"text", "json"}
+// formats are the names of all formats: the two for gatelint's own users, then those of other programs.
+func formats() []string {
+	out := []string{"text", "json"}
+	for _, f := range report.Formats {
+		out = append(out, f.Name)
+	}
+	return out
+}
 
 // setOutputs reads -o: every format goes to its own place.
 func (r *request) setOutputs(f *flags) error {
@@ -29,16 +40,12 @@ func (r *request) setOutputs(f *flags) error {
 		} else if given && file == "" {
 			return fmt.Errorf("-o %s: the file is missing", text)
 		}
-		known := false
-		for _, name := range formats {
-			known = known || name == format
-		}
-		if !known {
+		if names := formats(); !slices.Contains(names, format) {
 			hint := ""
-			if near := manifest.Nearest(format, formats); near != "" {
+			if near := manifest.Nearest(format, names); near != "" {
 				hint = fmt.Sprintf("; did you mean %q?", near)
 			}
-			return fmt.Errorf("-o: unknown format %q, use %s%s", format, strings.Join(formats, " or "), hint)
+			return fmt.Errorf("-o: unknown format %q, use one of %s%s", format, strings.Join(names, ", "), hint)
 		}
 		if taken[file] {
 			place := "standard output"
@@ -84,11 +91,15 @@ func (a *app) write(r *request, res *result, o output) (err error) {
 		w = file
 	}
 	buffered := bufio.NewWriter(w)
-	if o.format == "json" {
-		err = writeJSON(buffered, a.reportJSON(res))
-	} else {
+	switch o.format {
+	case "text":
 		t := &textReport{w: buffered, sources: newSources(res.files), rules: a.rules, color: o.file == "" && wantsColor(r.color, a.stdout)}
 		t.write(res, r.quiet)
+	case "json":
+		err = writeJSON(buffered, a.reportJSON(res))
+	default:
+		f, _ := report.Find(o.format) // setOutputs has looked it up
+		err = f.Write(buffered, a.reportFor(r, res))
 	}
 	if err == nil {
 		err = buffered.Flush()
@@ -97,6 +108,27 @@ func (a *app) write(r *request, res *result, o output) (err error) {
 		return fmt.Errorf("writing the %s report: %w", o.format, err)
 	}
 	return nil
+}
+
+// reportFor is the result as the formats of other programs see it.
+func (a *app) reportFor(r *request, res *result) *report.Report {
+	dir, err := os.Getwd()
+	if err != nil {
+		dir = "." // names then stay as they are
+	}
+	sources := newSources(res.files)
+	return &report.Report{
+		Version: a.version, Rules: r.list, Findings: res.findings, Files: res.files, Failures: res.unreadable, Total: total(res),
+		Dir: dir, Root: report.Repository(dir), StepSummary: os.Getenv("GITHUB_STEP_SUMMARY"), Say: a.say,
+		Example: example,
+		Detail: func(f rules.Finding) string {
+			var b bytes.Buffer
+			t := &textReport{w: bufio.NewWriter(&b), sources: sources, rules: a.rules}
+			t.whole(f, res)
+			t.w.Flush()
+			return b.String()
+		},
+	}
 }
 
 func wantsColor(when string, w io.Writer) bool {

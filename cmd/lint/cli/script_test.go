@@ -31,6 +31,7 @@ func TestScripts(t *testing.T) {
 			ar, err := txtar.ParseFile(file)
 			require.NoError(t, err)
 			t.Setenv("NO_COLOR", "")
+			t.Setenv("GITHUB_STEP_SUMMARY", "summary.md")
 			t.Chdir(t.TempDir())
 			run, want := unpack(t, ar)
 			for name, value := range gitSettings {

@@ -36,16 +36,21 @@ func (t *textReport) paint(color, text string) string {
 
 func (t *textReport) write(res *result, quiet bool) {
 	for _, f := range res.findings {
-		t.finding(f, res.worlds)
-		if v, asked := res.verdicts[keyOf(f)]; asked {
-			fmt.Fprintf(t.w, "admission: %s\n", plainText(v.line()))
-		}
-		fmt.Fprintf(t.w, "help: %s\n\n", t.help(f.Rule))
+		t.whole(f, res)
 	}
 	if !quiet {
 		t.notes(res)
 		fmt.Fprintln(t.w, total(res))
 	}
+}
+
+// whole writes all that there is to say of a finding.
+func (t *textReport) whole(f rules.Finding, res *result) {
+	t.finding(f, res.worlds)
+	if v, asked := res.verdicts[keyOf(f)]; asked {
+		fmt.Fprintf(t.w, "admission: %s\n", plainText(v.line()))
+	}
+	fmt.Fprintf(t.w, "help: %s\n\n", t.help(f.Rule))
 }
 
 func (t *textReport) finding(f rules.Finding, worlds int) {
