@@ -54,7 +54,7 @@ func (a *app) baselineVerb(use, short string, run func(r *request, file string) 
 	own.StringVar(&f.baseline, "baseline", "", "the `FILE` (default the config's, else "+baselineName+" beside the config)")
 	f.heed(cmd, own)
 	f.input(cmd)
-	f.judging(cmd, a)
+	f.judging(cmd)
 	return cmd
 }
 

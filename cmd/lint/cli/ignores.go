@@ -61,7 +61,7 @@ func (a *app) ignoresCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&format, "output", "o", "text", "text or json")
 	f.input(cmd)
-	f.judging(cmd, a)
+	f.judging(cmd)
 	return cmd
 }
 

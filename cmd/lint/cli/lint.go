@@ -85,12 +85,20 @@ func (a *app) lintFlags(f *flags, use, short string, run func(args []string) err
 			return run(args)
 		},
 	}
+	f.lint(cmd)
+	_ = cmd.RegisterFlagCompletionFunc("only", a.completeRule)
+	_ = cmd.RegisterFlagCompletionFunc("disable", a.completeRule)
+	return cmd
+}
+
+// lint are all flags of lint.
+func (f *flags) lint(cmd *cobra.Command) {
 	s := cmd.Flags()
 	s.SortFlags = false
 	s.StringArrayVarP(&f.outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`: "+strings.Join(formats(), ", ")+"; to standard output or a file; repeatable")
 	s.StringVar(&f.failOn, "fail-on", "", "exit 1 if there are findings of this `SEVERITY` or above: error, warning, info, never (default the config's, else error)")
 	s.BoolVar(&f.asWebhook, "as-webhook", false, "report what the admission webhook would say if each object were created where all others are, under the config's admission; 1 is the exit code if one would be denied")
-	f.judging(cmd, a)
+	f.judging(cmd)
 	s.StringVar(&f.baseline, "baseline", "", "leave out the findings that this `FILE` holds, see gatelint baseline (default the config's; empty for none)")
 	s.StringVar(&f.newFrom, "new-from", "", "of all findings report those that the change since this git `REV` brings, or that have an end in what it touches")
 	s.StringVar(&f.newFromMergeBase, "new-from-merge-base", "", "as --new-from, since the commit where HEAD left this `BRANCH`")
@@ -99,11 +107,10 @@ func (a *app) lintFlags(f *flags, use, short string, run func(args []string) err
 	s.StringVar(&f.colorise, "color", "auto", "`WHEN` to colour: auto, always or never; NO_COLOR is heeded")
 	f.input(cmd)
 	f.heeded = s
-	return cmd
 }
 
 // judging are the flags that say which findings there are.
-func (f *flags) judging(cmd *cobra.Command, a *app) {
+func (f *flags) judging(cmd *cobra.Command) {
 	s := pflag.NewFlagSet("", pflag.ContinueOnError)
 	s.SortFlags = false
 	s.StringVar(&f.minSeverity, "min-severity", "info", "report findings of this `SEVERITY` and above only")
@@ -112,8 +119,6 @@ func (f *flags) judging(cmd *cobra.Command, a *app) {
 	s.BoolVar(&f.noIgnores, "no-ignores", false, "report what ignores in manifests accept, too; exceptions of the config still count")
 	s.StringVar(&f.now, "now", "", "the `TIME` by which ignores expire (default: the clock) and certificates (default: never), RFC 3339 or a date")
 	f.heed(cmd, s)
-	_ = cmd.RegisterFlagCompletionFunc("only", a.completeRule)
-	_ = cmd.RegisterFlagCompletionFunc("disable", a.completeRule)
 }
 
 // input are the flags that say what is read, and that shape the Worlds made of it.
@@ -130,6 +135,12 @@ func (f *flags) input(cmd *cobra.Command) {
 	s.StringVar(&f.revision, "revision", "", "leave out objects labelled with another istio.io/rev than this `REVISION`")
 	s.StringArrayVar(&f.exclude, "exclude", nil, "leave out files that match this `GLOB` (** crosses folders); repeatable")
 	s.StringVar(&f.stdinName, "stdin-filename", "", "`NAME` of standard input in positions (default <stdin>)")
+	f.heed(cmd, s)
+	f.configFlags(cmd)
+}
+
+func (f *flags) configFlags(cmd *cobra.Command) {
+	s := pflag.NewFlagSet("", pflag.ContinueOnError)
 	s.StringVarP(&f.config, "config", "c", "", "config `FILE` (default: "+settings.FileName+" here or in the nearest folder above)")
 	s.BoolVar(&f.noConfig, "no-config", false, "read no config file")
 	f.heed(cmd, s)
