@@ -14,6 +14,7 @@ import (
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
+	"github.com/gatelint/gatelint/fixtures/want"
 	"github.com/gatelint/gatelint/rules"
 )
 
@@ -80,16 +81,16 @@ func ruleDoc(t *testing.T, b *strings.Builder, r *rules.Rule, fixture string) {
 	}
 	_, cases := readFixture(t, fixture)
 	c := cases[0]
-	c.unpack(t)
+	unpack(t, c)
 	findings, err := lintCase(c, []*rules.Rule{r})
 	require.NoError(t, err)
 	require.NotEmpty(t, findings, "the first case of %s shows no finding", r.Name)
-	for _, f := range c.files {
+	for _, f := range c.Files {
 		fmt.Fprintf(b, "\n`%s`:\n\n```%s\n%s\n```\n", f.Name, strings.TrimPrefix(filepath.Ext(f.Name), "."), withoutWants(string(f.Data)))
 	}
 	b.WriteString("\n```text\n")
 	for _, f := range findings {
-		fmt.Fprintf(b, "%s:%d:%d: %s\n", f.Pos.File, f.Pos.Line, f.Pos.Column, line(f))
+		fmt.Fprintf(b, "%s:%d:%d: %s\n", f.Pos.File, f.Pos.Line, f.Pos.Column, want.Line(f))
 	}
 	b.WriteString("```\n")
 }
@@ -126,7 +127,7 @@ func TestShop(t *testing.T) {
 	res := rules.Run(routing.Build(mesh.New(inputs[0].Objects, mesh.Options{Variants: inputs[0].Variants})), rules.All())
 	count := map[string]int{}
 	for _, f := range res.Findings {
-		require.NotEqual(t, rules.Info, f.Severity, line(f))
+		require.NotEqual(t, rules.Info, f.Severity, want.Line(f))
 		count[f.Rule]++
 	}
 	require.Equal(t, map[string]int{

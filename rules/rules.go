@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"regexp"
 	"runtime"
@@ -45,6 +46,26 @@ const (
 
 // String is "off", "warn" or "deny".
 func (d Decision) String() string { return [...]string{"off", "warn", "deny"}[d] }
+
+// ParseSeverity reads "error", "warning" or "info".
+func ParseSeverity(text string) (Severity, error) {
+	for _, s := range []Severity{Info, Warning, Error} {
+		if s.String() == text {
+			return s, nil
+		}
+	}
+	return 0, fmt.Errorf("%q is no severity: use error, warning or info", text)
+}
+
+// ParseDecision reads "deny", "warn" or "off".
+func ParseDecision(text string) (Decision, error) {
+	for _, d := range []Decision{Off, Warn, Deny} {
+		if d.String() == text {
+			return d, nil
+		}
+	}
+	return 0, fmt.Errorf("%q is no admission: use deny, warn or off", text)
+}
 
 // Rule is one check.
 type Rule struct {
@@ -89,6 +110,7 @@ type Finding struct {
 	Severity  Severity
 	Suspect   bool // not proven: a positive sign in open files
 	Admission Decision
+	WarnOnly  bool // standard admission does not deny for it, whatever the rule's decision
 	Object    manifest.ID
 	API       string // apiVersion of Object
 	Pos       manifest.Pos
@@ -134,6 +156,7 @@ type Pass struct {
 type Result struct {
 	Findings []Finding
 	Unknown  []Reference
+	Failed   []error // of rules that could not be run to their end: policies
 }
 
 // Fault is what a rule reports: the place is a path in an object, so that no finding can lack one.
@@ -150,6 +173,8 @@ type Fault struct {
 	// ends make the fingerprint.
 	Words string
 	Clash bool // the ends are as much the fault as the object
+	// WarnOnly tells that standard admission does not deny for it, whatever the rule's decision.
+	WarnOnly bool
 }
 
 // End is another end of a fault.
@@ -162,11 +187,14 @@ type End struct {
 // Report enters a fault.
 func (p *Pass) Report(f Fault) {
 	x := Finding{
-		Rule: p.rule.Name, Severity: f.Severity, Suspect: f.Suspect, Admission: p.rule.Admission,
+		Rule: p.rule.Name, Severity: f.Severity, Suspect: f.Suspect, Admission: p.rule.Admission, WarnOnly: f.WarnOnly,
 		Object: f.On.ID, API: f.On.APIVersion, Pos: f.On.At(f.Path...), Message: f.Message, Witness: f.Witness, Instead: f.Instead, Source: f.On,
 	}
 	if f.Suspect && x.Severity > Warning {
 		x.Severity = Warning
+	}
+	if f.WarnOnly {
+		x.Admission = min(x.Admission, Warn)
 	}
 	if p.rule.Preview {
 		x.Severity, x.Admission = Info, Off
@@ -181,6 +209,9 @@ func (p *Pass) Report(f Fault) {
 	x.Fingerprint = Fingerprint(words...)
 	p.result.Findings = append(p.result.Findings, x)
 }
+
+// Fail says that the rule could not be run to its end.
+func (p *Pass) Fail(err error) { p.result.Failed = append(p.result.Failed, err) }
 
 // Unknown counts a reference of which nothing is known.
 func (p *Pass) Unknown(r Reference) { p.result.Unknown = append(p.result.Unknown, r) }
@@ -225,13 +256,17 @@ func Run(t *routing.Tables, list []*Rule) Result {
 	for _, r := range each {
 		res.Findings = append(res.Findings, r.Findings...)
 		res.Unknown = append(res.Unknown, r.Unknown...)
+		res.Failed = append(res.Failed, r.Failed...)
 	}
 	res.Findings = settled(res.Findings)
 	return res
 }
 
-// Alone runs the rule over a World and its tables, in the caller's goroutine.
-func (r *Rule) Alone(t *routing.Tables) []Finding { return settled(r.over(t, &sync.Map{}).Findings) }
+// Alone runs the rule over a World and its tables, in the caller's goroutine. It gives what it found also with an error.
+func (r *Rule) Alone(t *routing.Tables) ([]Finding, error) {
+	res := r.over(t, &sync.Map{})
+	return settled(res.Findings), errors.Join(res.Failed...)
+}
 
 func (r *Rule) over(t *routing.Tables, refusals *sync.Map) (res Result) {
 	if r.Run != nil {

@@ -90,5 +90,6 @@ type Document struct {
 	Text   []byte // the document's own bytes; a slice of the file's
 	JSON   bool
 
-	shift int // columns before Text on its first line: JSON values can share a line
+	shift int               // columns before Text on its first line: JSON values can share a line
+	vars  map[string]string // values of placeholders
 }

@@ -193,7 +193,7 @@ func (r *reader) chunk(c chunk) {
 			return
 		}
 	}
-	doc := &Document{File: r.file, Line: c.line, Text: c.text, Source: renderedFrom(c.text)}
+	doc := &Document{File: r.file, Line: c.line, Text: c.text, Source: renderedFrom(c.text), vars: r.vars}
 	reading, err := readYAML(c.text, r.vars, &r.arena)
 	if err != nil {
 		if n := templateLine(c.text); n > 0 && bytes.Contains(c.text, []byte("{")) {
@@ -273,7 +273,7 @@ func (r *reader) jsonValues(c chunk) *problem {
 			return err
 		}
 		rebase(root, jr.dups, line-1, col-1)
-		doc := &Document{File: r.file, Line: c.line + int(line) - 1, Text: c.text[start:jr.pos:jr.pos], JSON: true, shift: int(col) - 1}
+		doc := &Document{File: r.file, Line: c.line + int(line) - 1, Text: c.text[start:jr.pos:jr.pos], JSON: true, shift: int(col) - 1, vars: r.vars}
 		values = append(values, value{doc, &reading{root: root, dups: jr.dups}})
 	}
 	for _, v := range values {

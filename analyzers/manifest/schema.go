@@ -69,3 +69,49 @@ func (s *schemaSet) kindsOf(group string) []string {
 	}
 	return kinds
 }
+
+// Kinds are the kinds of Istio's networking API.
+func Kinds() []string { return schemas().kindsOf(networkingGroup) }
+
+// JSONSchema is the schema of an object of Istio's networking API, as JSON Schema; nil for any other kind.
+func JSONSchema(kind string) map[string]any {
+	s := schemas()
+	versions := s.Kinds[networkingGroup+"/"+kind]
+	if len(versions) == 0 {
+		return nil
+	}
+	names := Keys(versions)
+	text, open := map[string]any{"type": "string"}, map[string]any{"type": "object"}
+	meta := map[string]any{"labels": open, "annotations": open, "generation": map[string]any{"type": "integer"}}
+	for _, key := range [...]string{"name", "namespace", "generateName", "uid", "resourceVersion", "selfLink", "creationTimestamp", "deletionTimestamp"} {
+		meta[key] = text
+	}
+	for _, key := range [...]string{"finalizers", "ownerReferences", "managedFields"} {
+		meta[key] = map[string]any{"type": "array"}
+	}
+	return map[string]any{"type": "object", "properties": map[string]any{
+		"apiVersion": text, "kind": text, "status": open,
+		"metadata": map[string]any{"type": "object", "properties": meta},
+		"spec":     s.json(versions[names[0]]),
+	}}
+}
+
+// json prints a schema, of which only the names and types are told.
+func (s *schemaSet) json(i int) map[string]any {
+	n := s.Nodes[i]
+	out := map[string]any{}
+	if n.Type != "" {
+		out["type"] = n.Type
+	}
+	if len(n.Props) > 0 && !n.Open {
+		props := make(map[string]any, len(n.Props))
+		for name, child := range n.Props {
+			props[name] = s.json(child)
+		}
+		out["properties"] = props
+	}
+	if n.Items != nil {
+		out["items"] = s.json(*n.Items)
+	}
+	return out
+}

@@ -5,6 +5,7 @@ package mesh
 import (
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -46,6 +47,7 @@ type World struct {
 	Scoped   bool // Gateways attach only to workloads of their own namespace
 	Now      time.Time
 
+	Objects          []*manifest.Object // all, in istiod's nominal order
 	Istio            []*manifest.Object // every object with a typed spec
 	Gateways         []*Gateway
 	VirtualServices  []*VirtualService
@@ -76,6 +78,9 @@ type World struct {
 	near       nearCache
 	rendered   map[string]bool // namespaces into which charts, or workloads that cannot be read, put what the input does not show
 	unread     map[string]bool // namespaces with a producer of Secrets whose name cannot be read
+
+	kindsOnce sync.Once
+	byKind    map[string]map[string]map[string]*manifest.Object
 }
 
 // nameIndex finds objects by namespaced name; an unstated namespace on either side is compatible with any.
@@ -132,6 +137,7 @@ func New(objs []*manifest.Object, opt Options) *World {
 		sorted = append(sorted, o)
 	}
 	sort.SliceStable(sorted, func(i, j int) bool { return Before(sorted[i], sorted[j]) })
+	w.Objects = sorted
 	for _, o := range sorted {
 		w.add(o)
 	}

@@ -34,6 +34,15 @@ type View struct {
 	Sibling bool
 }
 
+// Chosen is the DestinationRule that istiod chooses for a destination and its client, nil if there is none.
+func (t *Tables) Chosen(v *View) *EffectiveRule {
+	client := proxy{namespace: v.Client}
+	if v.Table != nil {
+		client = v.Table.proxy()
+	}
+	return t.rules.choose(client, v.service(t.World))
+}
+
 // context is one kind of client of a VirtualService.
 type context struct {
 	client

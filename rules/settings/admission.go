@@ -130,7 +130,7 @@ func (p *parser) admission(n *yaml.Node) Admission {
 			})
 		},
 		"deletes": func(n *yaml.Node) {
-			d, err := ParseDecision(target(n).Value)
+			d, err := rules.ParseDecision(target(n).Value)
 			if err != nil || d == rules.Off {
 				p.fail(n, "admission.deletes is %s: use warn or deny", textOf(target(n)))
 			}

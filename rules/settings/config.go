@@ -36,6 +36,9 @@ type Config struct {
 	Assume     mesh.Assume
 	Exceptions []*Ignore // one for each rule of an entry
 	Overrides  []Override
+	Policies   Policies
+	// Known are the rules that there are, those of policies with them; nil: the built-in ones.
+	Known []*rules.Rule
 }
 
 // Setting is how loud a rule is. A nil field leaves the rule's own value.
@@ -109,7 +112,7 @@ func Load(file, shown string, list []*rules.Rule) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Dir, c.Text = filepath.Dir(file), data
+	c.Dir, c.Text, c.Known = filepath.Dir(file), data, list
 	return c, nil
 }
 
@@ -134,6 +137,24 @@ func (c *Config) Select(list []*rules.Rule, only, disable []string) []*rules.Rul
 		}
 	}
 	return out
+}
+
+// all are the rules that there are.
+func (c *Config) all() []*rules.Rule {
+	if c.Known == nil {
+		return rules.All()
+	}
+	return c.Known
+}
+
+// find gives the rule of a name, nil if there is none.
+func (c *Config) find(name string) *rules.Rule {
+	for _, r := range c.all() {
+		if r.Name == name {
+			return r
+		}
+	}
+	return nil
 }
 
 // Severity gives the severity of a finding under the config. The configured severity stands for the one that the rule gives

@@ -174,7 +174,7 @@ func (j *judge) standard(f rules.Finding) rules.Decision {
 	if byItself(f) {
 		return rules.Warn
 	}
-	r := rules.Find(f.Rule)
+	r := j.config.find(f.Rule)
 	if r == nil || r.Preview {
 		return rules.Off
 	}
@@ -185,7 +185,7 @@ func (j *judge) standard(f rules.Finding) rules.Decision {
 	if set := j.config.Rules[f.Rule].Admission; set != nil {
 		d = *set
 	}
-	if d == rules.Deny && (f.Suspect || f.Severity == rules.Info || !j.touches(f)) {
+	if d == rules.Deny && (f.WarnOnly || f.Suspect || f.Severity == rules.Info || !j.touches(f)) {
 		d = rules.Warn
 	}
 	return d
@@ -224,7 +224,7 @@ func (j *judge) enforcement(f rules.Finding) Enforcement {
 }
 
 func (j *judge) severity(f rules.Finding) rules.Severity {
-	if r := rules.Find(f.Rule); r != nil {
+	if r := j.config.find(f.Rule); r != nil {
 		return j.config.Severity(f, r.Severity)
 	}
 	return f.Severity
@@ -239,7 +239,7 @@ func (j *judge) ignores(introduced []rules.Finding) map[string]bool {
 	if j.After == nil {
 		return out
 	}
-	all := rules.All()
+	all := j.config.all()
 	applied := Apply(introduced, Annotations([]*manifest.Object{j.After}), Policy{Rules: all, Ran: all, Now: j.Now})
 	for _, s := range applied.Suppressed {
 		f := s.Finding

@@ -63,6 +63,7 @@ func Parse(data []byte, file string, list []*rules.Rule) (*Config, error) {
 		"assume":     func(n *yaml.Node) { c.Assume = p.assume(n) },
 		"exceptions": func(n *yaml.Node) { c.Exceptions = p.exceptions(n) },
 		"overrides":  func(n *yaml.Node) { c.Overrides = p.overrides(n) },
+		"policies":   func(n *yaml.Node) { c.Policies = p.policies(n) },
 	})
 	if p.err == nil && !version {
 		p.fail(root, `the config lacks "version: 1"`)
@@ -195,7 +196,7 @@ func (p *parser) setting(n *yaml.Node, in string) Setting {
 	p.mapping(n, in, keys{
 		"severity": func(n *yaml.Node) { s.Off, s.Severity = p.severity(n, in+".severity") },
 		"admission": func(n *yaml.Node) {
-			d, err := ParseDecision(offText(n))
+			d, err := rules.ParseDecision(offText(n))
 			if err != nil {
 				p.fail(n, "%s.admission: %v", in, err)
 			}
@@ -211,7 +212,7 @@ func (p *parser) severity(n *yaml.Node, in string) (off bool, s *rules.Severity)
 	if text == "off" {
 		return true, nil
 	}
-	got, err := ParseSeverity(text)
+	got, err := rules.ParseSeverity(text)
 	if err != nil {
 		p.fail(n, "%s: %v, or off", in, err)
 	}
@@ -224,26 +225,6 @@ func offText(n *yaml.Node) string {
 		return "off"
 	}
 	return n.Value
-}
-
-// ParseSeverity reads "error", "warning" or "info".
-func ParseSeverity(text string) (rules.Severity, error) {
-	for _, s := range []rules.Severity{rules.Info, rules.Warning, rules.Error} {
-		if s.String() == text {
-			return s, nil
-		}
-	}
-	return 0, fmt.Errorf("%q is no severity: use error, warning or info", text)
-}
-
-// ParseDecision reads "deny", "warn" or "off".
-func ParseDecision(text string) (rules.Decision, error) {
-	for _, d := range []rules.Decision{rules.Off, rules.Warn, rules.Deny} {
-		if d.String() == text {
-			return d, nil
-		}
-	}
-	return 0, fmt.Errorf("%q is no admission: use deny, warn or off", text)
 }
 
 func (p *parser) istio(n *yaml.Node) Istio {

@@ -22,7 +22,8 @@ type result struct {
 	placeholders []string
 	opaque       []string // what shapes gateway workloads and is not modelled
 	unreadable   []error
-	worlds       int // Worlds that were looked at
+	failed       []error // of policies
+	worlds       int     // Worlds that were looked at
 
 	// Of lint --as-webhook.
 	verdicts map[findingKey]verdict // nil without it
@@ -143,6 +144,7 @@ func (c *collector) run(l *loaded, in mesh.Input, several bool) {
 	opt.Complete, opt.Variants = l.complete, in.Variants
 	tables := routing.Build(mesh.New(in.Objects, opt))
 	res := rules.Run(tables, c.request.list)
+	c.failed = append(c.failed, res.Failed...)
 	if c.request.stats {
 		c.stats.Add(tables.Stats())
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/cmd/version"
+	"github.com/gatelint/gatelint/policy"
 	"github.com/gatelint/gatelint/rules"
 	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/spf13/cobra"
@@ -35,6 +36,8 @@ type app struct {
 	version        string
 	stdin          io.Reader
 	stdout, stderr io.Writer
+
+	policies *policy.Set // nil without any
 
 	code int // what the command says when it returns no error
 }
@@ -70,6 +73,12 @@ func (a *app) main(args []string) (code int) {
 	if err == nil {
 		return a.code
 	}
+	if list := policy.Problems(nil); errors.As(err, &list) {
+		for _, p := range list {
+			a.say("%v", p)
+		}
+		return exitUsage
+	}
 	a.say("%v", err)
 	if f := (failure{}); errors.As(err, &f) {
 		return exitFailed
@@ -104,7 +113,7 @@ directory. Exit code 0: nothing at or above --fail-on; 1: findings; 2: wrong usa
 	}
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return err })
-	root.AddCommand(lint, a.traceCommand(), a.routesCommand(), a.rulesCommand(), a.explainCommand(), a.versionCommand())
+	root.AddCommand(lint, a.traceCommand(), a.routesCommand(), a.rulesCommand(), a.explainCommand(), a.policyCommand(), a.versionCommand())
 	return root
 }
 

@@ -25,6 +25,8 @@ type flags struct {
 
 	namespace, meshConfig, clusterDomain, rootNamespace, revision, stdinName string
 
+	policies policyFlags
+
 	config                             string
 	noConfig, quiet, stats, asWebhook  bool
 	failOn, minSeverity, now, colorise string
@@ -105,6 +107,7 @@ func (f *flags) lint(cmd *cobra.Command) {
 	s.BoolVarP(&f.quiet, "quiet", "q", false, "findings only, no summary")
 	s.BoolVar(&f.stats, "stats", false, "say on standard error what was modelled, and how many matches could not be decided")
 	s.StringVar(&f.colorise, "color", "auto", "`WHEN` to colour: auto, always or never; NO_COLOR is heeded")
+	f.policies.add(cmd)
 	f.input(cmd)
 	f.heeded = s
 }
@@ -200,10 +203,10 @@ func (a *app) setInput(r *request, f *flags) error {
 func (r *request) setSeverities(f *flags) (err error) {
 	if failOn := cmp.Or(f.failOn, r.config.FailOn, "error"); failOn == "never" {
 		r.neverFail = true
-	} else if r.failOn, err = settings.ParseSeverity(failOn); err != nil {
+	} else if r.failOn, err = rules.ParseSeverity(failOn); err != nil {
 		return fmt.Errorf("%s: %w, or never", f.said("fail-on"), err)
 	}
-	if r.least, err = settings.ParseSeverity(f.minSeverity); err != nil {
+	if r.least, err = rules.ParseSeverity(f.minSeverity); err != nil {
 		return fmt.Errorf("%s: %w", f.said("min-severity"), err)
 	}
 	return f.checkColor()
@@ -277,11 +280,14 @@ func (a *app) findConfig(f *flags) (*settings.Config, error) {
 			return nil, failure{err}
 		}
 	}
-	if file == "" {
-		return &settings.Config{Dir: dir}, nil
-	}
-	if !filepath.IsAbs(file) {
+	if file != "" && !filepath.IsAbs(file) {
 		file = filepath.Join(dir, file)
+	}
+	if err := a.loadPolicies(&f.policies, file, dir); err != nil {
+		return nil, err
+	}
+	if file == "" {
+		return &settings.Config{Dir: dir, Known: a.rules}, nil
 	}
 	return settings.Load(file, shown(dir, file), a.rules)
 }
@@ -392,6 +398,11 @@ func (a *app) lint(r *request) error {
 	}
 	if len(res.unreadable) > 0 {
 		a.code = exitFailed
+	}
+	for i, err := range res.failed {
+		if a.code = exitUsage; !slices.ContainsFunc(res.failed[:i], func(had error) bool { return had.Error() == err.Error() }) {
+			a.say("%v", err) // several Worlds can have one problem
+		}
 	}
 	return a.report(r, res)
 }

@@ -67,7 +67,7 @@ spec:
 	f.Fuzz(func(t *testing.T, url, header, line string) {
 		list, err := readRequests(strings.NewReader(line), "requests.jsonl")
 		require.NoError(t, err)
-		if r, err := parseRequest(url); err == nil && setHeaders(&r, []string{header}) == nil && askable(&r) == nil {
+		if r, err := parseRequest(url); err == nil && setHeaders(&r, []string{header}) == nil && r.Askable() == nil {
 			list = append(list, question{request: r})
 		}
 		for _, q := range list {

@@ -27,9 +27,13 @@ type ruleJSON struct {
 
 func (a *app) rulesCommand() *cobra.Command {
 	var format string
+	f := &flags{}
 	cmd := &cobra.Command{
-		Use: "rules", Short: "List the rules", Args: cobra.NoArgs,
+		Use: "rules", Short: "List the rules, those of policies with them", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if _, err := a.findConfig(f); err != nil {
+				return err
+			}
 			switch format {
 			case "json":
 				return writeJSON(a.stdout, a.ruleList())
@@ -40,6 +44,7 @@ func (a *app) rulesCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&format, "output", "o", "text", "text or json")
+	f.settings(cmd)
 	return cmd
 }
 
@@ -79,23 +84,30 @@ func admission(r *rules.Rule) string {
 }
 
 func (a *app) explainCommand() *cobra.Command {
-	return &cobra.Command{
+	f := &flags{}
+	cmd := &cobra.Command{
 		Use: "explain RULE", Short: "Say what a rule finds, what happens in production and what to do",
 		ValidArgsFunction: a.completeRule,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return errors.New("explain takes the name of one rule; gatelint rules lists them")
 			}
-			r, err := settings.Lookup(args[0], a.rules)
-			if err != nil {
-				return err
+			r := rules.Find(args[0])
+			if r == nil { // of a policy
+				var err error
+				if _, err = a.findConfig(f); err != nil {
+					return err
+				}
+				if r, err = settings.Lookup(args[0], a.rules); err != nil {
+					return err
+				}
 			}
 			title, text, _ := strings.Cut(strings.TrimSpace(r.Doc), "\n")
 			known := ""
 			if len(r.AlsoKnownAs) > 0 {
 				known = "\nAlso known as: " + strings.Join(r.AlsoKnownAs, ", ") + "."
 			}
-			_, err = fmt.Fprintf(a.stdout, "%s: %s\n\n%s\n\nSeverity: %s. Admission (standard): %s.%s\n",
+			_, err := fmt.Fprintf(a.stdout, "%s: %s\n\n%s\n\nSeverity: %s. Admission (standard): %s.%s\n",
 				r.Name, title, strings.TrimSpace(text), r.Severity, admission(r), known)
 			if err != nil {
 				return failure{fmt.Errorf("writing the explanation: %w", err)}
@@ -103,6 +115,14 @@ func (a *app) explainCommand() *cobra.Command {
 			return nil
 		},
 	}
+	f.settings(cmd)
+	return cmd
+}
+
+// settings are the flags that say which rules there are.
+func (f *flags) settings(cmd *cobra.Command) {
+	f.policies.add(cmd)
+	f.configFlags(cmd)
 }
 
 func (a *app) completeRule(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

@@ -109,7 +109,7 @@ func (a *app) questions(f *traceFlags, args []string) (list []question, paths []
 		q, paths, err := oneQuestion(f, args)
 		q.workload, q.request.Mesh = common.workload, common.request.Mesh
 		if err == nil {
-			err = askable(&q.request)
+			err = q.request.Askable()
 		}
 		return []question{q}, paths, err
 	}
@@ -123,7 +123,7 @@ func (a *app) questions(f *traceFlags, args []string) (list []question, paths []
 	for i := range list {
 		if q := &list[i]; q.err == nil && q.request.Workload == nil && q.request.Mesh == nil {
 			q.workload, q.request.Mesh = common.workload, common.request.Mesh
-			q.err = askable(&q.request)
+			q.err = q.request.Askable()
 		}
 	}
 	return list, args, err

@@ -265,7 +265,11 @@ func attempt(t *routing.Tables, r *rules.Rule) (found []rules.Finding, problem s
 			problem = fmt.Sprintf("%v\n%s", p, debug.Stack())
 		}
 	}()
-	return r.Alone(t), ""
+	found, err := r.Alone(t)
+	if err != nil {
+		return found, err.Error()
+	}
+	return found, ""
 }
 
 // Live is everything that is wrong with the live objects of one moment.

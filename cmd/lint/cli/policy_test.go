@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/gatelint/gatelint/fixtures/want"
+	"github.com/stretchr/testify/require"
+)
+
+// TestPolicies runs fixtures/policies/*.txtar as gatelint policy test does: each case with its own policies.
+func TestPolicies(t *testing.T) {
+	files, err := filepath.Glob("../../../fixtures/policies/*.txtar")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		comment, cases, err := want.Read(file)
+		require.NoError(t, err)
+		require.NotEmpty(t, comment, "%s does not say why its cases exist", file)
+		for _, c := range cases {
+			t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar")+"/"+c.Name, func(t *testing.T) {
+				differences, err := runFixture(&flags{}, c)
+				require.NoError(t, err)
+				for _, d := range differences {
+					t.Error(d)
+				}
+			})
+		}
+	}
+}
+
+// A file or a transcript of the guide.
+var (
+	guideFile    = regexp.MustCompile("(?ms)^`([^`\n]+)`:\n\n```[a-z]+\n(.*?)^```$")
+	guideConsole = regexp.MustCompile("(?ms)^```console\n\\$ (gatelint [^\n]*)\n(.*?)^```$")
+)
+
+// TestGuide writes the files that docs/policies.md shows and holds its commands to what they print.
+func TestGuide(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/policies.md")
+	require.NoError(t, err)
+	t.Setenv("NO_COLOR", "")
+	t.Chdir(t.TempDir())
+	files := guideFile.FindAllStringSubmatch(string(text), -1)
+	for _, f := range files {
+		require.NoError(t, os.MkdirAll(filepath.Dir(f[1]), 0o755))
+		require.NoError(t, os.WriteFile(f[1], []byte(f[2]), 0o644))
+	}
+	commands := guideConsole.FindAllStringSubmatch(string(text), -1)
+	require.Equal(t, strings.Count(string(text), "\n```")/2, len(files)+len(commands), "every snippet is a file or a command")
+	for _, c := range commands {
+		var out bytes.Buffer
+		Main(strings.Fields(c[1])[1:], strings.NewReader(""), &out, &out)
+		require.Equal(t, c[2], out.String(), c[1])
+	}
+}
+
+// TestFailingFixture holds that a fixture which wants something else fails.
+func TestFailingFixture(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("a.rego", []byte("package gatelint.a\n\nwarn contains \"found\"\n"), 0o644))
+	const fixture = "Why.\n\n-- one/vs.yaml --\napiVersion: v1\nkind: Service # want \"missed\"\nmetadata: {name: a, namespace: b}\n-- two/vs.yaml --\nkind: [\n"
+	require.NoError(t, os.WriteFile("a.txtar", []byte(fixture), 0o644))
+	var out bytes.Buffer
+	require.Equal(t, exitFindings, Main([]string{"policy", "test", "a.rego", "a.txtar"}, strings.NewReader(""), &out, &out))
+	require.Equal(t, `a.txtar:1: failed: a.txtar/one
+  one/vs.yaml:1:1: unexpected: warning: found [a]
+  one/vs.yaml:2: missing: missed
+a.txtar:1: failed: a.txtar/two
+  two/vs.yaml:1:1: unexpected: error: `, out.String()[:strings.Index(out.String(), "error: ")+7])
+	require.NoError(t, os.WriteFile("a.txtar", []byte("Nothing.\n"), 0o644))
+	out.Reset()
+	require.Equal(t, exitUsage, Main([]string{"policy", "test", "a.rego", "a.txtar"}, strings.NewReader(""), &out, &out))
+	require.Contains(t, out.String(), "a.txtar holds no case")
+}

@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/gatelint/gatelint/fixtures/want"
+	"github.com/gatelint/gatelint/policy"
+	"github.com/gatelint/gatelint/rules"
+	"github.com/gatelint/gatelint/rules/settings"
+	"github.com/spf13/cobra"
+	"golang.org/x/tools/txtar"
+)
+
+func (a *app) policyTestCommand() *cobra.Command {
+	var format, run string
+	var coverage bool
+	var fixtures []string
+	cmd, _ := a.withPolicies("test [PATH...]", "Run the tests of policies: *_test.rego, and fixtures (*.txtar)", func(f *flags, set *policy.Set) error {
+		if _, err := regexp.Compile(run); err != nil {
+			return fmt.Errorf("--run: %w", err)
+		}
+		report := &testReport{}
+		if coverage {
+			report.Coverage = &policy.Coverage{}
+		}
+		var err error
+		if report.results, err = set.Test(context.Background(), run, report.Coverage); err != nil {
+			return err
+		}
+		for _, file := range fixtures {
+			if err := report.fixture(f, file, run); err != nil {
+				return err
+			}
+		}
+		return a.reportTests(report, format)
+	})
+	inner := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var err error
+		if fixtures, args, err = fixturesIn(args); err != nil {
+			return err
+		}
+		return inner(cmd, args)
+	}
+	s := cmd.Flags()
+	s.StringVarP(&format, "output", "o", "text", "text, json or junit")
+	s.StringVar(&run, "run", "", "run only the tests whose names match `REGEXP`")
+	s.BoolVar(&coverage, "coverage", false, "say which lines of the policies no test ran")
+	return cmd
+}
+
+// fixturesIn gives the fixtures that are named, or lie in a folder that is, and the paths that name policies.
+func fixturesIn(args []string) (fixtures, paths []string, err error) {
+	for _, p := range args {
+		info, err := os.Stat(p)
+		switch {
+		case strings.HasSuffix(p, ".txtar"):
+			fixtures = append(fixtures, p)
+			continue
+		case err == nil && info.IsDir():
+			found, err := filepath.Glob(filepath.Join(p, "*.txtar"))
+			if err != nil {
+				return nil, nil, err
+			}
+			fixtures = append(fixtures, found...)
+		}
+		paths = append(paths, p)
+	}
+	return fixtures, paths, nil
+}
+
+type testReport struct {
+	results  []policy.TestResult
+	Coverage *policy.Coverage
+}
+
+// fixture lints each case of a fixture with the policies under test, or with its own if it has some.
+func (r *testReport) fixture(f *flags, file, run string) error {
+	_, cases, err := want.Read(file)
+	if err != nil {
+		return err
+	}
+	match, err := regexp.Compile(run)
+	if err != nil {
+		return err
+	}
+	for _, c := range cases {
+		t := policy.TestResult{Name: filepath.ToSlash(file) + "/" + c.Name, File: filepath.ToSlash(file), Line: 1}
+		if !match.MatchString(t.Name) {
+			continue
+		}
+		differences, err := runFixture(f, c)
+		if err != nil {
+			differences = []string{err.Error()}
+		}
+		t.Failed, t.Why = len(differences) > 0, strings.Join(differences, "\n")
+		r.results = append(r.results, t)
+	}
+	return nil
+}
+
+func runFixture(f *flags, c *want.Case) ([]string, error) {
+	dir, err := os.MkdirTemp("", "gatelint-*")
+	if err != nil {
+		return nil, failure{err}
+	}
+	defer os.RemoveAll(dir)
+	if err := c.Unpack(dir); err != nil {
+		return nil, failure{err}
+	}
+	own, cmd := &flags{}, &cobra.Command{}
+	own.lint(cmd)
+	if err := cmd.ParseFlags(c.Flags); err != nil {
+		return nil, fmt.Errorf("flags: %w", err)
+	}
+	here := filepath.Join(dir, c.Name)
+	own.policies.paths = append(own.policies.paths, f.policies.paths...)
+	own.policies.namespaces, own.policies.allow = append(own.policies.namespaces, f.policies.namespaces...), append(own.policies.allow, f.policies.allow...)
+	if slices.ContainsFunc(c.Files, func(f txtar.File) bool { return strings.HasSuffix(f.Name, ".rego") }) {
+		own.policies.paths = []string{here}
+	}
+	own.config, own.noConfig = f.config, f.noConfig
+	if config := filepath.Join(here, settings.FileName); slices.ContainsFunc(c.Files, func(f txtar.File) bool { return f.Name == c.Name+"/"+settings.FileName }) {
+		own.config, own.noConfig = config, false
+	}
+	findings, err := lintWith(own, here)
+	if err != nil {
+		return nil, err
+	}
+	for i := range findings {
+		findings[i].Pos.File = strings.TrimPrefix(findings[i].Pos.File, filepath.ToSlash(dir)+"/")
+	}
+	return c.Compare(findings)
+}
+
+// lintWith gives what the policies and the loader find under a folder.
+func lintWith(f *flags, dir string) ([]rules.Finding, error) {
+	sub := &app{rules: rules.All()}
+	r, err := sub.request(f, []string{dir})
+	if err != nil {
+		return nil, err
+	}
+	r.list = slices.DeleteFunc(slices.Clone(r.list), func(r *rules.Rule) bool { return r.Run != nil && rules.Find(r.Name) != nil })
+	res, err := sub.analyse(r)
+	if err != nil {
+		return nil, err
+	}
+	return res.findings, errors.Join(append(res.failed, res.unreadable...)...)
+}

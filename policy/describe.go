@@ -1,0 +1,156 @@
+package policy
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/rules"
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// describe joins the METADATA of a package: its own, and those of its rules. Severity and kinds can differ from rule to rule, the
+// rest is about the whole policy.
+func (c *checker) describe(p *pkg, x *Policy) {
+	whole := metadata{loc: p.loc()}
+	byRule := map[string]metadata{} // by name: the elements of one set cannot be told apart
+	for _, m := range p.modules {
+		for _, a := range m.Annotations {
+			md, problems := block(a, m)
+			c.problems = append(c.problems, problems...)
+			switch r := ruleOf(a, m); {
+			case a.Scope == "package" || a.Scope == "subpackages":
+				x.Title, x.Text = a.Title, a.Description
+				whole = c.joined(whole, md)
+			case r != nil && slices.Contains(p.rules, r):
+				name := headName(r)
+				if have, twice := byRule[name]; twice {
+					md = c.joined(have, md)
+				}
+				byRule[name] = md
+				if x.Title == "" {
+					x.Title, x.Text = a.Title, a.Description
+				}
+			}
+		}
+	}
+	x.Kinds = whole.kinds
+	c.list(p, x, whole, byRule)
+	for _, v := range x.Rules {
+		if md, ok := byRule[v.Name]; ok {
+			md.severity, md.kinds = nil, nil
+			whole = c.joined(whole, md)
+		}
+	}
+	x.Params, x.Gatekeeper = whole.params, whole.input != ""
+	if whole.ignorable != nil {
+		x.Ignorable = *whole.ignorable
+	}
+	if whole.admission != nil {
+		x.Admission = *whole.admission
+	}
+}
+
+// list gives the rules of a policy, each name once, and what follows from them for the whole.
+func (c *checker) list(p *pkg, x *Policy, whole metadata, byRule map[string]metadata) {
+	for _, r := range p.rules {
+		name := headName(r)
+		if slices.ContainsFunc(x.Rules, func(v Verdict) bool { return v.Name == name }) {
+			continue
+		}
+		v := Verdict{Name: name, File: r.Location.File, Line: r.Location.Row, Severity: rules.Error, Kinds: whole.kinds}
+		if strings.HasPrefix(name, "warn") {
+			v.Severity = rules.Warning
+		} else {
+			x.Admission = rules.Deny
+		}
+		own := byRule[name]
+		for _, s := range []*rules.Severity{whole.severity, own.severity} {
+			if s != nil {
+				v.Severity = *s
+			}
+		}
+		if own.kinds != nil {
+			v.Kinds = own.kinds
+		}
+		x.Severity = max(x.Severity, v.Severity)
+		x.Rules = append(x.Rules, v)
+	}
+	x.Admission = max(x.Admission, rules.Warn)
+}
+
+func headName(r *ast.Rule) string { return r.Head.Ref()[0].Value.String() }
+
+// ruleOf is the rule that a block of METADATA stands above, nil for a package's.
+func ruleOf(a *ast.Annotations, m *ast.Module) (below *ast.Rule) {
+	for _, r := range m.Rules {
+		if row := r.Location.Row; row > a.Location.Row && (below == nil || row < below.Location.Row) {
+			below = r
+		}
+	}
+	return below
+}
+
+// joined is what two blocks say together, which must not contradict each other.
+func (c *checker) joined(a, b metadata) metadata {
+	return metadata{
+		loc: a.loc, severity: either(c, "severity", a.severity, b.severity, b), admission: either(c, "admission", a.admission, b.admission, b),
+		ignorable: either(c, "ignorable", a.ignorable, b.ignorable, b), kinds: either(c, "kinds", a.kinds, b.kinds, b),
+		input: either(c, "input", a.input, b.input, b), params: either(c, "params", a.params, b.params, b),
+	}
+}
+
+func either[T any](c *checker, key string, a, b T, second metadata) T {
+	switch {
+	case reflect.ValueOf(&a).Elem().IsZero():
+		return b
+	case !reflect.ValueOf(&b).Elem().IsZero() && !reflect.DeepEqual(a, b):
+		c.fail(second.loc, "METADATA custom.%s says something else than another block about the same: give the rule a _suffix, or a package of its own", key)
+	}
+	return a
+}
+
+// parameters are the defaults of each policy with what the config sets, by element.
+func (c *checker) parameters(list []*policy, set map[string]map[string]any) map[string]any {
+	out := map[string]any{}
+	var names []string
+	byElement := map[string]*Policy{}
+	for _, p := range list {
+		byElement[p.Element], names = p.Policy, append(names, p.Name)
+	}
+	for _, key := range manifest.Keys(set) {
+		if byElement[key] == nil && byElement[strings.ReplaceAll(key, "-", "_")] == nil {
+			c.problems = append(c.problems, &Problem{Message: "policies.params: there is no policy " + key + meant(key, names)})
+		}
+	}
+	for _, p := range list {
+		own := set[p.Element]
+		if own == nil {
+			own = set[p.Name]
+		}
+		if len(p.Params)+len(own) > 0 {
+			out[p.Element] = c.params(p.Policy, own)
+		}
+	}
+	return out
+}
+
+// params joins one policy's parameters; null in METADATA is a parameter that has to be set.
+func (c *checker) params(p *Policy, set map[string]any) map[string]any {
+	out := map[string]any{}
+	known := manifest.Keys(p.Params)
+	for _, key := range known {
+		if out[key] = p.Params[key]; p.Params[key] == nil && set[key] == nil {
+			delete(out, key)
+			c.problems = append(c.problems, &Problem{File: p.File, Line: p.Line, Message: "parameter " + key + " has no default and is not set: policies.params." + p.Name + "." + key})
+		}
+	}
+	for _, key := range manifest.Keys(set) {
+		if len(known) > 0 && !slices.Contains(known, key) {
+			c.problems = append(c.problems, &Problem{Message: "policies.params." + p.Name + ": there is no parameter " + key + meant(key, known)})
+		}
+		out[key] = set[key]
+	}
+	return out
+}

@@ -1,0 +1,199 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/mesh"
+	"github.com/gatelint/gatelint/analyzers/routing"
+	"github.com/gatelint/gatelint/rules"
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/topdown"
+)
+
+// subject is what policies are evaluated on: one object, with what is known around it.
+type subject struct {
+	object *manifest.Object
+	plain  map[string]any // nil: the object's own
+	facts  *facts
+
+	once  sync.Once
+	value ast.Value // of plain
+}
+
+// input is the object as policies read it.
+func (x *subject) input() ast.Value {
+	x.once.Do(func() {
+		if x.plain == nil {
+			x.plain = x.object.Plain()
+		}
+		x.value = value(x.plain)
+	})
+	return x.value
+}
+
+// outcome is what one policy says of one object.
+type outcome struct {
+	object  *manifest.Object
+	results []result
+	failed  []*Problem
+}
+
+// verdict is what one policy says of all objects. A problem that shows on many of them is told once.
+type verdict struct {
+	outcomes []outcome
+	failed   []*Problem
+}
+
+func joined(list []outcome) verdict {
+	v := verdict{outcomes: list}
+	first := map[Problem]*Problem{}
+	for _, o := range list {
+		for _, p := range o.failed {
+			key := Problem{File: p.File, Line: p.Line, Message: p.Message}
+			if have := first[key]; have != nil {
+				have.Others++
+				continue
+			}
+			once := *p
+			once.On = o.object.ID.String()
+			first[key] = &once
+			v.failed = append(v.failed, &once)
+		}
+	}
+	return v
+}
+
+func (v verdict) report(pass *rules.Pass) {
+	for _, o := range v.outcomes {
+		for _, r := range o.results {
+			pass.Report(r.fault(pass, o.object))
+		}
+	}
+	for _, p := range v.failed {
+		pass.Fail(p)
+	}
+}
+
+// on evaluates a policy on a subject.
+func (s *Set) on(ctx context.Context, p *policy, x *subject) outcome {
+	out := outcome{object: x.object}
+	for i := range p.queries {
+		q := &p.queries[i]
+		if !concerns(q.kinds, x.object.ID) {
+			continue
+		}
+		found, err := s.ask(ctx, p, q, x)
+		if err != nil {
+			out.failed = append(out.failed, s.problem(err, p))
+		}
+		for _, v := range q.verdicts {
+			r, problems := results(v, found[v.Name])
+			out.results, out.failed = append(out.results, r...), append(out.failed, problems...)
+		}
+	}
+	return out
+}
+
+// concerns tells whether an object is of one of some kinds. Istio's kinds are meant where Istio has one of that name; of all others
+// the group may be left out.
+func concerns(kinds []string, id manifest.ID) bool {
+	return len(kinds) == 0 || slices.Contains(kinds, mesh.KindName(id)) || slices.Contains(kinds, id.Kind) && !slices.Contains(manifest.Kinds(), id.Kind)
+}
+
+// ask evaluates one query. A panic in it is an error: one policy must not take the others with it.
+func (s *Set) ask(ctx context.Context, p *policy, q *query, x *subject) (found map[string]any, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the evaluation crashed: %v", r)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	input := x.input()
+	if p.Gatekeeper {
+		input = gatekeeper(x, s.store.params[p.Element])
+	}
+	set, err := q.prepared.Eval(ctx, rego.EvalParsedInput(input), rego.EvalTransaction(&transaction{facts: x.facts}))
+	if err != nil || len(set) == 0 {
+		return nil, err
+	}
+	found, _ = set[0].Bindings["found"].(map[string]any)
+	return found, nil
+}
+
+// problem is an error of an evaluation with the place in the policy.
+func (s *Set) problem(err error, p *policy) *Problem {
+	out := &Problem{File: p.File, Line: p.Line, Message: err.Error()}
+	var e *topdown.Error
+	switch {
+	case errors.Is(err, context.DeadlineExceeded) || topdown.IsCancel(err):
+		out.Message = fmt.Sprintf("the evaluation took longer than %s", s.timeout)
+	case errors.As(err, &e):
+		out.Message = e.Message
+	}
+	if e != nil && e.Location != nil && e.Location.File != "" {
+		out.File, out.Line = e.Location.File, e.Location.Row
+	}
+	return out
+}
+
+// sweep is every policy on every object of a World. The first rule that asks has it made: an object is read once for all policies.
+type sweep struct {
+	tables *routing.Tables
+	once   sync.Once
+	found  [][]outcome // by policy
+}
+
+// sweep gives the sweep of some tables. Only the last is kept: a run of the linter goes from one World to the next.
+func (s *Set) sweep(t *routing.Tables) *sweep {
+	s.mu.Lock()
+	w := s.last
+	if w == nil || w.tables != t {
+		w = &sweep{tables: t}
+		s.last = w
+	}
+	s.mu.Unlock()
+	w.once.Do(func() { w.run(s) })
+	return w
+}
+
+func (w *sweep) of(policy int) []outcome { return w.found[policy] }
+
+func (w *sweep) run(s *Set) {
+	objects := w.tables.World.Objects
+	m := &model{tables: w.tables}
+	each := make([][]outcome, len(objects))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, o := range objects {
+		if o.Spec == nil && len(o.Tree) == 0 {
+			continue // what a kustomization will make
+		}
+		group.Go(func() error {
+			x := &subject{object: o, facts: &facts{model: m, object: o}}
+			each[i] = make([]outcome, len(s.policies))
+			for j, p := range s.policies {
+				each[i][j] = s.on(context.Background(), p, x)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // no evaluation returns an error
+	w.found = make([][]outcome, len(s.policies))
+	for _, list := range each {
+		for j, o := range list {
+			if len(o.results)+len(o.failed) > 0 {
+				w.found[j] = append(w.found[j], o)
+			}
+		}
+	}
+}

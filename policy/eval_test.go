@@ -1,0 +1,219 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/rules"
+)
+
+func set(t testing.TB, opt Options, files map[string]string) *Set {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, dir, files)
+	opt.Paths = append(opt.Paths, dir)
+	s, err := Load(context.Background(), opt)
+	require.NoError(t, err)
+	return s
+}
+
+func parsed(t testing.TB, json string) *manifest.Object {
+	t.Helper()
+	o, faults := manifest.ParseObject([]byte(json))
+	require.Empty(t, faults)
+	return o
+}
+
+// TestDeadline stops a policy that does not end, and says which one it was; the others still answer.
+func TestDeadline(t *testing.T) {
+	s := set(t, Options{Timeout: 50 * time.Millisecond}, map[string]string{
+		"slow.rego": "package gatelint.slow\n\ndeny contains \"never\" if {\n\tsome i in numbers.range(1, 100000)\n\tsome j in numbers.range(1, 100000)\n\ti * j == -1\n}\n",
+		"fast.rego": "package gatelint.fast\n\nwarn contains \"here\" if input.kind == \"Gateway\"\n",
+	})
+	start := time.Now()
+	res := rules.Run(tables(t, shop), s.Rules())
+	require.Less(t, time.Since(start), 5*time.Second)
+	require.Len(t, res.Findings, 1)
+	require.Len(t, res.Failed, 1)
+	require.Regexp(t, `slow.rego:1: the evaluation took longer than 50ms, on \w+ \w+/\w+ and 1 more`, res.Failed[0].Error())
+}
+
+// TestCrash holds that a policy which crashes the engine is one failed policy.
+func TestCrash(t *testing.T) {
+	s := set(t, Options{}, map[string]string{"a.rego": "package gatelint.a\n\nwarn contains \"here\"\n"})
+	s.policies[0].queries[0].prepared = rego.PreparedEvalQuery{} // evaluating it is a nil dereference
+	res := rules.Run(tables(t, shop), s.Rules())
+	require.Empty(t, res.Findings)
+	require.Len(t, res.Failed, 1)
+	require.ErrorContains(t, res.Failed[0], "a.rego:1: the evaluation crashed: ")
+}
+
+const review = `package gatelint.review
+
+deny contains sprintf("%s by %s of %v in %s, was %v", [r.operation, r.user, r.groups, r.namespaceLabels.team, r.oldObject.spec.hosts]) if {
+	r := data.gatelint.request
+	not r.dryRun
+}
+
+deny contains sprintf("team %s", [data.gatelint.mesh.namespaces[input.metadata.namespace].labels.team])
+`
+
+// TestReview is what admission asks: one object, with what only the request knows.
+func TestReview(t *testing.T) {
+	s := set(t, Options{}, map[string]string{
+		"review.rego": review,
+		"all.rego":    "package gatelint.all\n\ndeny contains name if some name, _ in data.gatelint.mesh.objects.VirtualService.shop\n",
+	})
+	o := parsed(t, `{"apiVersion":"networking.istio.io/v1","kind":"VirtualService","metadata":{"name":"web","namespace":"shop"},"spec":{"hosts":["a"]}}`)
+	list := s.Of(context.Background(), Review{Object: o, Request: &Request{
+		Operation: "UPDATE", User: "jane", Groups: []string{"ops"}, NamespaceLabels: map[string]string{"team": "red"},
+		OldObject: map[string]any{"spec": map[string]any{"hosts": []any{"b"}}},
+	}})
+	tab := tables(t, shop)
+	require.Equal(t, "all", list[0].Name)
+	found, err := list[0].Alone(tab)
+	require.Empty(t, found)
+	require.ErrorContains(t, err, "data.gatelint.mesh.objects.VirtualService.shop is not read as a whole in admission, where an answer must not take longer the more there is: name the NAME, on VirtualService shop/web")
+	found, err = list[1].Alone(tab)
+	require.NoError(t, err)
+	var messages []string
+	for _, f := range found {
+		require.Equal(t, o.ID, f.Object)
+		require.Equal(t, rules.Deny, f.Admission)
+		messages = append(messages, f.Message)
+	}
+	require.Equal(t, []string{`UPDATE by jane of ["ops"] in red, was ["b"]`, "team red"}, messages)
+}
+
+// spy notes the paths that are read.
+type spy struct {
+	storage.Store
+	mu    sync.Mutex
+	paths []string
+}
+
+func (s *spy) Read(ctx context.Context, txn storage.Transaction, path storage.Path) (any, error) {
+	s.mu.Lock()
+	s.paths = append(s.paths, strings.Join(path, "."))
+	s.mu.Unlock()
+	return s.Store.Read(ctx, txn, path)
+}
+
+// TestReads holds that a reference to one key reads that key and no more, however OPA gets to know it.
+func TestReads(t *testing.T) {
+	s := set(t, Options{}, map[string]string{"a.rego": `package gatelint.a
+
+deny contains "literal" if data.gatelint.mesh.by_host["shop.example.com"].gateways[0].name == "public"
+
+deny contains "by variable" if {
+	some h in input.spec.hosts
+	data.gatelint.mesh.by_host[h].virtualservices[_].name == "web"
+}
+
+deny contains "by two keys" if {
+	x := data.gatelint.mesh.virtualservices[input.metadata.namespace][input.metadata.name]
+	x.mesh == false
+}
+`})
+	watch := &spy{Store: s.store}
+	q, err := rego.New(rego.Query("data.gatelint.a.deny"), rego.Compiler(s.compiler), rego.Store(watch)).PrepareForEval(context.Background())
+	require.NoError(t, err)
+	watch.paths = nil
+	tab := tables(t, shop)
+	o := tab.World.VirtualServices[0].Object
+	x := &subject{object: o, facts: &facts{model: &model{tables: tab, keyed: true}, object: o}}
+	rs, err := q.Eval(context.Background(), rego.EvalParsedInput(x.input()), rego.EvalTransaction(&transaction{facts: x.facts}))
+	t.Log(watch.paths)
+	require.NoError(t, err)
+	require.Len(t, rs[0].Expressions[0].Value, 3)
+	for _, path := range watch.paths {
+		require.Regexp(t, `^gatelint\.mesh\.(by_host\.shop\.example\.com|virtualservices\.shop\.web)`, path)
+	}
+}
+
+// TestParallel evaluates side by side, as a webhook does.
+func TestParallel(t *testing.T) {
+	s := set(t, Options{}, map[string]string{"review.rego": review})
+	tab := tables(t, shop)
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			name := fmt.Sprintf("u%d", i)
+			list := s.Of(context.Background(), Review{Object: tab.World.VirtualServices[0].Object, Request: &Request{
+				Operation: "CREATE", User: name, NamespaceLabels: map[string]string{"team": name}, OldObject: map[string]any{"spec": map[string]any{"hosts": []any{}}},
+			}})
+			found, err := list[0].Alone(tab)
+			if err != nil || len(found) != 2 || !strings.Contains(found[0].Message+found[1].Message, name+" of") {
+				panic(fmt.Sprint(found, err))
+			}
+		})
+	}
+	group.Wait()
+}
+
+// TestSame holds that an object reads alike from its file, from the API server, and from the message that is kept of it.
+func TestSame(t *testing.T) {
+	text := `{"apiVersion":"networking.istio.io/v1","kind":"VirtualService","metadata":{"name":"web","namespace":"shop","labels":{"a":"b"}},` +
+		`"spec":{"hosts":["a.example.com"],"http":[{"timeout":"3s","route":[{"destination":{"host":"b","port":{"number":80}},"weight":0},{"destination":{"host":"c"},"weight":100}]}]}}`
+	file := manifest.Parse("a.json", []byte(text), manifest.Options{}).Objects[0]
+	live := parsed(t, text)
+	require.Nil(t, live.Doc)
+	require.Equal(t, value(file.Plain()).String(), value(live.Plain()).String())
+	var stated *manifest.Object
+	bare := strings.Replace(text, `,"namespace":"shop"`, "", 1)
+	stated = manifest.Parse("a.json", []byte(bare), manifest.Options{Namespace: func(string) string { return "shop" }}).Objects[0]
+	require.Equal(t, value(live.Plain()).String(), value(stated.Plain()).String())
+}
+
+func TestUnknownAllowance(t *testing.T) {
+	_, err := Load(context.Background(), Options{Allow: []string{"htp.send"}})
+	require.EqualError(t, err, `there is no builtin function "htp.send" to allow; did you mean "http.send"?`)
+	require.False(t, errors.As(err, new(Problems)))
+}
+
+// TestWitness has the router answer a request that a policy gives, and refuses one that nobody can send.
+func TestWitness(t *testing.T) {
+	s := set(t, Options{}, map[string]string{"a.rego": `# METADATA
+# custom: {kinds: [VirtualService]}
+package gatelint.a
+
+warn contains {"msg": "x", "witness": {"port": 80, "host": input.spec.hosts[0], "path": "/a"}}
+
+warn_bad contains {"msg": "y", "witness": {"port": 80, "host": "a", "path": "no slash"}}
+`})
+	res := rules.Run(tables(t, shop), s.Rules())
+	require.Len(t, res.Findings, 1)
+	require.Equal(t, "http://shop.example.com/a", res.Findings[0].Witness.URL)
+	require.Equal(t, "shop/web", res.Findings[0].Witness.Answer.VirtualService)
+	require.Len(t, res.Failed, 1)
+	require.ErrorContains(t, res.Failed[0], `a.rego:7: warn_bad gives a witness that is no request: the path "no slash" does not begin with a slash`)
+}
+
+// TestWhole refuses to read everything, and finds a host in any letter case.
+func TestWhole(t *testing.T) {
+	s := set(t, Options{Namespaces: []string{"main"}}, map[string]string{"a.rego": `package main
+
+warn_root contains "x" if count(data.gatelint) > 0
+`, "b.rego": `package main.b
+
+warn contains h if {
+	some h in ["Shop.Example.com"]
+	count(data.gatelint.mesh.by_host[h].gateways) == 1
+	input.kind == "Gateway"
+}
+`})
+	res := rules.Run(tables(t, strings.ReplaceAll(shop, "shop.example.com", "SHOP.example.com")), s.Rules())
+	require.Len(t, res.Failed, 1)
+	require.ErrorContains(t, res.Failed[0], "all of data.gatelint is not read at once: name what is looked for, on ")
+	require.Len(t, res.Findings, 1)
+}

@@ -1,0 +1,214 @@
+package policy
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/mesh"
+	"github.com/gatelint/gatelint/analyzers/routing"
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+)
+
+// facts are what policies read under data.gatelint.mesh while one object is looked at.
+type facts struct {
+	*model
+	object  *manifest.Object
+	request *Request // nil in the linter
+	known   sync.Map // what was looked up for one policy is there for the next: ast.Value by path, nil where nothing is
+}
+
+// model is what is looked up in one World. Its indexes are made when the first policy asks.
+type model struct {
+	tables *routing.Tables
+	// keyed tells that a whole kind is never read: in admission a verdict must not cost what the mesh holds.
+	keyed bool
+
+	namesOnce sync.Once
+	virtuals  map[mesh.Name]*mesh.VirtualService
+	gateways  map[mesh.Name]*mesh.Gateway
+	hostsOnce sync.Once
+	hosts     map[string]*claims
+	wholes    sync.Map // kinds that a policy reads whole, made once for all objects: ast.Value by path
+}
+
+func (m *model) names() {
+	m.namesOnce.Do(func() {
+		m.virtuals, m.gateways = map[mesh.Name]*mesh.VirtualService{}, map[mesh.Name]*mesh.Gateway{}
+		for _, v := range m.tables.World.VirtualServices {
+			m.virtuals[v.ID()] = v
+		}
+		for _, g := range m.tables.World.Gateways {
+			if !g.Ingress {
+				m.gateways[g.ID()] = g
+			}
+		}
+	})
+}
+
+// index is one part of data.gatelint.mesh: values by so many keys.
+type index struct {
+	keys []string // what the keys are, for messages
+	get  func(f *facts, keys []string) any
+	each func(f *facts, prefix []string, yield func(keys ...string))
+}
+
+var indexes = map[string]index{
+	"objects":         {[]string{"KIND", "NAMESPACE", "NAME"}, (*facts).objectAt, (*facts).eachObject},
+	"by_host":         {[]string{"HOST"}, (*facts).claimsAt, (*facts).eachHost},
+	"virtualservices": {[]string{"NAMESPACE", "NAME"}, (*facts).virtualServiceAt, (*facts).eachVirtualService},
+	"gateways":        {[]string{"NAMESPACE", "NAME"}, (*facts).gatewayAt, (*facts).eachGateway},
+	"namespaces":      {[]string{"NAME"}, (*facts).namespaceAt, (*facts).eachNamespace},
+}
+
+// read answers a path under data.gatelint.mesh.
+func (f *facts) read(path []string) (any, error) {
+	if len(path) == 0 {
+		return nil, tooMuch(storage.Path{root, "mesh"})
+	}
+	if path[0] == "this" {
+		return found(f.once("this", f.this), path[1:])
+	}
+	x, ok := indexes[path[0]]
+	switch {
+	case !ok:
+		return nil, notFound
+	case len(path) > len(x.keys):
+		here, rest := path[:1+len(x.keys)], path[1+len(x.keys):]
+		return found(f.once(strings.Join(here, "\x00"), func() ast.Value {
+			if v := x.get(f, here[1:]); v != nil {
+				return value(v)
+			}
+			return nil
+		}), rest)
+	case f.keyed:
+		return nil, &storage.Error{Code: storage.InternalErr, Message: shownPath(append([]string{root, "mesh"}, path...)) +
+			" is not read as a whole in admission, where an answer must not take longer the more there is: name the " + strings.Join(x.keys[len(path)-1:], " and the ")}
+	}
+	key := strings.Join(path, "\x00")
+	if v, ok := f.wholes.Load(key); ok {
+		return v, nil
+	}
+	v := f.whole(x, path[1:])
+	f.wholes.Store(key, v)
+	return v, nil
+}
+
+// once makes a value when it is first asked for.
+func (f *facts) once(key string, get func() ast.Value) ast.Value {
+	if v, ok := f.known.Load(key); ok {
+		have, _ := v.(ast.Value)
+		return have
+	}
+	v := get()
+	f.known.Store(key, v)
+	return v
+}
+
+// whole gives all values of an index under a prefix of its keys.
+func (f *facts) whole(x index, prefix []string) ast.Value {
+	out := map[string]any{}
+	x.each(f, prefix, func(keys ...string) {
+		for i, p := range prefix {
+			if keys[i] != p {
+				return
+			}
+		}
+		v := x.get(f, keys)
+		if v == nil {
+			return
+		}
+		at := out
+		rest := keys[len(prefix):]
+		for _, k := range rest[:len(rest)-1] {
+			if at[k] == nil {
+				at[k] = map[string]any{}
+			}
+			at = at[k].(map[string]any)
+		}
+		at[rest[len(rest)-1]] = v
+	})
+	return value(out)
+}
+
+// this is what is said of the object under review, if it is a Gateway or a VirtualService.
+func (f *facts) this() ast.Value {
+	keys := []string{f.object.Namespace, f.object.Name}
+	var v any
+	switch mesh.KindName(f.object.ID) {
+	case "VirtualService":
+		v = f.virtualServiceAt(keys)
+	case "Gateway":
+		v = f.gatewayAt(keys)
+	}
+	if v == nil {
+		return nil
+	}
+	return value(v)
+}
+
+func (f *facts) objectAt(keys []string) any {
+	if o := f.tables.World.Object(keys[0], keys[1], keys[2]); o != nil {
+		return o.Plain()
+	}
+	return nil
+}
+
+func (f *facts) eachObject(prefix []string, yield func(...string)) {
+	kinds := map[string]bool{}
+	for _, o := range f.tables.World.Objects {
+		if k := mesh.KindName(o.ID); len(prefix) == 0 || k == prefix[0] {
+			kinds[k] = true
+		}
+	}
+	for kind := range kinds {
+		for ns, byName := range f.tables.World.OfKind(kind) {
+			for name := range byName {
+				yield(kind, ns, name)
+			}
+		}
+	}
+}
+
+func (f *facts) eachVirtualService(_ []string, yield func(...string)) {
+	f.names()
+	for n := range f.virtuals {
+		yield(n.Namespace, n.Name)
+	}
+}
+
+func (f *facts) eachGateway(_ []string, yield func(...string)) {
+	f.names()
+	for n := range f.gateways {
+		yield(n.Namespace, n.Name)
+	}
+}
+
+func (f *facts) namespaceAt(keys []string) any {
+	o := f.tables.World.Object("Namespace", "", keys[0])
+	switch {
+	case o != nil:
+		return map[string]any{"labels": anyMap(o.Labels), "annotations": anyMap(o.Annotations)}
+	case f.request != nil && keys[0] == f.object.Namespace:
+		return map[string]any{"labels": anyMap(f.request.NamespaceLabels)}
+	}
+	return nil
+}
+
+func (f *facts) eachNamespace(_ []string, yield func(...string)) {
+	for name := range f.tables.World.OfKind("Namespace")[""] {
+		yield(name)
+	}
+}
+
+// value is the request as policies read it.
+func (r *Request) value() ast.Value {
+	out := map[string]any{
+		"operation": r.Operation, "user": r.User, "groups": anys(r.Groups), "namespaceLabels": anyMap(r.NamespaceLabels), "dryRun": r.DryRun,
+	}
+	if r.OldObject != nil {
+		out["oldObject"] = r.OldObject
+	}
+	return value(out)
+}

@@ -1,0 +1,90 @@
+package policy
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// value is a plain value as OPA reads it.
+func value(v any) ast.Value {
+	switch v := v.(type) {
+	case map[string]any:
+		terms := make([][2]*ast.Term, 0, len(v))
+		for k, e := range v {
+			terms = append(terms, [2]*ast.Term{ast.StringTerm(k), ast.NewTerm(value(e))})
+		}
+		return ast.NewObject(terms...)
+	case []any:
+		terms := make([]*ast.Term, len(v))
+		for i, e := range v {
+			terms[i] = ast.NewTerm(value(e))
+		}
+		return ast.NewArray(terms...)
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) { // YAML has them, JSON and Rego do not
+			return ast.String(fmt.Sprint(v))
+		}
+	case json.Number:
+		if _, err := v.Float64(); err != nil {
+			return ast.String(v)
+		}
+	}
+	out, err := ast.InterfaceToValue(v)
+	if err != nil {
+		return ast.NullValue
+	}
+	return out
+}
+
+// gatekeeper is the input of a policy that was written for Gatekeeper: the object under review, and the parameters.
+func gatekeeper(x *subject, params ast.Value) ast.Value {
+	o := x.object
+	version := o.APIVersion[len(o.Group):]
+	if o.Group != "" && version != "" {
+		version = version[1:]
+	}
+	review := [][2]*ast.Term{
+		{ast.StringTerm("object"), ast.NewTerm(x.input())},
+		{ast.StringTerm("kind"), ast.NewTerm(value(map[string]any{"group": o.Group, "version": version, "kind": o.Kind}))},
+		{ast.StringTerm("name"), ast.StringTerm(o.Name)},
+		{ast.StringTerm("namespace"), ast.StringTerm(o.Namespace)},
+	}
+	if r := x.facts.request; r != nil {
+		more := map[string]any{
+			"operation": r.Operation, "dryRun": r.DryRun, "userInfo": map[string]any{"username": r.User, "groups": anys(r.Groups)},
+			"namespaceObject": map[string]any{"metadata": map[string]any{"name": o.Namespace, "labels": anyMap(r.NamespaceLabels)}},
+		}
+		if r.OldObject != nil {
+			more["oldObject"] = r.OldObject
+		}
+		for k, v := range more {
+			review = append(review, [2]*ast.Term{ast.StringTerm(k), ast.NewTerm(value(v))})
+		}
+	}
+	if params == nil {
+		params = ast.NewObject()
+	}
+	return ast.NewObject(
+		[2]*ast.Term{ast.StringTerm("review"), ast.NewTerm(ast.NewObject(review...))},
+		[2]*ast.Term{ast.StringTerm("parameters"), ast.NewTerm(params)},
+	)
+}
+
+func anys(list []string) []any {
+	out := make([]any, len(list))
+	for i, s := range list {
+		out[i] = s
+	}
+	return out
+}
+
+func anyMap(m map[string]string) map[string]any {
+	out := make(map[string]any, len(m))
+	for k, v := range m {
+		out[k] = v
+	}
+	return out
+}

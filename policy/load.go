@@ -1,0 +1,90 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+)
+
+// Load reads and compiles policies. Its error is Problems where something is wrong with what stands in them: all that can be told
+// at once.
+func Load(ctx context.Context, opt Options) (*Set, error) {
+	caps, err := capabilities(opt.Allow)
+	if err != nil {
+		return nil, err
+	}
+	c := &checker{roots: opt.Namespaces, taken: map[string]string{}}
+	if len(c.roots) == 0 {
+		c.roots = []string{root}
+	}
+	for _, r := range opt.Taken {
+		c.taken[r.Name] = "gatelint has it built in"
+	}
+	s := readSources(opt.Paths)
+	c.packages, c.problems = packages(s), s.problems
+	x := &Set{policies: c.policies(), sources: s, timeout: opt.Timeout}
+	if x.timeout == 0 {
+		x.timeout = 5 * time.Second
+	}
+	params := c.parameters(x.policies, opt.Params)
+	if len(x.policies) == 0 && len(c.problems) == 0 {
+		c.problems = append(c.problems, &Problem{Message: "there is no policy in " + strings.Join(opt.Paths, ", ") + ": packages under gatelint.lib are helpers only"})
+	}
+	if len(s.problems) == 0 { // else what is missing would be a fault of what uses it
+		x.caps, x.schemas = caps, schemas(x.policies)
+		for _, p := range x.policies {
+			annotate(x.schemas, p, c.packages[slices.IndexFunc(c.packages, func(k *pkg) bool { return k.name() == p.Package })])
+		}
+		x.compiler = x.newCompiler()
+		if x.compiler.Compile(s.modules); x.compiler.Failed() {
+			c.problems = append(c.problems, problemsOf(x.compiler.Errors, "")...)
+		}
+	}
+	if len(c.problems) > 0 {
+		return nil, c.problems.sorted()
+	}
+	if x.store, err = newStore(s.data, params); err != nil {
+		return nil, fmt.Errorf("reading the data of policies: %w", err)
+	}
+	return x, x.prepare(ctx)
+}
+
+func (s *Set) newCompiler() *ast.Compiler {
+	return ast.NewCompiler().WithCapabilities(s.caps).WithSchemas(s.schemas).WithUseTypeCheckAnnotations(true).SetErrorLimit(0)
+}
+
+// prepare makes one query of each policy, or one for each set of kinds where its rules differ in them.
+func (s *Set) prepare(ctx context.Context) error {
+	for _, p := range s.policies {
+		ref := ast.DefaultRootRef
+		for _, e := range strings.Split(p.Package, ".") {
+			ref = ref.Append(ast.StringTerm(e))
+		}
+		for _, v := range p.Rules {
+			i := slices.IndexFunc(p.queries, func(q query) bool { return slices.Equal(q.kinds, v.Kinds) })
+			if i < 0 {
+				i, p.queries = len(p.queries), append(p.queries, query{kinds: v.Kinds})
+			}
+			p.queries[i].verdicts = append(p.queries[i].verdicts, v)
+		}
+		for i := range p.queries {
+			q := &p.queries[i]
+			var terms [][2]*ast.Term
+			for _, v := range q.verdicts {
+				terms = append(terms, [2]*ast.Term{ast.StringTerm(v.Name), ast.NewTerm(ref.Append(ast.StringTerm(v.Name)))})
+			}
+			body := ast.NewBody(ast.Equality.Expr(ast.VarTerm("found"), ast.ObjectTerm(terms...)))
+			var err error
+			q.prepared, err = rego.New(rego.ParsedQuery(body), rego.Compiler(s.compiler), rego.Store(s.store), rego.StrictBuiltinErrors(true)).PrepareForEval(ctx)
+			if err != nil {
+				return fmt.Errorf("preparing policy %s: %w", p.Name, err)
+			}
+		}
+	}
+	return nil
+}

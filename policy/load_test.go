@@ -1,0 +1,173 @@
+package policy
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/bundle"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gatelint/gatelint/rules"
+)
+
+// load gives the problems of one file of policies.
+func load(t *testing.T, text string) error {
+	t.Helper()
+	dir := t.TempDir()
+	t.Chdir(dir)
+	write(t, dir, map[string]string{"a.rego": text})
+	_, err := Load(context.Background(), Options{Paths: []string{"a.rego"}, Taken: rules.All()})
+	return err
+}
+
+// TestProblems holds what would pass in silence to an error with its place.
+func TestProblems(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"v0":               {"package gatelint.a\n\ndeny[msg] {\n\tmsg := input.kind\n}\n", `a.rego:3: this is Rego v0: opa fmt --v0-v1 --write rewrites it`},
+		"syntax":           {"package gatelint.a\n\ndeny contains msg if {\n", `a.rego:4: `},
+		"no set":           {"package gatelint.a\n\ndeny if input.kind == \"x\"\n", `a.rego:3: deny is no set, so nothing of it would be reported`},
+		"no set, by name":  {"package gatelint.a\n\ndeny_x := \"msg\"\n\nwarn contains \"a\"\n", `a.rego:3: deny_x is no set`},
+		"map":              {"package gatelint.a\n\nwarn[x] := 1 if some x in input.a\n", `a.rego:3: warn is no set`},
+		"outside":          {"package other\n\ndeny contains \"a\"\n", `a.rego:1: package other is never evaluated: policies are packages under gatelint`},
+		"unused":           {"package other\n\nf(x) := x\n", `a.rego:1: package other is never evaluated, and no policy uses it`},
+		"empty":            {"package gatelint.a\n\nx := 1\n", `a.rego:1: package gatelint.a has no rule deny, violation or warn`},
+		"misspelt":         {"package gatelint.a\n\ndenny contains \"a\"\n", `did you mean "deny" by "denny"?`},
+		"root":             {"package gatelint\n\ndeny contains \"a\"\n", `a.rego:1: package gatelint has no name for its rule`},
+		"taken":            {"package gatelint.shadowed_match\n\ndeny contains \"a\"\n", `a.rego:1: rule "shadowed-match" exists already`},
+		"reserved":         {"package gatelint.mesh\n\ndeny contains \"a\"\n", `a.rego:1: package gatelint.mesh is reserved`},
+		"in lib":           {"package gatelint.lib.a\n\ndeny contains \"a\"\n", `a.rego:3: deny in package gatelint.lib.a is never evaluated`},
+		"key":              {"# METADATA\n# title: x\n# custom:\n#   severty: error\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:4: unknown METADATA key "severty" under custom; did you mean "severity"?`},
+		"top key":          {"# METADATA\n# titel: x\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:2: unknown METADATA key "titel"; did you mean "title"?`},
+		"not under custom": {"# METADATA\n# severity: error\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:2: METADATA severity stands under custom`},
+		"severity":         {"# METADATA\n# custom: {severity: high}\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:2: custom.severity: "high" is no severity`},
+		"kind":             {"# METADATA\n# custom: {kinds: [VirtualServce]}\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:2: custom.kinds: unknown kind "VirtualServce"; did you mean "VirtualService"?`},
+		"contradiction":    {"package gatelint.a\n\n# METADATA\n# custom: {severity: error}\ndeny contains \"a\"\n\n# METADATA\n# custom: {severity: info}\ndeny contains \"b\"\n", `a.rego:7: METADATA custom.severity says something else`},
+		"forbidden":        {"package gatelint.a\n\ndeny contains x if x := http.send({}).body\n", `a.rego:3: http.send is not allowed here`},
+		"clock":            {"package gatelint.a\n\ndeny contains x if x := sprintf(\"%d\", [time.now_ns()])\n", `a.rego:3: time.now_ns is not allowed here`},
+		"no function":      {"package gatelint.a\n\ndeny contains x if x := sprintff(\"%d\", [1])\n", `a.rego:3: undefined function sprintff; did you mean "sprintf"?`},
+		"field":            {"# METADATA\n# custom: {kinds: [VirtualService]}\npackage gatelint.a\n\ndeny contains h if some h in input.spec.hots\n", `a.rego:5: there is no "hots" in input.spec; did you mean "hosts"?`},
+		"field of two":     {"# METADATA\n# custom: {kinds: [VirtualService, Gateway]}\npackage gatelint.a\n\ndeny contains h if some h in input.spec.hots\n", `a.rego:5: there is no "hots" in input.spec`},
+		"field in a list":  {"# METADATA\n# custom: {kinds: [VirtualService]}\npackage gatelint.a\n\nwarn contains h if {\n\tsome i\n\th := input.spec.http[i].rout\n}\n", `a.rego:7: there is no "rout" in input.spec.http[i]; did you mean "route"?`},
+		"field of a rule":  {"package gatelint.a\n\n# METADATA\n# custom: {kinds: [Gateway]}\ndeny contains h if some h in input.spec.servrs\n", `a.rego:5: there is no "servrs" in input.spec; did you mean "servers"?`},
+		"fact":             {"package gatelint.a\n\ndeny contains h if some h in data.gatelint.mesh.by_hots[\"a\"]\n", `a.rego:3: there is no "by_hots" in data.gatelint.mesh; did you mean "by_host"?`},
+		"parameter":        {"# METADATA\n# custom: {params: {domains: []}}\npackage gatelint.a\n\ndeny contains h if some h in data.gatelint.params.a.domain\n", `a.rego:5: there is no "domain" in data.gatelint.params.a; did you mean "domains"?`},
+		"unset parameter":  {"# METADATA\n# custom: {params: {domains: null}}\npackage gatelint.a\n\ndeny contains h if some h in data.gatelint.params.a.domains\n", `a.rego:3: parameter domains has no default and is not set: policies.params.a.domains`},
+		"library only":     {"package gatelint.lib.a\n\nf(x) := x\n", `there is no policy in a.rego`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := load(t, c.text)
+			require.ErrorContains(t, err, c.want)
+			require.ErrorAs(t, err, new(Problems))
+		})
+	}
+}
+
+// TestSources reads folders as Kubernetes mounts them, bundles, and data, and counts a file once.
+func TestSources(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	write(t, dir, map[string]string{
+		"mounted/..2026/a.rego": "package gatelint.a\n\ndeny contains data.teams.red\n",
+		"data/teams/data.json":  `{"red": "from data"}`,
+		"b/b.rego":              "package gatelint.b\n\ndeny contains \"b\"\n",
+		"b/b_test.rego":         "package gatelint.b_test\n\nthis is no Rego {",
+	})
+	require.NoError(t, os.Symlink(filepath.Join("..2026", "a.rego"), "mounted/a.rego"))
+	_, err := Load(context.Background(), Options{Paths: []string{"mounted", "b"}})
+	require.ErrorContains(t, err, "b/b_test.rego:3: ")
+	require.NoError(t, os.Remove("b/b_test.rego"))
+
+	_, err = Load(context.Background(), Options{Paths: []string{"mounted", "data"}})
+	require.ErrorContains(t, err, "data: there is no policy here")
+	require.NoError(t, os.Rename("data/teams", "mounted/teams"))
+	s, err := Load(context.Background(), Options{Paths: []string{"mounted", "mounted/a.rego", "b"}})
+	require.NoError(t, err)
+	res := rules.Run(tables(t, shop), s.Rules())
+	require.Empty(t, res.Failed)
+	require.Len(t, res.Findings, 4)
+	require.Equal(t, "from data", res.Findings[0].Message)
+}
+
+func TestBundle(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	file, err := os.Create("p.tar.gz")
+	require.NoError(t, err)
+	require.NoError(t, bundle.Write(file, bundle.Bundle{
+		Manifest: bundle.Manifest{Roots: &[]string{""}}, Data: map[string]any{"limit": 3},
+		Modules: []bundle.ModuleFile{{
+			Path: "/gatelint/a.rego", URL: "/gatelint/a.rego", Raw: []byte("package gatelint.a\n\ndeny contains sprintf(\"%d\", [data.limit])\n"),
+			Parsed: ast.MustParseModule("package gatelint.a\n\ndeny contains sprintf(\"%d\", [data.limit])\n"),
+		}},
+	}))
+	require.NoError(t, file.Close())
+	s, err := Load(context.Background(), Options{Paths: []string{"p.tar.gz"}})
+	require.NoError(t, err)
+	require.Equal(t, "p.tar.gz/gatelint/a.rego", s.Policies()[0].File)
+	res := rules.Run(tables(t, shop), s.Rules())
+	require.Equal(t, "3", res.Findings[0].Message)
+
+	require.NoError(t, os.WriteFile("bad.tar.gz", []byte("no archive"), 0o644))
+	_, err = Load(context.Background(), Options{Paths: []string{"bad.tar.gz"}})
+	require.ErrorContains(t, err, "bad.tar.gz: ")
+}
+
+// TestData refuses data that would hide what gatelint tells, or that two files say differently.
+func TestData(t *testing.T) {
+	const rule = "package gatelint.a\n\ndeny contains \"a\"\n"
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  string
+	}{
+		"reserved":      {map[string]string{"p/a.rego": rule, "p/data.json": `{"gatelint": {"mesh": {}}}`}, "p/data.json: sets data.gatelint"},
+		"contradiction": {map[string]string{"p/a.rego": rule, "p/data.json": `{"x": {"z": 1}}`, "p/x/data.yaml": "z: 2"}, "p/x/data.yaml: sets what another file of data sets"},
+		"no object":     {map[string]string{"p/a.rego": rule, "p/data.json": `[1]`}, "p/data.json: holds no object"},
+		"no JSON":       {map[string]string{"p/a.rego": rule, "p/data.json": `{`}, "p/data.json: is no JSON"},
+		"hidden":        {map[string]string{"p/a.rego": rule, "p/.git/b.rego": "no Rego", "p/.c.rego": "no Rego"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			t.Chdir(dir)
+			write(t, dir, c.files)
+			_, err := Load(context.Background(), Options{Paths: []string{"p"}})
+			if c.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+// TestMetadata holds what METADATA make of the rule.
+func TestMetadata(t *testing.T) {
+	s := set(t, Options{Params: map[string]map[string]any{"a-b": {"limit": 3}}}, map[string]string{
+		"a.rego": "# METADATA\n# title: T\n# custom: {ignorable: false, admission: off, params: {limit: 1, other: x}}\npackage gatelint.x.a_b\n\n# METADATA\n# custom: {severity: info, kinds: [Gateway]}\nwarn contains data.gatelint.params.a_b.other if data.gatelint.params.a_b.limit == 3\n",
+		"b.rego": "package gatelint.b\n\nwarn contains \"b\"\n",
+		"c.rego": "package gatelint.c\n\nwarn contains \"w\" if input.kind == \"Gateway\"\n\ndeny contains \"d\" if input.kind == \"Gateway\"\n",
+	})
+	list := s.Rules()
+	require.Len(t, list, 3)
+	a, b := list[0], list[1]
+	require.Equal(t, "a-b", a.Name)
+	require.Equal(t, "T", a.Title())
+	require.True(t, a.Unignorable)
+	require.Equal(t, rules.Off, a.Admission)
+	require.Equal(t, rules.Info, a.Severity)
+	require.Equal(t, rules.Warn, b.Admission)
+	require.Equal(t, rules.Warning, b.Severity)
+	require.False(t, b.Unignorable)
+	found, err := a.Alone(tables(t, shop))
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.Equal(t, "x", found[0].Message)
+	require.Equal(t, "Gateway", found[0].Object.Kind)
+	found, err = list[2].Alone(tables(t, shop))
+	require.NoError(t, err)
+	require.Equal(t, "d", found[0].Message)
+	require.Equal(t, []rules.Decision{rules.Deny, rules.Warn}, []rules.Decision{found[0].Admission, found[1].Admission})
+}

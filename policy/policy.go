@@ -1,0 +1,200 @@
+// Package policy runs what a platform team says of its manifests in Rego, beside what gatelint says itself: a policy becomes a rule
+// like any other. OPA's engine is embedded; Istio's facts are read from the World, under data.gatelint.
+package policy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/routing"
+	"github.com/gatelint/gatelint/rules"
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+)
+
+// Options say which policies there are and what they may do.
+type Options struct {
+	Paths      []string // .rego files, folders, bundles (.tar.gz)
+	Namespaces []string // the packages under which policies are evaluated; none: gatelint
+	Allow      []string // builtin functions allowed by name, beside those of capabilities.json
+	Params     map[string]map[string]any
+	Taken      []*rules.Rule // rules whose names no policy may have
+	Timeout    time.Duration // of one policy on one object; 0: five seconds
+}
+
+// Set holds policies that are ready to run. It is not changed after Load and can be used from many goroutines.
+type Set struct {
+	policies []*policy
+	sources  *sources
+	caps     *ast.Capabilities
+	schemas  *ast.SchemaSet
+	compiler *ast.Compiler
+	store    *store
+	timeout  time.Duration
+
+	mu   sync.Mutex
+	last *sweep
+}
+
+// policy is one package.
+type policy struct {
+	*Policy
+	rule    *rules.Rule
+	queries []query
+}
+
+// Policy is what is said of a policy.
+type Policy struct {
+	Name       string // of its rule: the last element of the package, with - for _
+	Element    string // the last element of the package, by which parameters are kept
+	Package    string // without data.
+	File       string
+	Line       int
+	Title      string
+	Text       string // what its METADATA describe
+	Severity   rules.Severity
+	Admission  rules.Decision
+	Ignorable  bool
+	Gatekeeper bool     // its input is {"review": …, "parameters": …}
+	Kinds      []string // of objects that it is run on; none: all
+	Params     map[string]any
+	Rules      []Verdict
+}
+
+// Verdict is one rule of a policy whose elements are findings.
+type Verdict struct {
+	Name     string // deny, violation, warn, or one of these with _suffix
+	File     string
+	Line     int
+	Severity rules.Severity
+	Kinds    []string
+}
+
+// query is what is asked about objects of some kinds.
+type query struct {
+	kinds    []string // none: all
+	verdicts []Verdict
+	prepared rego.PreparedEvalQuery
+}
+
+// Policies are the policies in order of their names.
+func (s *Set) Policies() []*Policy {
+	out := make([]*Policy, len(s.policies))
+	for i, p := range s.policies {
+		out[i] = p.Policy
+	}
+	return out
+}
+
+// Rules are the policies as rules that run over every object of a World.
+func (s *Set) Rules() []*rules.Rule {
+	out := make([]*rules.Rule, len(s.policies))
+	for i, p := range s.policies {
+		r := *p.rule
+		r.Run = func(pass *rules.Pass) {
+			joined(s.sweep(pass.Tables).of(i)).report(pass)
+		}
+		out[i] = &r
+	}
+	return out
+}
+
+// Review is what admission asks about: one object.
+type Review struct {
+	Object  *manifest.Object
+	Plain   map[string]any // as it was sent; nil: printed from Object
+	Request *Request
+}
+
+// Request is what only admission knows, as data.gatelint.request.
+type Request struct {
+	Operation       string            // CREATE, UPDATE, DELETE
+	OldObject       map[string]any    // nil on CREATE
+	User            string            // who asks
+	Groups          []string          // of the user
+	NamespaceLabels map[string]string // of the object's namespace
+	DryRun          bool
+}
+
+// Of gives the policies as rules that run on one object under review. Reading all objects of a kind is an error there.
+func (s *Set) Of(ctx context.Context, r Review) []*rules.Rule {
+	out := make([]*rules.Rule, len(s.policies))
+	var mu sync.Mutex
+	subjects := map[*routing.Tables]*subject{}
+	for i, p := range s.policies {
+		rule := *p.rule
+		rule.Run = func(pass *rules.Pass) {
+			mu.Lock()
+			x := subjects[pass.Tables]
+			if x == nil {
+				x = &subject{object: r.Object, plain: r.Plain, facts: &facts{model: &model{tables: pass.Tables, keyed: true}, object: r.Object, request: r.Request}}
+				subjects[pass.Tables] = x
+			}
+			mu.Unlock()
+			joined([]outcome{s.on(ctx, p, x)}).report(pass)
+		}
+		out[i] = &rule
+	}
+	return out
+}
+
+// Problem is what is wrong with a policy, with its place.
+type Problem struct {
+	File    string
+	Line    int // 0: the file as a whole
+	Message string
+	// On is the first object that it shows on, and Others how many more; "" where no object takes part.
+	On     string
+	Others int
+}
+
+func (p *Problem) Error() string {
+	text := p.Message
+	switch {
+	case p.Others > 0:
+		text += fmt.Sprintf(", on %s and %d more", p.On, p.Others)
+	case p.On != "":
+		text += ", on " + p.On
+	}
+	switch {
+	case p.File == "":
+		return text
+	case p.Line == 0:
+		return p.File + ": " + text
+	}
+	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, text)
+}
+
+// Problems are all that is wrong with the policies of a Set.
+type Problems []*Problem
+
+func (list Problems) Error() string {
+	out := make([]string, len(list))
+	for i, p := range list {
+		out[i] = p.Error()
+	}
+	return strings.Join(out, "\n")
+}
+
+func (list Problems) sorted() Problems {
+	slices.SortStableFunc(list, func(a, b *Problem) int {
+		if c := strings.Compare(a.File, b.File); c != 0 {
+			return c
+		}
+		return a.Line - b.Line
+	})
+	return slices.CompactFunc(list, func(a, b *Problem) bool { return *a == *b })
+}
+
+func at(loc *ast.Location, format string, args ...any) *Problem {
+	p := &Problem{Message: fmt.Sprintf(format, args...)}
+	if loc != nil {
+		p.File, p.Line = loc.File, loc.Row
+	}
+	return p
+}

@@ -1,0 +1,205 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/mesh"
+	"github.com/gatelint/gatelint/analyzers/routing"
+)
+
+// claims are the objects that name a host.
+type claims struct {
+	gateways                       []any
+	virtual, services, destination []any
+}
+
+// claimsAt gives the objects that have exactly this host, expanded, in lower case.
+func (f *facts) claimsAt(keys []string) any {
+	f.indexHosts()
+	c := f.hosts[strings.ToLower(keys[0])]
+	if c == nil {
+		return nil
+	}
+	return map[string]any{
+		"gateways": list(c.gateways), "virtualservices": list(c.virtual), "services": list(c.services), "destinationrules": list(c.destination),
+	}
+}
+
+func (f *facts) eachHost(_ []string, yield func(...string)) {
+	f.indexHosts()
+	for h := range f.hosts {
+		yield(h)
+	}
+}
+
+func list(l []any) []any {
+	if l == nil {
+		return []any{}
+	}
+	return l
+}
+
+func (m *model) indexHosts() {
+	m.hostsOnce.Do(func() {
+		m.hosts = map[string]*claims{}
+		of := func(host string) *claims {
+			host = strings.ToLower(host)
+			if m.hosts[host] == nil {
+				m.hosts[host] = &claims{}
+			}
+			return m.hosts[host]
+		}
+		w := m.tables.World
+		for _, g := range w.Gateways {
+			for i, s := range g.Spec.Servers {
+				for _, h := range s.GetHosts() {
+					if _, after, ok := strings.Cut(h, "/"); ok {
+						h = after
+					}
+					c := of(h)
+					c.gateways = append(c.gateways, map[string]any{
+						"namespace": g.Namespace, "name": g.Name, "server": i, "port": int(s.GetPort().GetNumber()), "protocol": s.GetPort().GetProtocol(),
+					})
+				}
+			}
+		}
+		for _, v := range w.VirtualServices {
+			for _, h := range v.Hosts {
+				c := of(h)
+				c.virtual = append(c.virtual, named(v.ID()))
+			}
+		}
+		for _, s := range w.Services {
+			c := of(s.Host)
+			c.services = append(c.services, map[string]any{"kind": s.Kind, "namespace": s.Namespace, "name": s.Name})
+		}
+		for _, d := range w.DestinationRules {
+			c := of(d.Host)
+			c.destination = append(c.destination, named(d.ID()))
+		}
+	})
+}
+
+func named(n mesh.Name) map[string]any {
+	return map[string]any{"namespace": n.Namespace, "name": n.Name}
+}
+
+// virtualServiceAt says where a VirtualService is bound and where it sends requests.
+func (f *facts) virtualServiceAt(keys []string) any {
+	f.names()
+	v := f.virtuals[mesh.Name{Namespace: keys[0], Name: keys[1]}]
+	if v == nil {
+		return nil
+	}
+	gateways := []any{}
+	for _, r := range v.Gateways {
+		x := named(r.Name)
+		x["found"] = len(r.Found) > 0
+		gateways = append(gateways, x)
+	}
+	servers := []any{}
+	b := f.tables.Binding(v)
+	for _, k := range manifest.Keys(b.Servers) {
+		for _, s := range b.Servers[k] {
+			x := f.server(s)
+			x["host"] = v.Hosts[k]
+			servers = append(servers, x)
+		}
+	}
+	hosts := []any{}
+	for _, h := range v.Hosts {
+		hosts = append(hosts, h)
+	}
+	return map[string]any{
+		"hosts": hosts, "gateways": gateways, "mesh": v.OnMesh, "servers": servers, "destinations": f.destinations(v),
+	}
+}
+
+// server is a server on one workload.
+func (f *facts) server(s *routing.Server) map[string]any {
+	out := named(s.Gateway.ID())
+	out["server"], out["port"], out["protocol"] = s.Index, int(s.Number()), s.Spec.GetPort().GetProtocol()
+	out["hosts"] = anys(s.Spec.Hosts)
+	if s.Spec.Tls != nil {
+		out["tls"] = s.Spec.Tls.GetMode().String()
+	}
+	if s.Drop != nil {
+		by := named(s.Drop.By.Gateway.ID())
+		by["server"] = s.Drop.By.Index
+		out["dropped"] = map[string]any{"reason": s.Drop.Reason, "by": by, "certain": s.Drop.Certain}
+	}
+	return out
+}
+
+// seenBy is what can differ from client to client of a destination.
+type seenBy struct {
+	host   string
+	port   uint32
+	exists any
+	rule   mesh.Name
+}
+
+// destinations gives each destination as each of its clients sees it; those that see the same once.
+func (f *facts) destinations(v *mesh.VirtualService) []any {
+	out := []any{}
+	for _, u := range f.tables.Uses(v) {
+		var seen []seenBy
+		for i := range u.Views {
+			view := &u.Views[i]
+			x := map[string]any{
+				"path": u.Path, "host": view.Host, "mirror": u.Mirror, "weight": int(view.Weight), "exists": truth(view.Exists),
+				"in": named(u.VS.ID()),
+			}
+			if view.Port != 0 {
+				x["port"] = int(view.Port)
+			} else {
+				x["exists"] = nil // which cluster is meant hangs on the port that the client asks for
+			}
+			if s := view.Spec.GetSubset(); s != "" {
+				x["subset"] = s
+			}
+			key := seenBy{host: view.Host, port: view.Port, exists: x["exists"]}
+			if r := f.tables.Chosen(view); r != nil && len(r.From) > 0 {
+				key.rule = r.From[0].ID()
+				x["destinationrule"] = named(key.rule)
+			}
+			if !slices.Contains(seen, key) {
+				seen = append(seen, key)
+				out = append(out, x)
+			}
+		}
+	}
+	return out
+}
+
+func truth(t mesh.Truth) any {
+	switch t {
+	case mesh.Yes:
+		return true
+	case mesh.No:
+		return false
+	}
+	return nil
+}
+
+// gatewayAt says what becomes of the servers of a Gateway on each workload.
+func (f *facts) gatewayAt(keys []string) any {
+	f.names()
+	g := f.gateways[mesh.Name{Namespace: keys[0], Name: keys[1]}]
+	if g == nil {
+		return nil
+	}
+	servers := []any{}
+	for _, t := range f.tables.Serving(g) {
+		for _, s := range t.Servers {
+			if s.Gateway == g {
+				x := f.server(s)
+				x["workload"] = t.Workload.String()
+				servers = append(servers, x)
+			}
+		}
+	}
+	return map[string]any{"servers": servers}
+}

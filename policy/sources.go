@@ -1,0 +1,256 @@
+package policy
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/bundle"
+	"sigs.k8s.io/yaml"
+)
+
+// maxFile is the size in bytes of a file of policies or of their data; a bundle's files count each by itself.
+const maxFile = 16 << 20
+
+// sources are the files of policies.
+type sources struct {
+	modules  map[string]*ast.Module // by file, without tests
+	tests    map[string]*ast.Module // files named *_test.rego
+	files    []string               // of modules, in the order read
+	data     map[string]any         // of data.json and data.yaml
+	problems Problems
+	seen     map[string]bool
+	met      int // files of policies, also those met before
+}
+
+// readSources reads files, folders and bundles. What cannot be read is a problem, and the rest is read all the same.
+func readSources(paths []string) *sources {
+	s := &sources{modules: map[string]*ast.Module{}, tests: map[string]*ast.Module{}, data: map[string]any{}, seen: map[string]bool{}}
+	for _, p := range paths {
+		had, bad := s.met, len(s.problems)
+		s.path(filepath.Clean(p))
+		if s.met == had && len(s.problems) == bad {
+			s.fail(p, "there is no policy here: no file ends in .rego")
+		}
+	}
+	return s
+}
+
+func (s *sources) fail(file, message string) {
+	s.problems = append(s.problems, &Problem{File: filepath.ToSlash(file), Message: message})
+}
+
+func (s *sources) path(p string) {
+	info, err := os.Stat(p)
+	switch {
+	case err != nil:
+		s.fail(p, "cannot be read: "+reason(err))
+	case info.IsDir():
+		s.folder(p)
+	case strings.HasSuffix(p, ".tar.gz") || strings.HasSuffix(p, ".tgz"):
+		s.bundle(p)
+	case strings.HasSuffix(p, ".rego"):
+		s.file(p)
+	default:
+		s.fail(p, "is no policy: a file of policies ends in .rego, a bundle in .tar.gz")
+	}
+}
+
+// reason is an error without the path, which stands before it.
+func reason(err error) string {
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}
+
+// folder reads a folder and those in it; names with a leading dot are left out, as of a mounted ConfigMap.
+func (s *sources) folder(root string) {
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		switch {
+		case p != root && strings.HasPrefix(name, "."):
+			if d.IsDir() {
+				return filepath.SkipDir
+			}
+		case d.IsDir():
+		case strings.HasSuffix(name, ".rego"):
+			s.file(p)
+		case name == "data.json" || name == "data.yaml" || name == "data.yml":
+			s.document(root, p)
+		}
+		return nil
+	})
+	if err != nil {
+		s.fail(root, "cannot be read: "+reason(err))
+	}
+}
+
+func (s *sources) read(p string) ([]byte, bool) {
+	info, err := os.Stat(p)
+	if err == nil && info.Size() > maxFile {
+		s.fail(p, "is larger than 16 MiB")
+		return nil, false
+	}
+	data, err := os.ReadFile(p)
+	if err != nil {
+		s.fail(p, "cannot be read: "+reason(err))
+	}
+	return data, err == nil
+}
+
+func (s *sources) file(p string) {
+	if text, ok := s.read(p); ok {
+		s.module(filepath.ToSlash(p), string(text))
+	}
+}
+
+// module parses one file. One that was reached by two paths counts once.
+func (s *sources) module(name, text string) {
+	s.met++
+	if s.seen[name] {
+		return
+	}
+	s.seen[name] = true
+	m, err := parseModule(name, text)
+	if err != nil {
+		s.problems = append(s.problems, problemsOf(err, name)...)
+		return
+	}
+	if strings.HasSuffix(name, "_test.rego") {
+		s.tests[name] = m
+		return
+	}
+	s.modules[name] = m
+	s.files = append(s.files, name)
+}
+
+func parseModule(name, text string) (*ast.Module, error) {
+	m, err := ast.ParseModuleWithOpts(name, text, ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1})
+	if err == nil && m == nil {
+		return nil, &Problem{File: name, Message: "the file is empty"}
+	}
+	if err != nil {
+		if _, old := ast.ParseModuleWithOpts(name, text, ast.ParserOptions{RegoVersion: ast.RegoV0}); old == nil {
+			list := problemsOf(err, name)
+			list[0].Message = "this is Rego v0: opa fmt --v0-v1 --write rewrites it (" + list[0].Message + ")"
+			return nil, list[0]
+		}
+	}
+	return m, err
+}
+
+// document enters a data.json or data.yaml, under the names of the folders that lead to it.
+func (s *sources) document(root, p string) {
+	text, ok := s.read(p)
+	if !ok {
+		return
+	}
+	if filepath.Ext(p) != ".json" {
+		converted, err := yaml.YAMLToJSONStrict(text)
+		if err != nil {
+			s.fail(p, err.Error())
+			return
+		}
+		text = converted
+	}
+	var doc any
+	if err := json.Unmarshal(text, &doc); err != nil {
+		s.fail(p, "is no JSON: "+err.Error())
+		return
+	}
+	rel, err := filepath.Rel(root, filepath.Dir(p))
+	if err == nil && rel != "." {
+		parts := strings.Split(filepath.ToSlash(rel), "/")
+		for i := len(parts) - 1; i >= 0; i-- {
+			doc = map[string]any{parts[i]: doc}
+		}
+	}
+	s.merge(p, doc)
+}
+
+// merge joins data of one more file to the rest.
+func (s *sources) merge(file string, doc any) {
+	m, ok := doc.(map[string]any)
+	if !ok {
+		s.fail(file, "holds no object: there would be no name for it under data")
+		return
+	}
+	if _, ours := m["gatelint"]; ours {
+		s.fail(file, "sets data.gatelint, which is what gatelint tells policies")
+		return
+	}
+	if !join(s.data, m) {
+		s.fail(file, "sets what another file of data sets, to another value")
+	}
+}
+
+func join(into, from map[string]any) bool {
+	for k, v := range from {
+		have, ok := into[k]
+		a, isMap := have.(map[string]any)
+		b, both := v.(map[string]any)
+		switch {
+		case !ok:
+			into[k] = v
+		case !isMap || !both || !join(a, b):
+			return false
+		}
+	}
+	return true
+}
+
+// bundle reads an OPA bundle.
+func (s *sources) bundle(p string) {
+	f, err := os.Open(p)
+	if err != nil {
+		s.fail(p, "cannot be read: "+reason(err))
+		return
+	}
+	defer f.Close()
+	b, err := bundle.NewCustomReader(bundle.NewTarballLoaderWithBaseURL(f, "").WithSizeLimitBytes(maxFile)).
+		WithSkipBundleVerification(true).WithRegoVersion(ast.RegoV1).WithSizeLimitBytes(maxFile).Read()
+	if err != nil {
+		s.problems = append(s.problems, problemsOf(err, filepath.ToSlash(p))...)
+		return
+	}
+	for _, m := range b.Modules {
+		s.module(filepath.ToSlash(p)+"/"+strings.TrimPrefix(m.Path, "/"), string(m.Raw))
+	}
+	if len(b.Data) > 0 {
+		s.merge(p, b.Data)
+	}
+}
+
+// problemsOf gives each error of OPA with its place; file is where it is when it does not say.
+func problemsOf(err error, file string) Problems {
+	var problem *Problem
+	if errors.As(err, &problem) {
+		return Problems{problem}
+	}
+	var list ast.Errors
+	var one *ast.Error
+	switch {
+	case errors.As(err, &list):
+	case errors.As(err, &one):
+		list = ast.Errors{one}
+	default:
+		return Problems{{File: file, Message: err.Error()}}
+	}
+	out := make(Problems, 0, len(list))
+	for _, e := range list {
+		p := at(e.Location, "%s", wording(e))
+		if p.File == "" {
+			p.File = file
+		}
+		out = append(out, p)
+	}
+	return out
+}
