@@ -1,10 +1,14 @@
 package cluster
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 
-	"k8s.io/client-go/discovery"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
@@ -12,9 +16,9 @@ import (
 
 // Clients ask one API server.
 type Clients struct {
-	Dynamic   dynamic.Interface
-	Metadata  metadata.Interface // for Secrets: its connections serve one request each
-	Discovery discovery.DiscoveryInterfaceWithContext
+	Dynamic  dynamic.Interface
+	Metadata metadata.Interface // for Secrets: its connections serve one request each
+	rest     *rest.RESTClient
 }
 
 // Connect makes the clients. Nothing is asked yet.
@@ -27,10 +31,21 @@ func Connect(config *rest.Config) (*Clients, error) {
 	if c.Metadata, err = metadata.NewForConfig(oneShot(config)); err != nil {
 		return nil, fmt.Errorf("making a client for metadata: %w", err)
 	}
-	if c.Discovery, err = discovery.NewDiscoveryClientForConfig(config); err != nil {
+	plain := rest.CopyConfig(config)
+	plain.GroupVersion, plain.NegotiatedSerializer = &schema.GroupVersion{}, serializer.NewCodecFactory(runtime.NewScheme())
+	if c.rest, err = rest.UnversionedRESTClientFor(plain); err != nil {
 		return nil, fmt.Errorf("making a discovery client: %w", err)
 	}
 	return c, nil
+}
+
+// get reads what the API server says of itself. (The discovery client of client-go brings every type of Kubernetes along.)
+func (c *Clients) get(ctx context.Context, path string, into any) error {
+	data, err := c.rest.Get().AbsPath(path).SetHeader("Accept", "application/json").Do(ctx).Raw()
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(data, into)
 }
 
 // oneShot gives a config whose connections are not shared and serve one request each.

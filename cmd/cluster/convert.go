@@ -32,6 +32,10 @@ func fromContent(o *unstructured.Unstructured) (*manifest.Object, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s %s/%s: %w", o.GetKind(), o.GetNamespace(), o.GetName(), err)
 	}
+	return fromJSON(o, raw)
+}
+
+func fromJSON(o *unstructured.Unstructured, raw []byte) (*manifest.Object, error) {
 	// Faults are not the newcomer's: what our schema does not know is opaque.
 	out, faults := manifest.ParseObject(raw)
 	if out == nil {

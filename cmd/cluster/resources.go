@@ -84,8 +84,8 @@ func (s Wanted) Resources() []Resource {
 // Served gives the resources that the API server has, each in the version that it prefers of those with the resource: istiod's
 // EnvoyFilters are v1alpha3 where all else is v1.
 func (c *Clients) Served(ctx context.Context, wanted []Resource) ([]Resource, error) {
-	groups, err := c.Discovery.ServerGroupsWithContext(ctx)
-	if err != nil {
+	var groups metav1.APIGroupList
+	if err := c.get(ctx, "/apis", &groups); err != nil {
 		return nil, fmt.Errorf("asking for API groups: %w", err)
 	}
 	versions := map[string][]string{"": {"v1"}} // by group, the preferred one first
@@ -101,11 +101,15 @@ func (c *Clients) Served(ctx context.Context, wanted []Resource) ([]Resource, er
 		for _, version := range versions[r.Group] {
 			gv := schema.GroupVersion{Group: r.Group, Version: version}
 			if lists[gv] == nil {
-				list, err := c.Discovery.ServerResourcesForGroupVersionWithContext(ctx, gv.String())
-				if err != nil {
+				path := "/apis/" + gv.String()
+				if gv.Group == "" {
+					path = "/api/" + gv.Version
+				}
+				var list metav1.APIResourceList
+				if err := c.get(ctx, path, &list); err != nil {
 					return nil, fmt.Errorf("asking for the resources of %s: %w", gv, err)
 				}
-				lists[gv] = resourceNames(list)
+				lists[gv] = resourceNames(&list)
 			}
 			if lists[gv][r.Name] {
 				r.Version = version

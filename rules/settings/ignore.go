@@ -177,16 +177,9 @@ func (x ignoreIndex) match(f rules.Finding) []*Ignore {
 		out = append(out, g)
 	}
 	for _, g := range x.objects[owner{f.Object, f.Rule}] {
-		if f.Source == g.Object || f.Source == nil && f.Pos.File == fileOf(g.Object) {
+		if f.Source == g.Object || f.Source == nil && f.Pos.File == g.Object.File() {
 			out = append(out, g)
 		}
 	}
 	return out
-}
-
-func fileOf(o *manifest.Object) string {
-	if o.Doc == nil {
-		return ""
-	}
-	return o.Doc.File
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -23,6 +24,9 @@ type result struct {
 	opaque       []string // what shapes gateway workloads and is not modelled
 	unreadable   []error
 	worlds       int // Worlds that were looked at
+
+	over []string            // clusters and snapshots under the files
+	new  map[findingKey]bool // faults of the cluster that no file takes part in, and that are there only with the files
 
 	// Of lint --as-webhook.
 	verdicts map[findingKey]verdict // nil without it
@@ -59,6 +63,7 @@ func (a *app) analyse(r *request) (*result, error) {
 		return nil, err
 	}
 	c := &collector{request: r, seen: map[findingKey]int{}, refs: map[refKey]int{}, reported: map[*manifest.Object]bool{}}
+	c.new = map[findingKey]bool{}
 	if r.asWebhook {
 		c.verdicts = map[findingKey]verdict{}
 	}
@@ -96,7 +101,11 @@ func (c *collector) load(l *loaded) {
 	c.summary.Documents += l.set.Documents
 	c.summary.Objects += len(l.set.Objects)
 	for _, o := range l.set.Objects {
-		c.reported[o] = c.request.wants(l, o.Doc.File)
+		c.reported[o] = c.request.wants(l, o.File())
+	}
+	if l.base != nil {
+		c.summary.Objects += l.lay(c.reported)
+		c.over = append(c.over, fmt.Sprintf("%s (%s)", l.base.name, count(len(l.base.objects), "object")))
 	}
 	c.files = append(append(c.files, l.set.Files...), l.with.Files...)
 	c.skipped = append(c.skipped, l.set.Skipped...)
@@ -137,6 +146,12 @@ func (c *collector) run(l *loaded, in mesh.Input, several bool) {
 	for _, f := range res.Findings {
 		if !c.request.asWebhook && c.concerns(f) {
 			c.add(f, name)
+		}
+	}
+	if !c.request.asWebhook && l.base != nil && len(l.set.Objects) > 0 {
+		for _, f := range c.brought(l.base, opt, res.Findings) {
+			c.add(f, name)
+			c.new[keyOf(f)] = true
 		}
 	}
 	for _, ref := range res.Unknown {
@@ -254,6 +269,9 @@ func (c *collector) ignores(jobs []*loaded) (list []*settings.Ignore, judged map
 		}
 		list = append(list, settings.Annotations(l.set.Objects)...)
 		list = append(list, settings.Annotations(l.with.Objects)...)
+		if l.base != nil {
+			list = append(list, settings.Annotations(l.base.objects)...)
+		}
 	}
 	for _, s := range c.skipped {
 		judged[s.File] = false

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
+	"sync/atomic"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/cmd/version"
@@ -36,7 +37,8 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
-	code int // what the command says when it returns no error
+	at   atomic.Value // what it does now: a string
+	code int          // what the command says when it returns no error
 }
 
 // Main runs gatelint and gives its exit code.

@@ -80,6 +80,13 @@ func total(res *result) string {
 		found = []string{"no findings"}
 	}
 	line := fmt.Sprintf("gatelint: %s in %s (%s)", strings.Join(found, ", "), count(s.Documents, "document"), count(s.Objects, "object"))
+	lies := " over "
+	if s.Documents == 0 && len(res.over) > 0 {
+		line, lies = fmt.Sprintf("gatelint: %s in %s", strings.Join(found, ", "), count(s.Objects, "object")), " of "
+	}
+	if len(res.over) > 0 {
+		line += lies + plainText(strings.Join(res.over, ", "))
+	}
 	if s.Unknown > 0 {
 		line += fmt.Sprintf("; %s unknown", count(s.Unknown, "reference"))
 	}

@@ -36,7 +36,7 @@ func (t *textReport) paint(color, text string) string {
 
 func (t *textReport) write(res *result, quiet bool) {
 	for _, f := range res.findings {
-		t.finding(f, res.worlds)
+		t.finding(f, res.worlds, res.new[keyOf(f)])
 		if v, asked := res.verdicts[keyOf(f)]; asked {
 			fmt.Fprintf(t.w, "admission: %s\n", plainText(v.line()))
 		}
@@ -48,7 +48,7 @@ func (t *textReport) write(res *result, quiet bool) {
 	}
 }
 
-func (t *textReport) finding(f rules.Finding, worlds int) {
+func (t *textReport) finding(f rules.Finding, worlds int, new bool) {
 	place, color := t.paint(bold, location(f.Pos, f.Object)+":"), severityColors[f.Severity]
 	fmt.Fprintf(t.w, "%s %s %s [%s]\n", place, t.paint(color, f.Severity.String()+":"), plainText(f.Message), f.Rule)
 	t.excerpt(f.Pos, f.Object, f.Source, color)
@@ -60,6 +60,9 @@ func (t *textReport) finding(f rules.Finding, worlds int) {
 	}
 	if f.Witness != nil {
 		fmt.Fprintf(t.w, "example: %s\n", plainText(example(f.Witness)))
+	}
+	if new {
+		fmt.Fprintln(t.w, "brought by: the files; without them it is not there")
 	}
 	if len(f.Worlds) > 0 && len(f.Worlds) < worlds {
 		fmt.Fprintf(t.w, "only in: %s\n", plainText(few(f.Worlds)))

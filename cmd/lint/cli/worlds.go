@@ -29,6 +29,7 @@ type loaded struct {
 	worldJob
 	set    *manifest.Set // reported
 	with   *manifest.Set // context
+	base   *base         // what they lie over; nil for nothing
 	inputs []mesh.Input
 }
 
@@ -36,6 +37,10 @@ type loaded struct {
 // reported of the worlds; what lies in none of them is read as without worlds.
 func (r *request) setWorlds(f *flags) error {
 	c := r.config
+	if r.cluster != nil { // it takes the place of the config's worlds
+		r.worlds = []worldJob{{paths: r.paths, with: f.with, complete: r.mesh.Complete, namespace: r.namespaces(f.namespace, c.Namespace)}}
+		return nil
+	}
 	for _, w := range c.Worlds {
 		job := worldJob{name: w.Name, vars: w.Vars, complete: r.mesh.Complete, with: append(slices.Clone(f.with), r.under(w.With)...)}
 		job.paths = r.under(w.Paths)
@@ -150,12 +155,20 @@ func (a *app) load(r *request, job worldJob) (*loaded, error) {
 			return nil, fmt.Errorf("--with: %w", err)
 		}
 	}
-	return l, nil
+	l.base, err = r.snapshot(l)
+	return l, err
 }
 
 // loadAll reads all jobs. Paths of the command line that lie in a world of the config are not read a second time.
 func (a *app) loadAll(r *request) ([]*loaded, error) {
 	var out []*loaded
+	var live *base
+	if r.cluster != nil {
+		var err error
+		if live, err = a.readCluster(r); err != nil {
+			return nil, err
+		}
+	}
 	for _, job := range r.worlds {
 		if job.leftovers {
 			job.paths = slices.DeleteFunc(slices.Clone(job.paths), func(p string) bool { return coveredBy(out, p) })
@@ -167,6 +180,9 @@ func (a *app) loadAll(r *request) ([]*loaded, error) {
 		if err != nil {
 			return nil, err
 		}
+		if live != nil {
+			l.base = live
+		}
 		l.split()
 		out = append(out, l)
 	}
@@ -175,8 +191,16 @@ func (a *app) loadAll(r *request) ([]*loaded, error) {
 
 func (l *loaded) split() {
 	// What is reported comes first: of identical documents the first one stands for all.
-	l.inputs = mesh.Split(append(slices.Clone(l.set.Objects), l.with.Objects...))
+	files := append(slices.Clone(l.set.Objects), l.with.Objects...)
+	if l.base != nil {
+		l.base.settle(files)
+		l.complete = l.complete.And(l.base.closes)
+	}
+	l.inputs = mesh.Split(files)
 	for i := range l.inputs {
+		if l.base != nil {
+			l.inputs[i].Objects = l.base.under(l.inputs[i].Objects)
+		}
 		switch {
 		case l.name != "" && l.inputs[i].Name != "":
 			l.inputs[i].Name = l.name + ": " + l.inputs[i].Name

@@ -125,7 +125,7 @@ func (s *Source) know() {
 			held = append(held, cluster.Held{Resource: w.Resource, Namespace: w.namespace})
 		}
 	}
-	s.Engine.Know(cluster.Knowledge(s.Complete, held, s.IstiodNamespace, len(s.remote) > 0))
+	s.Engine.Know(s.Complete.And(cluster.Knowledge(held, s.IstiodNamespace, len(s.remote) > 0)))
 	s.ready = s.ready || s.unready() == nil
 }
 

@@ -1,0 +1,4 @@
+package cli
+
+// worldVersion is the apiVersion of snapshots.
+const worldVersion = "gatelint.io/v1"

@@ -1,0 +1,190 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gatelint/gatelint/fixtures/apiserver"
+	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+)
+
+// routes is the number of VirtualServices of the fleet, with which it has more than 2,000 objects.
+const routes = 650
+
+// faults are what is wrong in the fleet: one of each, each known only if lists are complete.
+const faults = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: faulty, namespace: team-0}
+spec:
+  hosts: [faulty.g0.example.com]
+  gateways: [istio-system/gw-0]
+  http:
+  - match: [{uri: {prefix: /a}}]
+    route: [{destination: {host: app0, subset: v3}}]
+  - match: [{uri: {prefix: /a/b}}]
+    route: [{destination: {host: app1, subset: v1}}]
+  - route: [{destination: {host: nosuch}}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: elsewhere, namespace: team-12}
+spec:
+  hosts: [elsewhere.g0.example.com]
+  gateways: [istio-system/nosuch]
+  http:
+  - route: [{destination: {host: app600}}]
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: secretless, namespace: istio-system}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 443, name: https, protocol: HTTPS}
+    tls: {mode: SIMPLE, credentialName: quite-unlike-others}
+    hosts: [secretless.example.com]
+`
+
+// reader is what a user may who may list no more than is needed. Secrets only beside the gateways, EnvoyFilters nowhere.
+const reader = `apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: NAME}
+rules:
+- {apiGroups: [networking.istio.io], resources: [gateways, virtualservices, destinationrules, serviceentries, sidecars, workloadentries, workloadgroups], verbs: [list]}
+- {apiGroups: [""], resources: [services, namespaces], verbs: [list]}
+- {apiGroups: [apps], resources: [deployments, daemonsets, statefulsets], verbs: [list]}
+- {apiGroups: [networking.k8s.io], resources: [ingresses], verbs: [list]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: NAME}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: NAME}
+subjects: [{kind: ServiceAccount, name: NAME, namespace: default}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: NAME, namespace: istio-system}
+rules: [{apiGroups: [""], resources: [secrets, configmaps], verbs: [list]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: NAME, namespace: istio-system}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: NAME}
+subjects: [{kind: ServiceAccount, name: NAME, namespace: default}]
+`
+
+// report is what of a JSON report does not hang on where objects come from.
+type report struct {
+	Findings []struct {
+		Rule, Severity, Evidence, Message, Fingerprint string
+
+		Object   map[string]any
+		Position struct {
+			Path string
+			Line int
+			File string
+		}
+		Related []struct {
+			Object  map[string]any
+			Message string
+		}
+		Witness any
+	}
+	Unknown []any
+	Summary map[string]int
+}
+
+func (r run) report(t *testing.T) report {
+	t.Helper()
+	var out report
+	require.NoError(t, json.Unmarshal([]byte(r.out), &out), "%s%s", r.out, r.errs)
+	return out
+}
+
+// byFinding gives findings without their places, each as JSON.
+func (r report) byFinding(t *testing.T) []string {
+	t.Helper()
+	var out []string
+	for _, f := range r.Findings {
+		f.Position.File, f.Position.Line = "", 0
+		text, err := json.Marshal(f)
+		require.NoError(t, err)
+		out = append(out, string(text))
+	}
+	return out
+}
+
+func (r report) rules() []string {
+	var out []string
+	for _, f := range r.Findings {
+		out = append(out, f.Rule)
+	}
+	return out
+}
+
+// TestCluster lints a cluster of more than 2,000 objects as a user who may not see all of it.
+func TestCluster(t *testing.T) {
+	config := rest.CopyConfig(cluster.env.Config)
+	config.QPS = -1
+	client, err := dynamic.NewForConfig(config)
+	require.NoError(t, err)
+	lists, err := apiserver.Fleet(routes)
+	require.NoError(t, err)
+	for _, list := range lists {
+		_, err := apiserver.Create(client, list)
+		require.NoError(t, err)
+	}
+	apply(t, faults)
+	user := account(t, "reader", reader)
+	all := gatelint(t, user, "--cluster", "-A", "-o", "json")
+
+	t.Run("restricted", func(t *testing.T) {
+		r := all.report(t)
+		require.Equal(t, 1, all.code, all.errs)
+		require.ElementsMatch(t, []string{"missing-credential", "unknown-gateway", "dangling-subset", "shadowed-match", "unknown-host"}, r.rules(), all.out)
+		require.Equal(t, "gatelint: this user may not list all of the cluster: envoyfilters.networking.istio.io not at all, secrets in istio-system only; "+
+			"what else there is, is unknown\n", all.errs)
+		require.Greater(t, r.Summary["objects"], 2000)
+	})
+	t.Run("pages", func(t *testing.T) {
+		log, err := os.ReadFile(auditLog())
+		require.NoError(t, err)
+		for _, resource := range []string{"virtualservices", "services"} {
+			pages := 0
+			for line := range strings.Lines(string(log)) {
+				if strings.Contains(line, "/"+resource+"?") {
+					require.Contains(t, line, "limit=500")
+					pages++
+				}
+			}
+			require.Equal(t, 2, pages, resource)
+		}
+	})
+	t.Run("as-from-files", func(t *testing.T) {
+		dir := t.TempDir()
+		for _, kind := range []string{"gateways.networking.istio.io", "virtualservices", "destinationrules", "services", "deployments", "namespaces", "secrets"} {
+			text, err := kubectl("", "get", kind, "-A", "-o", "yaml")
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(filepath.Join(dir, kind+".yaml"), []byte(text), 0o600))
+		}
+		files := gatelint(t, user, dir, "-o", "json", "--complete=Gateway,VirtualService,DestinationRule,ServiceEntry,Service,Secret/istio-system")
+		require.ElementsMatch(t, files.report(t).byFinding(t), all.report(t).byFinding(t))
+		require.ElementsMatch(t, files.report(t).Unknown, all.report(t).Unknown)
+	})
+	t.Run("one-namespace", func(t *testing.T) {
+		mine := gatelint(t, user, "--cluster", "-o", "json")
+		require.ElementsMatch(t, []string{"dangling-subset", "shadowed-match", "unknown-host"}, mine.report(t).rules(), "the context's")
+		theirs := gatelint(t, user, "--cluster", "-o", "json", "-n", "team-12")
+		require.Equal(t, []string{"unknown-gateway"}, theirs.report(t).rules())
+		none := gatelint(t, user, "--cluster", "-n", "nosuch")
+		require.Zero(t, none.code)
+		require.Contains(t, none.errs, "NOTHING WAS CHECKED: namespace nosuch of the cluster of context reader has no object that is read")
+	})
+}
