@@ -48,9 +48,12 @@ var more = []Resource{
 	{Group: "apps.openshift.io", Name: "deploymentconfigs", Kind: "DeploymentConfig"},
 }
 
+// All are the kinds that the linter reads, Secrets last.
+func All(w Wanted) []Resource { return append(slices.Clone(more), w.Resources()...) }
+
 // Read lists every kind that Worlds are made of. A kind that may not be listed is no error.
 func (r *Reader) Read(ctx context.Context) (*Reading, error) {
-	served, err := r.Served(ctx, append(slices.Clone(more), r.Resources()...)) // Secrets are last
+	served, err := r.Served(ctx, All(r.Wanted))
 	if err != nil {
 		return nil, err
 	}

@@ -112,9 +112,6 @@ func (c *collector) brought(b *base, opt mesh.Options, found []rules.Finding) (o
 	return out
 }
 
-// kindWorld is the kind of the document at the head of a snapshot.
-const kindWorld = "GatelintWorld"
-
 // snapshot takes a snapshot out of what was read; nil if there is none. Everything in its file belongs to it.
 func (r *request) snapshot(l *loaded) (*base, error) {
 	var head *manifest.Object
@@ -139,7 +136,9 @@ func (r *request) snapshot(l *loaded) (*base, error) {
 		if slices.ContainsFunc(s.Objects, of) {
 			b.objects = slices.DeleteFunc(slices.Clone(s.Objects), func(o *manifest.Object) bool { return !of(o) || o.Kind == kindWorld })
 		}
+		before := len(s.Objects)
 		s.Objects = slices.DeleteFunc(s.Objects, of)
+		s.Documents -= before - len(s.Objects)
 		s.Faults = slices.DeleteFunc(s.Faults, func(f manifest.Fault) bool { return f.Pos.File == head.File() })
 	}
 	return b, b.read(head, r)
@@ -164,7 +163,7 @@ func (b *base) read(head *manifest.Object, r *request) error {
 	}
 	switch age := r.now.Sub(taken); {
 	case age > r.maxAge:
-		r.aged = append(r.aged, fmt.Sprintf("%s was taken %s ago, at %s, which is more than --max-age %s: what it lacks is unknown", head.File(), age.Round(time.Minute), text, r.maxAge))
+		r.aged = append(r.aged, fmt.Sprintf("%s was taken %.0f hours ago, at %s, and --max-age is %s: what it lacks is unknown", head.File(), age.Hours(), text, r.maxAge))
 	case age < -time.Hour:
 		r.aged = append(r.aged, fmt.Sprintf("%s was taken in the future, at %s: what it lacks is unknown", head.File(), text))
 	default:

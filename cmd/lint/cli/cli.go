@@ -7,7 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -34,6 +36,7 @@ func (f failure) Unwrap() error { return f.error }
 type app struct {
 	rules          []*rules.Rule
 	version        string
+	plugin         bool // it runs as kubectl gatelint
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
@@ -45,6 +48,8 @@ type app struct {
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	Hurry()
 	a := &app{rules: rules.All(), version: version.String(), stdin: stdin, stdout: stdout, stderr: stderr}
+	name, _, _ := strings.Cut(filepath.Base(os.Args[0]), ".")
+	a.plugin = name == "kubectl-gatelint"
 	return a.main(args)
 }
 
@@ -103,9 +108,12 @@ directory. Exit code 0: nothing at or above --fail-on; 1: findings; 2: wrong usa
 		}
 		return run(cmd, args)
 	}
+	if a.plugin {
+		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl gatelint"}
+	}
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return err })
-	root.AddCommand(lint, a.traceCommand(), a.routesCommand(), a.rulesCommand(), a.explainCommand(), a.versionCommand())
+	root.AddCommand(lint, a.traceCommand(), a.routesCommand(), a.snapshotCommand(), a.rulesCommand(), a.explainCommand(), a.versionCommand())
 	return root
 }
 

@@ -60,7 +60,7 @@ type request struct {
 }
 
 func (a *app) lintCommand(use, short string) *cobra.Command {
-	f := &flags{}
+	f := &flags{cluster: clusterFlags{on: a.plugin}}
 	cmd := &cobra.Command{
 		Use: use, Short: short, Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
