@@ -118,9 +118,9 @@ func TestPages(t *testing.T) {
 	r := s.read(t)
 	require.Equal(t, []string{"VirtualService shop/a", "VirtualService shop/b", "Deployment edge/ingress"}, r.names())
 	require.Empty(t, r.Refused)
-	require.Contains(t, s.asked, "/apis/networking.istio.io/v1/virtualservices?continue=more&limit=500")
-	require.Contains(t, s.asked, "/apis/networking.istio.io/v1alpha3/envoyfilters?limit=500")
-	require.Contains(t, s.asked, "/api/v1/namespaces/istio-system/configmaps?fieldSelector=metadata.name%3Distio&limit=500")
+	require.Contains(t, s.asked, "/apis/networking.istio.io/v1/virtualservices?continue=more&limit=250")
+	require.Contains(t, s.asked, "/apis/networking.istio.io/v1alpha3/envoyfilters?limit=250")
+	require.Contains(t, s.asked, "/api/v1/namespaces/istio-system/configmaps?fieldSelector=metadata.name%3Distio&limit=250")
 }
 
 // A list whose pages take longer than the API server remembers is read once more, at once: no object is there twice.

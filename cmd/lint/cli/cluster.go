@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -113,17 +115,29 @@ func (a *app) readCluster(r *request) (*base, error) {
 	if err != nil {
 		return nil, failure{err}
 	}
-	reading, err := reader.Read(context.Background())
+	reading, err := a.read(reader, r.cluster)
 	if err != nil {
-		return nil, failure{fmt.Errorf("reading the cluster of context %s: %w", r.cluster.name, err)}
+		return nil, err
 	}
 	a.doing("checking")
-	a.refused(reading)
 	known := cluster.Knowledge(reading.Held, r.cluster.istiod, reading.Remote)
 	return &base{
 		objects: reading.Objects, held: known, closes: known, namespace: r.namespace, apply: r.namespace, all: r.all,
 		name: fmt.Sprintf("the cluster of context %s", r.cluster.name),
 	}, nil
+}
+
+// read reads a cluster, and says once what may not be listed.
+func (a *app) read(reader *cluster.Reader, t *target) (*cluster.Reading, error) {
+	if os.Getenv("GOGC") == "" {
+		defer debug.SetGCPercent(debug.SetGCPercent(50)) // Hurry lets pages pile up
+	}
+	reading, err := reader.Read(context.Background())
+	if err != nil {
+		return nil, failure{fmt.Errorf("reading the cluster of context %s: %w", t.name, err)}
+	}
+	a.refused(reading)
+	return reading, nil
 }
 
 // refused says once what may not be listed.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -73,12 +72,11 @@ func (a *app) snapshot(t *target, namespace, file string) error {
 	reader.Reduce = cluster.Reduce
 	taken := time.Now()
 	done := a.progress()
-	reading, err := reader.Read(context.Background())
+	reading, err := a.read(reader, t)
 	done()
 	if err != nil {
-		return failure{fmt.Errorf("reading the cluster of context %s: %w", t.name, err)}
+		return err
 	}
-	a.refused(reading)
 	var text bytes.Buffer
 	if err := writeWorld(&text, reading, t.istiod, taken); err != nil {
 		return failure{err}

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/gatelint/gatelint/fixtures/apiserver"
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 )
@@ -50,6 +52,24 @@ spec:
   - port: {number: 443, name: https, protocol: HTTPS}
     tls: {mode: SIMPLE, credentialName: quite-unlike-others}
     hosts: [secretless.example.com]
+`
+
+// change takes a subset from a DestinationRule that others use, and brings a route to nothing.
+const change = `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: app450, namespace: team-9}
+spec:
+  host: app450
+  subsets: [{name: v1, labels: {version: v1}}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: fresh}
+spec:
+  hosts: [fresh.g0.example.com]
+  gateways: [istio-system/gw-0]
+  http:
+  - route: [{destination: {host: no-such-service.team-0.svc.cluster.local}}]
 `
 
 // reader is what a user may who may list no more than is needed. Secrets only beside the gateways, EnvoyFilters nowhere.
@@ -160,11 +180,11 @@ func TestCluster(t *testing.T) {
 			pages := 0
 			for line := range strings.Lines(string(log)) {
 				if strings.Contains(line, "/"+resource+"?") {
-					require.Contains(t, line, "limit=500")
+					require.Contains(t, line, "limit=250")
 					pages++
 				}
 			}
-			require.Equal(t, 2, pages, resource)
+			require.Equal(t, 3, pages, resource)
 		}
 	})
 	t.Run("as-from-files", func(t *testing.T) {
@@ -186,5 +206,53 @@ func TestCluster(t *testing.T) {
 		none := gatelint(t, user, "--cluster", "-n", "nosuch")
 		require.Zero(t, none.code)
 		require.Contains(t, none.errs, "NOTHING WAS CHECKED: namespace nosuch of the cluster of context reader has no object that is read")
+	})
+	t.Run("what-would-break", func(t *testing.T) {
+		dir := t.TempDir()
+		file := filepath.Join(dir, "change.yaml")
+		require.NoError(t, os.WriteFile(file, []byte(change), 0o600))
+		// team-9/app450 loses its subset; what is wrong in team-0, and what is not touched, is not said.
+		live := gatelint(t, user, "--cluster", "-o", "json", dir)
+		require.Equal(t, 1, live.code, live.errs)
+		require.Equal(t, []string{"dangling-subset", "dangling-subset", "unknown-host"}, live.report(t).rules())
+		found := live.report(t).Findings
+		require.Equal(t, "app450", found[0].Object["name"])
+		require.Equal(t, "fresh", found[2].Object["name"])
+		require.Equal(t, file, found[2].Position.File)
+
+		world := filepath.Join(dir, "world.yml")
+		taken := gatelint(t, user, "snapshot", "--cluster", "-o", world)
+		require.Zero(t, taken.code, taken.errs)
+		require.Equal(t, all.errs, taken.errs)
+		require.ElementsMatch(t, live.report(t).byFinding(t), gatelint(t, "", "--with", world, file, "-n", "team-0", "-o", "json").report(t).byFinding(t), "a snapshot says what the cluster says")
+		require.ElementsMatch(t, all.report(t).byFinding(t), gatelint(t, "", world, "-o", "json").report(t).byFinding(t))
+		text, err := os.ReadFile(world)
+		require.NoError(t, err)
+		require.Contains(t, string(text), "complete:\n- DestinationRule\n- Gateway\n- Secret/istio-system\n- Service\n- ServiceEntry\n- Sidecar\n- VirtualService\nkind: GatelintWorld\n")
+		require.Contains(t, string(text), "data:\n  tls.crt: null\n  tls.key: null\nkind: Secret\n")
+		for _, private := range []string{"bm9uZQ", "managedFields", "last-applied", "uid:", "image:"} {
+			require.NotContains(t, string(text), private)
+		}
+
+		asked := gatelint(t, user, "trace", "--cluster", "http://app450.g22.example.com/api/v1/", "-H", "x-tenant: t1", file)
+		require.Contains(t, asked.out, "it has no subset", asked.errs)
+		require.Contains(t, gatelint(t, user, "routes", "--cluster", "-o", "json").out, "app450.g22.example.com")
+	})
+	t.Run("memory", func(t *testing.T) {
+		// What is not kept, the longest annotation that there is, is gone before the next page is asked for.
+		const services, size = 1500, 100 << 10
+		var padded []*unstructured.Unstructured
+		for i := range services {
+			u := lists[3][0].DeepCopy()
+			u.SetName(fmt.Sprintf("padded-%d", i))
+			u.SetAnnotations(map[string]string{"kubectl.kubernetes.io/last-applied-configuration": strings.Repeat("x", size)})
+			padded = append(padded, u)
+		}
+		_, err := apiserver.Create(client, padded)
+		require.NoError(t, err)
+		more := gatelint(t, user, "--cluster", "-A", "-o", "json")
+		require.Equal(t, all.report(t).byFinding(t), more.report(t).byFinding(t))
+		t.Logf("%d MB, and %d MB with %d MB of annotations", all.memory>>20, more.memory>>20, services*size>>20)
+		require.Less(t, more.memory-all.memory, int64(services*size*3/4))
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatelint/gatelint/fixtures/apiserver"
 	"github.com/stretchr/testify/require"
@@ -95,11 +96,39 @@ func gatelint(t *testing.T, kubeconfig string, args ...string) run {
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
+	require.NoError(t, cmd.Start())
+	peak := watch(cmd.Process.Pid)
+	err := cmd.Wait()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		require.NoError(t, err)
 	}
-	return run{out.String(), errs.String(), cmd.ProcessState.ExitCode(), memory(cmd.ProcessState)}
+	return run{out.String(), errs.String(), cmd.ProcessState.ExitCode(), peak()}
+}
+
+// watch gives the most that a process holds, in bytes, as it was shortly before the process ends. (What the kernel tells afterwards
+// counts the memory of the test, from which the process was forked.)
+func watch(pid int) (peak func() int64) {
+	done := make(chan struct{})
+	result := make(chan int64)
+	go func() {
+		most := int64(0)
+		for {
+			text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+			if _, rest, ok := strings.Cut(string(text), "VmHWM:"); ok {
+				kib := int64(0)
+				if _, err := fmt.Sscan(rest, &kib); err == nil {
+					most = max(most, kib<<10)
+				}
+			}
+			select {
+			case <-done:
+				result <- most
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}()
+	return func() int64 { close(done); return <-result }
 }
 
 // account makes a ServiceAccount with what roles grant, and gives its kubeconfig.
