@@ -99,5 +99,6 @@ type Document struct {
 	Text   []byte // the document's own bytes; a slice of the file's
 	JSON   bool
 
-	shift int // columns before Text on its first line: JSON values can share a line
+	origin *origin // of a document that another program has made
+	shift  int     // columns before Text on its first line: JSON values can share a line
 }

@@ -97,3 +97,40 @@ func edits(a, b string, limit int) int {
 	}
 	return last[len(b)]
 }
+
+// ParsePath reads what FieldPath prints: spec.http[2].route[0], metadata.annotations["a.b/c"]. ok is false for anything else.
+func ParsePath(text string) (path []any, ok bool) {
+	for rest := text; rest != ""; {
+		if rest[0] != '[' {
+			if len(path) > 0 {
+				if rest, ok = strings.CutPrefix(rest, "."); !ok {
+					return nil, false
+				}
+			}
+			end := strings.IndexAny(rest, ".[")
+			if end < 0 {
+				end = len(rest)
+			}
+			if end == 0 {
+				return nil, false
+			}
+			path, rest = append(path, rest[:end]), rest[end:]
+			continue
+		}
+		if quoted, err := strconv.QuotedPrefix(rest[1:]); err == nil {
+			name, _ := strconv.Unquote(quoted)
+			path, rest = append(path, name), rest[1+len(quoted):]
+		} else {
+			digits, _, _ := strings.Cut(rest[1:], "]")
+			n, err := strconv.ParseUint(digits, 10, 31)
+			if err != nil {
+				return nil, false
+			}
+			path, rest = append(path, int(n)), rest[1+len(digits):]
+		}
+		if rest, ok = strings.CutPrefix(rest, "]"); !ok {
+			return nil, false
+		}
+	}
+	return path, len(path) > 0
+}

@@ -19,7 +19,7 @@ import (
 
 // flags are the flags of lint as given.
 type flags struct {
-	outputs, complete, with, exclude, only, disable []string
+	outputs, complete, with, exclude, only, disable, kustomize []string
 
 	namespace, meshConfig, clusterDomain, rootNamespace, revision, stdinName string
 
@@ -98,6 +98,7 @@ func (f *flags) input(cmd *cobra.Command) {
 	s.StringArrayVar(&f.complete, "complete", nil, "the input is all there is: of everything, or of `KIND[/NAMESPACE],…`")
 	s.Lookup("complete").NoOptDefVal = "true"
 	s.StringArrayVar(&f.with, "with", nil, "load this `PATH` as well, as context: faults within it are not reported; repeatable")
+	s.StringArrayVarP(&f.kustomize, "kustomize", "k", nil, "build the kustomization in `DIR` and read what it gives, instead of PATH; repeatable, each a World of its own")
 	s.StringVarP(&f.namespace, "namespace", "n", "", "`NAMESPACE` of manifests that state none")
 	s.BoolVar(&f.cluster.on, "cluster", f.cluster.on, "read the cluster: without PATH it is checked, else what would break if PATH were applied")
 	s.BoolVarP(&f.cluster.all, "all-namespaces", "A", false, "report faults of all namespaces of the cluster (default: of --namespace, else the context's; with PATH: those that it takes part in or brings)")

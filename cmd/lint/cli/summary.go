@@ -12,7 +12,7 @@ import (
 func (t *textReport) notes(res *result) {
 	t.unknown(res.unknown)
 	t.skipped(res.skipped, manifest.SkipTemplate, "Helm template", "render first: helm template CHART | gatelint lint -")
-	t.skipped(res.skipped, manifest.SkipPatch, "kustomize patch", "build first: kubectl kustomize DIR | gatelint lint -")
+	t.skipped(res.skipped, manifest.SkipPatch, "kustomize patch", "build first: gatelint lint -k DIR")
 	if n := len(res.placeholders); n > 0 {
 		fmt.Fprintf(t.w, "not judged: what rests on the values of %s (%s); render first, or set vars of a world in .gatelint.yaml\n",
 			count(n, "placeholder"), plainText(few(res.placeholders)))

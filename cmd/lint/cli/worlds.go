@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
+	"github.com/gatelint/gatelint/cmd/lint/kustomize"
 	"github.com/gatelint/gatelint/rules/settings"
 )
 
@@ -17,6 +19,7 @@ import (
 type worldJob struct {
 	name      string // of a world of the config
 	paths     []string
+	kustomize string // the folder of a kustomization, instead of paths
 	with      []string
 	namespace func(file string) string
 	vars      map[string]string
@@ -37,8 +40,22 @@ type loaded struct {
 // reported of the worlds; what lies in none of them is read as without worlds.
 func (r *request) setWorlds(f *flags) error {
 	c := r.config
+	given := worldJob{paths: r.paths, with: f.with, complete: r.mesh.Complete, namespace: r.namespaces(f.namespace, c.Namespace)}
+	for _, dir := range f.kustomize {
+		job := given
+		if job.kustomize = filepath.Clean(dir); len(f.kustomize) > 1 {
+			job.name = filepath.ToSlash(job.kustomize)
+		}
+		r.worlds = append(r.worlds, job)
+	}
+	if len(f.kustomize) > 0 && len(r.paths) > 0 {
+		return errors.New("-k and PATH exclude each other: --with PATH reads what else there is")
+	}
+	if len(f.kustomize) > 0 {
+		return nil
+	}
 	if r.cluster != nil { // it takes the place of the config's worlds
-		r.worlds = []worldJob{{paths: r.paths, with: f.with, complete: r.mesh.Complete, namespace: r.namespaces(f.namespace, c.Namespace)}}
+		r.worlds = []worldJob{given}
 		return nil
 	}
 	for _, w := range c.Worlds {
@@ -63,9 +80,8 @@ func (r *request) setWorlds(f *flags) error {
 			paths = []string{"."}
 		}
 	}
-	r.worlds = append(r.worlds, worldJob{
-		paths: paths, with: f.with, complete: r.mesh.Complete, namespace: r.namespaces(f.namespace, c.Namespace), leftovers: len(c.Worlds) > 0,
-	})
+	given.paths, given.leftovers = paths, len(c.Worlds) > 0
+	r.worlds = append(r.worlds, given)
 	return nil
 }
 
@@ -145,7 +161,7 @@ func (r *request) fromHere(glob string) (string, error) {
 // load reads a job and parts it into inputs that live in one cluster together.
 func (a *app) load(r *request, job worldJob) (*loaded, error) {
 	opt := manifest.Options{Namespace: job.namespace, Exclude: r.exclude, Stdin: a.stdin, StdinName: r.stdinName, Vars: job.vars}
-	set, err := manifest.Load(job.paths, opt)
+	set, err := job.read(opt)
 	if err != nil {
 		return nil, err // wrong usage: a path that does not exist
 	}
@@ -157,6 +173,18 @@ func (a *app) load(r *request, job worldJob) (*loaded, error) {
 	}
 	l.base, err = r.snapshot(l)
 	return l, err
+}
+
+// read reads what is reported of a job.
+func (job worldJob) read(opt manifest.Options) (*manifest.Set, error) {
+	if job.kustomize == "" {
+		return manifest.Load(job.paths, opt)
+	}
+	build, err := kustomize.Run(job.kustomize)
+	if err != nil {
+		return nil, fmt.Errorf("-k: %w", err)
+	}
+	return manifest.ParseRendered(build.File, build.Docs, build.Sources, opt), nil
 }
 
 // loadAll reads all jobs. Paths of the command line that lie in a world of the config are not read a second time.
