@@ -4,8 +4,10 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -237,6 +239,24 @@ func TestCluster(t *testing.T) {
 		asked := gatelint(t, user, "trace", "--cluster", "http://app450.g22.example.com/api/v1/", "-H", "x-tenant: t1", file)
 		require.Contains(t, asked.out, "it has no subset", asked.errs)
 		require.Contains(t, gatelint(t, user, "routes", "--cluster", "-o", "json").out, "app450.g22.example.com")
+	})
+	t.Run("kubectl", func(t *testing.T) {
+		bin := t.TempDir()
+		require.NoError(t, os.Symlink(cluster.binary, filepath.Join(bin, "kubectl-gatelint")))
+		kubectl := func(args ...string) string {
+			cmd := exec.Command(filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), append([]string{"gatelint"}, args...)...)
+			cmd.Env = append(os.Environ(), "KUBECONFIG="+user, "PATH="+bin+":"+os.Getenv("PATH"))
+			out, err := cmd.CombinedOutput()
+			if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+				require.NoError(t, err)
+			}
+			return string(out)
+		}
+		require.Contains(t, kubectl("-n", "team-12"), "VirtualService team-12/elsewhere spec.gateways[0]: error: there is no Gateway \"istio-system/nosuch\"")
+		require.Regexp(t, `3 errors in \d+ objects of the cluster of context reader \(\d+ objects\)`, kubectl("lint"))
+		require.Contains(t, kubectl("trace", "http://app1.g0.example.com/"), "goes to app1.team-0.svc.cluster.local:8080 subset v1")
+		require.Contains(t, kubectl("routes", "--help"), "Usage:\n  kubectl gatelint routes")
+		require.Contains(t, kubectl("--nosuch"), "Run 'kubectl gatelint --help' for usage.")
 	})
 	t.Run("memory", func(t *testing.T) {
 		// What is not kept, the longest annotation that there is, is gone before the next page is asked for.
