@@ -102,7 +102,7 @@ func (c *collector) brought(b *base, opt mesh.Options, found []rules.Finding) (o
 		before[k] = n
 	}
 	for _, f := range found {
-		if c.concerns(f) {
+		if c.concerns(f) || f.Suspect { // another object can be the first sign of an old fault
 			continue
 		}
 		if before[f.Fingerprint]--; before[f.Fingerprint] < 0 {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/cmd/cluster"
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 	_ "k8s.io/client-go/plugin/pkg/client/auth/oidc" // a way to log in that kubeconfigs name
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -25,7 +25,8 @@ type clusterFlags struct {
 }
 
 // connection are the flags that say which cluster is asked.
-func (f *clusterFlags) connection(s *pflag.FlagSet) {
+func (f *clusterFlags) connection(cmd *cobra.Command) {
+	s := cmd.Flags()
 	s.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig `FILE` (default: $KUBECONFIG, ~/.kube/config, or the pod's ServiceAccount)")
 	s.StringVar(&f.context, "context", "", "`NAME` of the kubeconfig's context (default: the current one)")
 	s.StringVar(&f.istiod, "istio-namespace", "istio-system", "`NAMESPACE` of istiod, where the cluster's MeshConfig is")

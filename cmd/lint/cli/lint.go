@@ -102,7 +102,7 @@ func (f *flags) input(cmd *cobra.Command) {
 	s.StringVarP(&f.namespace, "namespace", "n", "", "`NAMESPACE` of manifests that state none")
 	s.BoolVar(&f.cluster.on, "cluster", f.cluster.on, "read the cluster: without PATH it is checked, else what would break if PATH were applied")
 	s.BoolVarP(&f.cluster.all, "all-namespaces", "A", false, "report faults of all namespaces of the cluster (default: of --namespace, else the context's; with PATH: those that it takes part in or brings)")
-	f.cluster.connection(s)
+	f.cluster.connection(cmd)
 	s.DurationVar(&f.cluster.maxAge, "max-age", 48*time.Hour, "an older snapshot does not say what is missing")
 	s.StringVar(&f.meshConfig, "mesh-config", "", "`FILE` with the MeshConfig")
 	s.StringVar(&f.clusterDomain, "cluster-domain", "", "`DOMAIN` of the cluster (default cluster.local)")

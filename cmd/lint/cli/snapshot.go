@@ -33,7 +33,7 @@ type worldHead struct {
 
 func (a *app) snapshotCommand() *cobra.Command {
 	var f clusterFlags
-	var file, namespace string
+	var file, namespace, revision string
 	cmd := &cobra.Command{
 		Use: "snapshot --cluster [-o FILE]", Short: "Write down what the manifests of a team meet in the cluster",
 		Long: `snapshot reads the cluster and writes what verdicts hang on, for gatelint lint --with FILE where the cluster cannot be reached:
@@ -52,7 +52,7 @@ annotation of other programs. Secrets are named in namespaces with a gateway wor
 			if namespace == "" {
 				namespace = t.namespace
 			}
-			return a.snapshot(t, namespace, file)
+			return a.snapshot(t, namespace, revision, file)
 		},
 	}
 	s := cmd.Flags()
@@ -60,12 +60,13 @@ annotation of other programs. Secrets are named in namespaces with a gateway wor
 	s.BoolVar(&f.on, "cluster", a.plugin, "take the snapshot of the cluster")
 	s.StringVarP(&file, "output", "o", "-", "the `FILE`; - is standard output")
 	s.StringVarP(&namespace, "namespace", "n", "", "the `NAMESPACE` to read where the user may not list all (default: the context's)")
-	f.connection(s)
+	s.StringVar(&revision, "revision", "", "`REVISION` of the istiod whose MeshConfig is read")
+	f.connection(cmd)
 	return cmd
 }
 
-func (a *app) snapshot(t *target, namespace, file string) error {
-	reader, err := a.reader(t, namespace, mesh.Options{})
+func (a *app) snapshot(t *target, namespace, revision, file string) error {
+	reader, err := a.reader(t, namespace, mesh.Options{Revision: revision})
 	if err != nil {
 		return failure{err}
 	}
