@@ -34,6 +34,22 @@ func ParseComplete(text string) Complete {
 	return c
 }
 
+// And closes what either of two closes.
+func (c Complete) And(other Complete) Complete {
+	out := Complete{All: c.All || other.All, Kinds: map[string]map[string]bool{}}
+	for _, kinds := range []map[string]map[string]bool{c.Kinds, other.Kinds} {
+		for kind, namespaces := range kinds {
+			if out.Kinds[kind] == nil {
+				out.Kinds[kind] = map[string]bool{}
+			}
+			for ns := range namespaces {
+				out.Kinds[kind][ns] = true
+			}
+		}
+	}
+	return out
+}
+
 // Covers tells whether every object of the kind in the namespace is known.
 func (c Complete) Covers(kind, namespace string) bool {
 	return c.All || c.Kinds[kind]["*"] || namespace != "" && c.Kinds[kind][namespace]

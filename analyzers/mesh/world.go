@@ -160,9 +160,11 @@ func Before(a, b *manifest.Object) bool {
 	return a.Namespace < b.Namespace
 }
 
-// OrderKnown tells whether the precedence of two objects is certain: both carry a creation time, or they are one object.
+// OrderKnown tells whether the precedence of two objects is certain: both carry a creation time, one does and the other is about
+// to be created, or they are one object.
 func OrderKnown(a, b *manifest.Object) bool {
-	return a == b || !a.Created.IsZero() && !b.Created.IsZero()
+	x, y := a.Created.IsZero(), b.Created.IsZero()
+	return a == b || !x && !y || x != y && (a.Fresh || b.Fresh)
 }
 
 func (w *World) add(o *manifest.Object) {

@@ -222,7 +222,7 @@ func (x ignoreIndex) match(f rules.Finding) []*Ignore {
 	}
 	for _, name := range append([]string{f.Rule}, x.codes[f.Rule]...) {
 		for _, g := range x.objects[owner{f.Object, name}] {
-			if f.Source == g.Object || f.Source == nil && f.Pos.File == fileOf(g.Object) {
+			if f.Source == g.Object || f.Source == nil && f.Pos.File == g.Object.File() {
 				out = append(out, g)
 			}
 		}
@@ -238,11 +238,4 @@ func istioCodes(r *rules.Rule) (out []string) {
 		}
 	}
 	return out
-}
-
-func fileOf(o *manifest.Object) string {
-	if o.Doc == nil {
-		return ""
-	}
-	return o.Doc.File
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -24,6 +25,9 @@ type result struct {
 	unreadable   []error
 	failed       []error // of policies
 	worlds       int     // Worlds that were looked at
+
+	over []string            // clusters and snapshots under the files
+	new  map[findingKey]bool // faults of the cluster that no file takes part in, and that are there only with the files
 
 	// Of lint --as-webhook.
 	verdicts map[findingKey]verdict // nil without it
@@ -80,6 +84,7 @@ func (a *app) collect(r *request) (*collector, []*loaded, error) {
 		return nil, nil, err
 	}
 	c := &collector{request: r, seen: map[findingKey]int{}, refs: map[refKey]int{}, reported: map[*manifest.Object]bool{}}
+	c.new = map[findingKey]bool{}
 	if r.asWebhook {
 		c.verdicts = map[findingKey]verdict{}
 	}
@@ -116,7 +121,11 @@ func (c *collector) load(l *loaded) {
 	c.summary.Documents += l.set.Documents
 	c.summary.Objects += len(l.set.Objects)
 	for _, o := range l.set.Objects {
-		c.reported[o] = c.request.wants(l, o.Doc.File)
+		c.reported[o] = c.request.wants(l, o.File())
+	}
+	if l.base != nil {
+		c.summary.Objects += l.lay(c.reported)
+		c.over = append(c.over, fmt.Sprintf("%s (%s)", l.base.name, count(len(l.base.objects), "object")))
 	}
 	c.files = append(append(c.files, l.set.Files...), l.with.Files...)
 	c.skipped = append(c.skipped, l.set.Skipped...)
@@ -158,6 +167,12 @@ func (c *collector) run(l *loaded, in mesh.Input, several bool) {
 	for _, f := range res.Findings {
 		if !c.request.asWebhook && c.concerns(f) {
 			c.add(f, name)
+		}
+	}
+	if !c.request.asWebhook && l.base != nil && len(l.set.Objects) > 0 {
+		for _, f := range c.brought(l.base, opt, res.Findings) {
+			c.add(f, name)
+			c.new[keyOf(f)] = true
 		}
 	}
 	for _, ref := range res.Unknown {
@@ -318,6 +333,9 @@ func (c *collector) written(jobs []*loaded) (list []*settings.Ignore, judged map
 		}
 		list = append(list, settings.Annotations(l.set.Objects)...)
 		list = append(list, settings.Annotations(l.with.Objects)...)
+		if l.base != nil {
+			list = append(list, settings.Annotations(l.base.objects)...)
+		}
 	}
 	for _, s := range c.skipped {
 		judged[s.File] = false

@@ -176,9 +176,10 @@ func TestFindingOfOwnRule(t *testing.T) {
 
 func TestProgress(t *testing.T) {
 	var quick, slow bytes.Buffer
-	showProgress(&quick, time.Hour)()
+	checking := func() string { return "checking" }
+	showProgress(&quick, time.Hour, checking)()
 	require.Empty(t, quick.String())
-	done := showProgress(&slow, time.Millisecond)
+	done := showProgress(&slow, time.Millisecond, checking)
 	time.Sleep(50 * time.Millisecond)
 	done()
 	require.Contains(t, slow.String(), "gatelint: checking")

@@ -21,11 +21,12 @@ import (
 
 // flags are the flags of lint as given.
 type flags struct {
-	outputs, complete, with, exclude, only, disable []string
+	outputs, complete, with, exclude, only, disable, kustomize []string
 
 	namespace, meshConfig, clusterDomain, rootNamespace, revision, stdinName string
 
 	policies policyFlags
+	cluster  clusterFlags
 
 	config                             string
 	noConfig, quiet, stats, asWebhook  bool
@@ -47,6 +48,13 @@ type request struct {
 	paths   []string // of the command line
 	worlds  []worldJob
 	mesh    mesh.Options
+	cluster *target // whose objects lie under the files; nil for none
+	all     bool    // faults of the cluster, or snapshot, are reported whether files take part in them or not
+
+	namespace string        // of the cluster: what is reported without files, and where files that state none go
+	maxAge    time.Duration // of a snapshot that says what is missing
+	aged      []string      // what is wrong with the age of snapshots
+
 	base    string // the folder that the config's globs are relative to
 	exclude []string
 
@@ -66,7 +74,7 @@ type request struct {
 }
 
 func (a *app) lintCommand(use, short string) *cobra.Command {
-	f := &flags{}
+	f := &flags{cluster: clusterFlags{on: a.plugin}}
 	return a.lintFlags(f, use, short, func(args []string) error {
 		r, err := a.request(f, args)
 		if err != nil {
@@ -131,7 +139,12 @@ func (f *flags) input(cmd *cobra.Command) {
 	s.StringArrayVar(&f.complete, "complete", nil, "the input is all there is: of everything, or of `KIND[/NAMESPACE],…`")
 	s.Lookup("complete").NoOptDefVal = "true"
 	s.StringArrayVar(&f.with, "with", nil, "load this `PATH` as well, as context: faults within it are not reported; repeatable")
+	s.StringArrayVarP(&f.kustomize, "kustomize", "k", nil, "build the kustomization in `DIR` and read what it gives, instead of PATH; repeatable, each a World of its own")
 	s.StringVarP(&f.namespace, "namespace", "n", "", "`NAMESPACE` of manifests that state none")
+	s.BoolVar(&f.cluster.on, "cluster", f.cluster.on, "read the cluster: without PATH it is checked, else what would break if PATH were applied")
+	s.BoolVarP(&f.cluster.all, "all-namespaces", "A", false, "report faults of all namespaces of the cluster (default: of --namespace, else the context's; with PATH: those that it takes part in or brings)")
+	f.cluster.connection(cmd)
+	s.DurationVar(&f.cluster.maxAge, "max-age", 48*time.Hour, "an older snapshot does not say what is missing")
 	s.StringVar(&f.meshConfig, "mesh-config", "", "`FILE` with the MeshConfig")
 	s.StringVar(&f.clusterDomain, "cluster-domain", "", "`DOMAIN` of the cluster (default cluster.local)")
 	s.StringVar(&f.rootNamespace, "root-namespace", "", "`NAMESPACE` of mesh-wide config (default: the MeshConfig's, else istio-system)")
@@ -192,7 +205,7 @@ func (a *app) setInput(r *request, f *flags) error {
 		return err
 	}
 	r.config, r.base = config, config.Dir
-	for _, step := range []func(*flags) error{r.setExclude, r.setMesh, r.setWorlds} {
+	for _, step := range []func(*flags) error{r.setExclude, r.setMesh, r.setCluster, r.setWorlds} {
 		if err := step(f); err != nil {
 			return err
 		}
@@ -372,6 +385,9 @@ func (a *app) lint(r *request) error {
 	done := a.progress()
 	res, err := a.analyse(r)
 	done()
+	for _, text := range r.aged {
+		a.say("%s", text)
+	}
 	if err != nil {
 		return err
 	}
@@ -379,7 +395,7 @@ func (a *app) lint(r *request) error {
 		a.say("%v", err)
 	}
 	if res.summary.Objects == 0 && r.hasText() {
-		a.say("NOTHING WAS CHECKED: there is no Kubernetes object in the input")
+		a.say("NOTHING WAS CHECKED: %s", r.empty())
 	}
 	if r.stats {
 		s := res.stats
