@@ -97,7 +97,7 @@ var mistakes = map[string]string{
 	"version: 1\noverrides: [{paths: a, rules: {no-effect: loud}}]":                             `c:2:43: overrides.rules.no-effect: "loud" is no severity: use error, warning or info, or off`,
 	"version: 1\nrules: {no-effect: {ignorable: 1}}":                                            `c:2:32: rules.no-effect.ignorable is "1", not true or false`,
 	"version: 1\nbaseline: [a]":                                                                 `c:2:11: baseline is a list, not a string`,
-	"version: 1\nqqqqq: 1":                                                                      `c:2:1: unknown key "qqqqq"; the keys are admission, assume, baseline, complete, context, exceptions, exclude, fail-on, istio, namespace, overrides, paths, rules, version, worlds`,
+	"version: 1\nassume: {qqqqq: 1}":                                                            `c:2:10: unknown key "qqqqq" under assume; the keys are gateways, hosts, secrets`,
 }
 
 func TestParseMistakes(t *testing.T) {
