@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -267,6 +269,39 @@ func TestNewFromErrors(t *testing.T) {
 	code, _, errs = execute(rules.All(), "", "--new-from", "HEAD")
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, errs, "--new-from: there is no git here")
+}
+
+// The old tree has the manifests as they were, whatever their names, and nothing that leads out of it.
+func TestCheckOut(t *testing.T) {
+	for name, value := range gitSettings {
+		t.Setenv(name, value)
+	}
+	repo := t.TempDir()
+	t.Chdir(repo)
+	require.NoError(t, os.MkdirAll("sub/deep", 0o755))
+	want := map[string]string{"sub/deep/ü \"b\"\n.yaml": "a: 1\n", "empty.YML": "", "no-newline.json": "{}", "binary.yaml": "\x00\n\x00"}
+	for name, data := range want {
+		require.NoError(t, os.WriteFile(name, []byte(data), 0o644))
+	}
+	require.NoError(t, os.WriteFile("notes.txt", nil, 0o644))
+	require.NoError(t, os.Symlink("/etc/hostname", "link.yaml"))
+	for _, args := range [][]string{{"init", "-q", "."}, {"add", "."}, {"commit", "-qm", "one"}} {
+		_, err := git("", nil, args...)
+		require.NoError(t, err)
+	}
+	require.NoError(t, os.Remove("no-newline.json"))
+	dir := t.TempDir()
+	require.NoError(t, checkOut(repo, "HEAD", dir))
+	got := map[string]string{}
+	require.NoError(t, filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			data, err := os.ReadFile(file)
+			require.NoError(t, err)
+			got[strings.TrimPrefix(file, dir+"/")] = string(data)
+		}
+		return err
+	}))
+	require.Equal(t, want, got)
 }
 
 // A glob of a config above the working directory means the same files from here.

@@ -153,12 +153,18 @@ func (p *past) now(file string) string {
 	return moved(unlinked(file), p.folder, p.top)
 }
 
-// paths are those that there were. They stay as they are where they mean the same in the old tree.
+// path is a path of the command line or the config in the old tree; one that means the same there stays as it is.
+func (p *past) path(name string) string {
+	if at := p.then(name); filepath.IsAbs(name) || moved(at, p.folder, "") == at {
+		return at
+	}
+	return name
+}
+
+// paths are those that there were.
 func (p *past) paths(list []string) (out []string) {
 	for _, name := range list {
-		if at := p.then(name); filepath.IsAbs(name) || moved(at, p.folder, "") == at {
-			name = at
-		}
+		name = p.path(name)
 		_, err := os.Stat(name)
 		if found, _ := doublestar.FilepathGlob(name); name != "-" && (err == nil || len(found) > 0) {
 			out = append(out, name)
