@@ -22,8 +22,8 @@ unit:
 	go test -race ./...
 
 lint: rego ## vet, staticcheck and formatting
-	go vet ./... && go vet -tags e2e,heapdump,brokenrule ./cmd/webhook/...
-	go run $(STATICCHECK) ./... && go run $(STATICCHECK) -tags e2e,heapdump,brokenrule ./cmd/webhook/...
+	go vet ./... && go vet -tags e2e,heapdump,brokenrule ./cmd/... ./fixtures/...
+	go run $(STATICCHECK) ./... && go run $(STATICCHECK) -tags e2e,heapdump,brokenrule ./cmd/... ./fixtures/...
 	@test -z "$$(go run $(GOFUMPT) -l . | tee /dev/stderr)" || { echo "run make fmt"; exit 1; }
 
 rego: ## Regal on the library of policies and its helpers
@@ -47,6 +47,8 @@ pre-commit: ## the hooks with the real pre-commit: PRE_COMMIT=/path, or the one 
 
 e2e: ## the webhook against a real API server
 	KUBEBUILDER_ASSETS="$$(fixtures/controlplane/build)" go test -tags e2e -v -count=1 -timeout 30m ./cmd/webhook/e2e
+e2e: ## the webhook and lint --cluster against a real API server
+	KUBEBUILDER_ASSETS="$$(fixtures/controlplane/build)" go test -tags e2e -v -count=1 -timeout 30m ./cmd/webhook/e2e ./cmd/lint/e2e
 
 load: ## the load test of e2e with its latency asserted, on a machine that does nothing else
 	KUBEBUILDER_ASSETS="$$(fixtures/controlplane/build)" go test -tags e2e -v -count=1 -timeout 15m -run '^TestLoad$$' ./cmd/webhook/e2e -p99-added 15ms
@@ -62,7 +64,7 @@ generate: ## the embedded schemas, the rule catalogue, and the kustomize base
 	go generate ./...
 	cd cmd/webhook/deploy && go run . -managed-by kustomize -values kustomize/values.yaml >new.yaml && mv new.yaml kustomize/gatelint.yaml
 	go test ./rules -run Docs -update
-	go test ./cmd/lint/cli -run Scripts -update
+	go test ./cmd/lint/cli -run 'Scripts|ConfigDocs' -update
 
 fmt:
 	go run $(GOFUMPT) -w .

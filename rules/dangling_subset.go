@@ -48,6 +48,9 @@ func (p *Pass) subset(u *routing.Use, v *routing.View) bool {
 		return true // unknown-host says so
 	}
 	r := v.Rule
+	if r == nil && len(v.Services) == 0 && p.World.JudgeHost(v.Host, v.Sibling).State == mesh.Found {
+		return true // its DestinationRule is where the assumed service is
+	}
 	if r == nil {
 		return p.noRule(u, v)
 	}

@@ -55,8 +55,7 @@ func (p *Pass) credential(table *routing.Table, s *routing.Server, c routing.Cre
 	}
 	if len(found) == 0 {
 		r := p.judgeSecret(table, s, c)
-		if r.State == mesh.Unknown {
-			p.Unknown(Reference{Kind: "Secret", Namespace: c.Secret.Namespace, Name: c.Secret.Name, By: f.On, Path: f.Path})
+		if p.open(r, Reference{Kind: "Secret", Namespace: c.Secret.Namespace, Name: c.Secret.Name, By: f.On, Path: f.Path}) {
 			return
 		}
 		if table.Workload.Namespace == "" {
@@ -74,7 +73,7 @@ func (p *Pass) credential(table *routing.Table, s *routing.Server, c routing.Cre
 // judgeSecret decides a Secret that is not there. Where the workload's namespace is not known, the Gateway's own is the place
 // in which a near name is a sign.
 func (p *Pass) judgeSecret(table *routing.Table, s *routing.Server, c routing.Credential) mesh.Resolution {
-	if table.Workload.Namespace != "" || s.Gateway.Namespace == "" {
+	if table.Workload.Namespace != "" || s.Gateway.Namespace == "" || p.World.Assumed("Secret", c.Secret) {
 		return p.World.JudgeSecret(c.Secret)
 	}
 	r := p.World.JudgeSecret(mesh.Name{Namespace: s.Gateway.Namespace, Name: c.Secret.Name})

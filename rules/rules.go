@@ -216,6 +216,14 @@ func (p *Pass) Fail(err error) { p.result.Failed = append(p.result.Failed, err) 
 // Unknown counts a reference of which nothing is known.
 func (p *Pass) Unknown(r Reference) { p.result.Unknown = append(p.result.Unknown, r) }
 
+// open tells whether there is nothing to say of a reference: it is assumed to exist, or nothing is known of it, which is counted.
+func (p *Pass) open(r mesh.Resolution, ref Reference) bool {
+	if r.State == mesh.Unknown {
+		p.Unknown(ref)
+	}
+	return r.State <= mesh.Found
+}
+
 // Fingerprint hashes the words that identify a fault.
 func Fingerprint(words ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(words, "\x00")))

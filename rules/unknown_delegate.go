@@ -35,8 +35,7 @@ func (p *Pass) delegate(v *mesh.VirtualService, i int, ref *networking.Delegate)
 	switch {
 	case len(found) == 0:
 		r := p.World.JudgeDelegate(n)
-		if r.State == mesh.Unknown {
-			p.Unknown(Reference{Kind: "VirtualService", Namespace: n.Namespace, Name: n.Name, By: v.Object, Path: f.Path})
+		if p.open(r, Reference{Kind: "VirtualService", Namespace: n.Namespace, Name: n.Name, By: v.Object, Path: f.Path}) {
 			return
 		}
 		f.Suspect = r.State == mesh.Suspect

@@ -47,8 +47,7 @@ Fix: correct the name, or write namespace/name for a Gateway of another namespac
 
 func (p *Pass) gateway(v *mesh.VirtualService, n mesh.Name, text string, path []any) {
 	r := p.World.JudgeGateway(n)
-	if r.State == mesh.Unknown {
-		p.Unknown(Reference{Kind: "Gateway", Namespace: n.Namespace, Name: n.Name, By: v.Object, Path: path})
+	if p.open(r, Reference{Kind: "Gateway", Namespace: n.Namespace, Name: n.Name, By: v.Object, Path: path}) {
 		return
 	}
 	f := Fault{

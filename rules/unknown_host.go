@@ -63,13 +63,10 @@ func (p *Pass) destinationHost(u *routing.Use) {
 
 func (p *Pass) reportHost(f Fault, host string, sibling bool, text, consequence string) {
 	r := p.World.JudgeHost(host, sibling)
-	switch {
-	case r.State == mesh.Unknown:
-		p.Unknown(Reference{Kind: "Service", Namespace: p.World.HostNamespace(host), Name: shown(host, text), By: f.On, Path: f.Path})
+	if p.open(r, Reference{Kind: "Service", Namespace: p.World.HostNamespace(host), Name: shown(host, text), By: f.On, Path: f.Path}) {
 		return
-	case r.State == mesh.Suspect:
-		f.Suspect = true
 	}
+	f.Suspect = r.State == mesh.Suspect
 	f.Message = fmt.Sprintf("no service has the host %q: %s", text, consequence)
 	if text != shown(host, text) {
 		f.Message = fmt.Sprintf("no service has the host %q (that is %s): %s", text, host, consequence)

@@ -14,16 +14,12 @@ func (o *Object) At(path ...any) Pos {
 	if o.Doc == nil {
 		return p
 	}
+	if o.Doc.origin != nil {
+		return o.Doc.origin.at(o, path)
+	}
 	p.File, p.Line, p.Column, p.EndLine, p.EndColumn = o.Doc.File, o.Doc.Line, 1, o.Doc.Line, 2
 	t := trees.of(o.Doc)
-	n := t.root
-	if n != nil && o.Item >= 0 {
-		items := n.get("items")
-		if items == nil || o.Item >= len(items.items) {
-			return p
-		}
-		n = items.items[o.Item]
-	}
+	n := t.root.entry(o.Item)
 	if n == nil {
 		return p
 	}

@@ -7,7 +7,8 @@ import (
 	"path/filepath"
 )
 
-var kustomizationNames = [...]string{"kustomization.yaml", "kustomization.yml", "Kustomization"}
+// KustomizationNames are the names that a kustomization can have.
+var KustomizationNames = [...]string{"kustomization.yaml", "kustomization.yml", "Kustomization"}
 
 // A kustomization is what the loader needs to know of one: the namespace it states and the files it patches with.
 type kustomization struct {
@@ -78,7 +79,7 @@ func (k *kustomizations) namespace(abs string) string {
 }
 
 func readKustomization(dir string) *kustomization {
-	for _, name := range kustomizationNames {
+	for _, name := range KustomizationNames {
 		file := filepath.Join(dir, name)
 		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() || info.Size() > 1<<20 {
 			continue

@@ -45,6 +45,7 @@ type Object struct {
 	Labels      map[string]string
 	Annotations map[string]string
 	Created     time.Time // zero when the manifest has no creationTimestamp (null counts as absent)
+	Fresh       bool      // it is about to be created: younger than every object with a time
 
 	// Spec is the typed message of an Istio kind (*networking.Gateway, *networking.VirtualService, …); nil for others.
 	Spec proto.Message
@@ -60,6 +61,14 @@ type Object struct {
 
 	Doc  *Document
 	Item int // index in the items of a List, -1 when the document is the object itself
+}
+
+// File is the file that the object stands in, "" if it lives in a cluster.
+func (o *Object) File() string {
+	if o.Doc == nil {
+		return ""
+	}
+	return o.Doc.File
 }
 
 // Known tells whether what stands at a path can be taken for what the author wants: nothing at it, in it or around it is a
@@ -90,6 +99,7 @@ type Document struct {
 	Text   []byte // the document's own bytes; a slice of the file's
 	JSON   bool
 
-	shift int               // columns before Text on its first line: JSON values can share a line
-	vars  map[string]string // values of placeholders
+	shift  int               // columns before Text on its first line: JSON values can share a line
+	vars   map[string]string // values of placeholders
+	origin *origin           // of a document that another program has made
 }

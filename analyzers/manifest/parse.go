@@ -342,7 +342,7 @@ func (r *reader) document(doc *Document, in *reading) {
 // generators adds the Secrets that a kustomization makes: nothing else in the input shows that they will be there.
 func (r *reader) generators(doc *Document, root *node) {
 	list := root.get("secretGenerator")
-	if list == nil || !slices.Contains(kustomizationNames[:], path.Base(r.file)) {
+	if list == nil || !slices.Contains(KustomizationNames[:], path.Base(r.file)) {
 		return
 	}
 	namespace := root.str("namespace")

@@ -34,6 +34,22 @@ func ParseComplete(text string) Complete {
 	return c
 }
 
+// And closes what either of two closes.
+func (c Complete) And(other Complete) Complete {
+	out := Complete{All: c.All || other.All, Kinds: map[string]map[string]bool{}}
+	for _, kinds := range []map[string]map[string]bool{c.Kinds, other.Kinds} {
+		for kind, namespaces := range kinds {
+			if out.Kinds[kind] == nil {
+				out.Kinds[kind] = map[string]bool{}
+			}
+			for ns := range namespaces {
+				out.Kinds[kind][ns] = true
+			}
+		}
+	}
+	return out
+}
+
 // Covers tells whether every object of the kind in the namespace is known.
 func (c Complete) Covers(kind, namespace string) bool {
 	return c.All || c.Kinds[kind]["*"] || namespace != "" && c.Kinds[kind][namespace]
@@ -49,7 +65,7 @@ const (
 	Missing
 )
 
-// Resolution is what a reference resolves to.
+// Resolution is what a reference that names nothing in the World resolves to: Found is what is assumed to exist elsewhere.
 type Resolution struct {
 	State State
 	// Instead is what was found in its stead, for a suspect or missing reference: the near name, the namespace that has it.
@@ -69,6 +85,9 @@ type candidates struct {
 // judge decides a reference that was not found.
 func (w *World) judge(c candidates) Resolution {
 	r := Resolution{State: Unknown}
+	if w.assume.has(c.kind, c.where) {
+		return Resolution{State: Found}
+	}
 	if manifest.Placeholder(c.where.Name) || manifest.Placeholder(c.where.Namespace) {
 		return r
 	}
@@ -161,6 +180,9 @@ func (w *World) JudgeSecret(n Name) Resolution {
 // JudgeHost says what is known of a destination host that no service has. sibling tells that another destination of the
 // same weighted route and namespace was found.
 func (w *World) JudgeHost(host string, sibling bool) Resolution {
+	if w.assume.host(host) {
+		return Resolution{State: Found}
+	}
 	n, kube := w.kubeName(host)
 	if !kube {
 		return w.judgeExternal(host)
@@ -225,6 +247,9 @@ func (w *World) judgeExternal(host string) Resolution {
 
 // HostClosed tells whether every service that could have the host is known.
 func (w *World) HostClosed(host string) bool {
+	if w.assume.host(host) {
+		return false
+	}
 	if n, kube := w.kubeName(host); kube {
 		return n.Namespace != "" && w.complete.Covers("Service", n.Namespace)
 	}
@@ -240,8 +265,13 @@ func (w *World) HostNamespace(host string) string {
 // HasVariants tells whether the namespace holds objects of which several files have different versions.
 func (w *World) HasVariants(namespace string) bool { return w.variants[namespace] }
 
-// Closed tells whether the kind is fully known in the namespace.
-func (w *World) Closed(kind, namespace string) bool { return w.complete.Covers(kind, namespace) }
+// Closed tells whether the kind is fully known in the namespace: what is assumed to exist elsewhere is not known.
+func (w *World) Closed(kind, namespace string) bool {
+	return w.complete.Covers(kind, namespace) && !w.assume.some(kind, namespace)
+}
+
+// Assumed tells whether an object that the World lacks is assumed to exist.
+func (w *World) Assumed(kind string, n Name) bool { return w.assume.has(kind, n) }
 
 // Namespaces are the stated namespaces of the input, sorted.
 func (w *World) Namespaces() []string { return manifest.Keys(w.namespaces) }

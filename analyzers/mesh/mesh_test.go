@@ -79,6 +79,9 @@ func TestKnowledgeOfHosts(t *testing.T) {
 		"external, closed by ServiceEntry": {nil, mesh.Options{Complete: mesh.ParseComplete("ServiceEntry")}, "api.example.com", false, mesh.Missing, ""},
 		"looks like a Service":             {[]string{other}, mesh.Options{}, "orders.shop", false, mesh.Suspect, "orders.shop.svc.cluster.local"},
 		"a placeholder":                    {[]string{other}, mesh.Options{}, "${APP}.shop.svc.cluster.local", false, mesh.Unknown, ""},
+		"assumed":                          {[]string{web}, mesh.Options{Complete: mesh.Everything(), Assume: assumed}, "Web-fronted.shop.svc.cluster.local", false, mesh.Found, ""},
+		"another host is assumed":          {nil, mesh.Options{Complete: mesh.Everything(), Assume: assumed}, "web.shop.svc.cluster.local", false, mesh.Missing, ""},
+		"external, assumed":                {nil, mesh.Options{Complete: mesh.Everything(), Assume: assumed}, "a.b.example.com", false, mesh.Found, ""},
 		"a Service without namespace":      {[]string{nsless}, mesh.Options{}, "web.shop.svc.cluster.local", false, mesh.Unknown, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,6 +90,31 @@ func TestKnowledgeOfHosts(t *testing.T) {
 			require.Equal(t, c.near, r.Near)
 		})
 	}
+}
+
+var assumed = mesh.Assume{
+	Hosts:    []string{"web-*.shop.svc.cluster.local", "*.example.com"},
+	Secrets:  []mesh.Name{{Namespace: "edge", Name: "*-tls"}},
+	Gateways: []mesh.Name{{Namespace: "platform*", Name: "public"}},
+}
+
+// What is assumed is neither missing nor closed, and only that.
+func TestAssumed(t *testing.T) {
+	w := world(t, mesh.Options{Complete: mesh.Everything(), Assume: assumed})
+	name := func(ns, name string) mesh.Name { return mesh.Name{Namespace: ns, Name: name} }
+	require.Equal(t, mesh.Found, w.JudgeSecret(name("edge", "shop-tls")).State)
+	require.Equal(t, mesh.Found, w.JudgeSecret(name("", "shop-tls")).State, "an unstated namespace goes by name")
+	require.Equal(t, mesh.Missing, w.JudgeSecret(name("other", "shop-tls")).State)
+	require.Equal(t, mesh.Missing, w.JudgeSecret(name("edge", "shop")).State)
+	require.Equal(t, mesh.Found, w.JudgeGateway(name("platform-a", "public")).State)
+	require.Equal(t, mesh.Missing, w.JudgeGateway(name("edge", "shop-tls")).State)
+	require.False(t, w.HostClosed("api.example.com"))
+	require.True(t, w.HostClosed("api.example.org"))
+	require.False(t, w.Closed("Gateway", ""))
+	require.False(t, w.Closed("Gateway", "platform"))
+	require.True(t, w.Closed("Gateway", "edge"))
+	require.True(t, w.Closed("Secret", "other"))
+	require.True(t, w.Closed("VirtualService", ""))
 }
 
 func TestUnstatedNamespaces(t *testing.T) {

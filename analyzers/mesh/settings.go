@@ -20,6 +20,10 @@ type Settings struct {
 	TrustedProxies          bool // somewhere a gateway is told to trust what proxies before it say of a request
 }
 
+// MeshConfigPaths are what is read of a MeshConfig.
+const MeshConfigPaths = "rootNamespace defaultServiceExportTo defaultVirtualServiceExportTo defaultDestinationRuleExportTo " +
+	"outboundTrafficPolicy.mode defaultConfig.gatewayTopology ingressClass ingressSelector"
+
 func (w *World) readSettings(objs []*manifest.Object, opt Options) {
 	var m map[string]any
 	if len(opt.MeshConfig) > 0 {

@@ -24,6 +24,7 @@ type Options struct {
 	Revision        string // objects labelled with another istio.io/rev are not seen
 	ScopeToGateways bool   // PILOT_SCOPE_GATEWAY_TO_NAMESPACE
 	Variants        map[string]bool
+	Assume          Assume
 	Now             time.Time // zero: no clock was given, and nothing expires
 }
 
@@ -58,6 +59,7 @@ type World struct {
 	HTTPRoutes       []*HTTPRoute // Gateway API routes
 
 	complete   Complete
+	assume     Assume
 	variants   map[string]bool
 	gateways   nameIndex[*Gateway]
 	virtuals   nameIndex[*VirtualService]
@@ -115,7 +117,7 @@ func (x nameIndex[T]) find(n Name) []T {
 // New builds the World of these objects. The order of objs does not matter.
 func New(objs []*manifest.Object, opt Options) *World {
 	w := &World{
-		Domain: opt.ClusterDomain, Root: opt.RootNamespace, Now: opt.Now, Scoped: opt.ScopeToGateways, complete: opt.Complete, variants: opt.Variants,
+		Domain: opt.ClusterDomain, Root: opt.RootNamespace, Now: opt.Now, Scoped: opt.ScopeToGateways, complete: opt.Complete, assume: opt.Assume, variants: opt.Variants,
 		gateways: nameIndex[*Gateway]{}, virtuals: nameIndex[*VirtualService]{}, k8sGateway: nameIndex[*manifest.Object]{},
 		secrets: nameIndex[*Secret]{},
 		hosts:   map[string][]*Service{}, wildcards: map[string][]*Service{}, kube: map[string][]*Service{},
@@ -158,9 +160,11 @@ func Before(a, b *manifest.Object) bool {
 	return a.Namespace < b.Namespace
 }
 
-// OrderKnown tells whether the precedence of two objects is certain: both carry a creation time, or they are one object.
+// OrderKnown tells whether the precedence of two objects is certain: both carry a creation time, one does and the other is about
+// to be created, or they are one object.
 func OrderKnown(a, b *manifest.Object) bool {
-	return a == b || !a.Created.IsZero() && !b.Created.IsZero()
+	x, y := a.Created.IsZero(), b.Created.IsZero()
+	return a == b || !x && !y || x != y && (a.Fresh || b.Fresh)
 }
 
 func (w *World) add(o *manifest.Object) {

@@ -112,6 +112,11 @@ func (a *Admission) NoIgnore(rule, namespace string, labels map[string]string) b
 	return a.Rules[rule].NoIgnore || slices.ContainsFunc(a.matching(namespace, labels), of)
 }
 
+// NoIgnore tells whether findings of a rule stand in spite of an ignore in a manifest, in a namespace with these labels.
+func (c *Config) NoIgnore(rule, namespace string, labels map[string]string) bool {
+	return c.Rules[rule].NoIgnore || c.Admission.NoIgnore(rule, namespace, labels)
+}
+
 func (p *parser) admission(n *yaml.Node) Admission {
 	var a Admission
 	p.mapping(n, "admission", keys{

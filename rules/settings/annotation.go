@@ -17,6 +17,10 @@ import (
 //	gatelint.io/ignore: "rule: reason; rule2 until 2027-03-01: reason"
 const Annotation = "gatelint.io/ignore"
 
+// IstioAnnotation is istioctl's own: the codes, or "*", that istioctl analyze does not report of its object. It counts for the rules
+// that stand for such a code (istio.io/istio, pkg/config/analysis/local/istiod_analyze.go).
+const IstioAnnotation = "galley.istio.io/analyze-suppress"
+
 // Annotations reads the ignores in the annotations of objects, and those that stand where they are not read.
 func Annotations(objs []*manifest.Object) []*Ignore {
 	var out []*Ignore
@@ -28,11 +32,21 @@ func Annotations(objs []*manifest.Object) []*Ignore {
 				out = append(out, g)
 			}
 		}
+		out = append(out, suppressed(o)...)
 		for _, path := range misplaced(o) {
 			out = append(out, &Ignore{
 				Object: o, Pos: o.At(path...),
 				problem: fmt.Sprintf("%s is read under metadata.annotations of %s only, not at %s", Annotation, o.ID, manifest.FieldPath(path...)),
 			})
+		}
+	}
+	return out
+}
+
+func suppressed(o *manifest.Object) (out []*Ignore) {
+	for _, code := range strings.Split(o.Annotations[IstioAnnotation], ",") {
+		if code = strings.TrimSpace(code); code != "" {
+			out = append(out, &Ignore{Code: code, Object: o, Pos: o.At("metadata", "annotations", IstioAnnotation)})
 		}
 	}
 	return out

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/rules"
 )
 
@@ -19,6 +20,7 @@ const FileName = ".gatelint.yaml"
 type Config struct {
 	File      string // "" when there is no config file
 	Dir       string
+	Text      []byte // of the file
 	Paths     []string
 	Exclude   []string
 	Rules     map[string]Setting
@@ -27,7 +29,14 @@ type Config struct {
 	Namespace Namespaces
 	Istio     Istio
 	Admission Admission
-	Policies  Policies
+
+	Context    []string // paths that are read beside, as with --with
+	FailOn     string   // as --fail-on takes it; "" says nothing
+	Baseline   string   // a file
+	Assume     mesh.Assume
+	Exceptions []*Ignore // one for each rule of an entry
+	Overrides  []Override
+	Policies   Policies
 	// Known are the rules that there are, those of policies with them; nil: the built-in ones.
 	Known []*rules.Rule
 }
@@ -37,6 +46,7 @@ type Setting struct {
 	Off       bool
 	Severity  *rules.Severity
 	Admission *rules.Decision
+	NoIgnore  bool // ignores in manifests do not count
 }
 
 // World is one explicit set of manifests that live in one cluster together.
@@ -102,7 +112,7 @@ func Load(file, shown string, list []*rules.Rule) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Dir, c.Known = filepath.Dir(file), list
+	c.Dir, c.Text, c.Known = filepath.Dir(file), data, list
 	return c, nil
 }
 
@@ -118,7 +128,7 @@ func (c *Config) Select(list []*rules.Rule, only, disable []string) []*rules.Rul
 	}
 	var out []*rules.Rule
 	for _, r := range list {
-		wanted := !c.Rules[r.Name].Off
+		wanted := !c.Rules[r.Name].Off || c.onSomewhere(r.Name)
 		if len(only) > 0 {
 			wanted = named(only, r.Name)
 		}
@@ -150,7 +160,7 @@ func (c *Config) Find(name string) *rules.Rule {
 // Severity gives the severity of a finding under the config. The configured severity stands for the one that the rule gives
 // a proven fault: what the rule itself rates lower is never raised, and a suspect fault is a warning at most.
 func (c *Config) Severity(f rules.Finding, own rules.Severity) rules.Severity {
-	want := c.Rules[f.Rule].Severity
+	want := c.setting(f.Rule, f.Pos.File).Severity
 	if want == nil {
 		return f.Severity
 	}

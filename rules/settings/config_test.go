@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/rules"
 	"github.com/stretchr/testify/require"
 )
@@ -54,30 +55,53 @@ istio: {version: 1.31, clusterDomain: example.internal, rootNamespace: mesh, mes
 	require.Equal(t, "", c.Namespace.For("other/web.yaml"))
 }
 
+// mistakes are configs with what is said of them.
+var mistakes = map[string]string{
+	"":                                   `c:1:1: the config lacks "version: 1"`,
+	"version: '1'":                       `c:1:10: version "1" is not known to this gatelint: it reads version 1`,
+	"- a":                                `c:1:1: the config is a list, not a mapping`,
+	"version: 1\nPaths: [a]":             `c:2:1: unknown key "Paths"; did you mean "paths"?`,
+	"version: 1\nadmision: 1":            `c:2:1: unknown key "admision"; did you mean "admission"?`,
+	"version: 1\npaths: {a: b}":          `c:2:8: paths is a mapping, not a string`,
+	"version: 1\npaths: [[a]]":           `c:2:9: paths is a list, not a string`,
+	"version: 1\npaths:":                 `c:2:7: paths is empty, not a string`,
+	"version: 1\nexclude: '['":           `c:2:10: "[" is no glob`,
+	"version: 1\nrules: [a]":             `c:2:8: rules is a list, not a mapping`,
+	"version: 1\nrules: {IST0130: off}":  `c:2:9: unknown rule "IST0130"; that fault is reported by "shadowed-match"`,
+	"version: 1\nrules: {no-effects: 1}": `c:2:9: unknown rule "no-effects"; did you mean "no-effect"?`,
+	"version: 1\nrules: {no-effect: on}": `c:2:20: rules.no-effect: "on" is no severity: use error, warning or info, or off`,
+	"version: 1\nrules: {no-effect: {admission: x}}":                                            `c:2:32: rules.no-effect.admission: "x" is no admission: use deny, warn or off`,
+	"version: 1\nrules: {no-effect: {severty: x}}":                                              `c:2:21: unknown key "severty" under rules.no-effect; did you mean "severity"?`,
+	"version: 1\nworlds: {a: {paths: []}}":                                                      `c:2:10: world "a" has no paths`,
+	"version: 1\nworlds: {a: {paths: [b], vars: 1}}":                                            `c:2:32: worlds.a.vars is "1", not a mapping`,
+	"version: 1\nistio: {version: 2}":                                                           `c:2:18: istio.version is "2": the verdicts of this gatelint hold for Istio 1.31 only`,
+	"version: 1\nistio: {scopeGatewayToNamespace: 1}":                                           `c:2:34: istio.scopeGatewayToNamespace is "1", not true or false`,
+	"version: 1\nnamespace: {'[': a}":                                                           `c:2:13: "[" is no glob`,
+	"version: 1\ncomplete: secret":                                                              `c:2:11: complete: unknown kind "secret"; did you mean "Secret"?`,
+	"version: 1\nfail-on: errors":                                                               `c:2:10: fail-on is "errors": use error, warning, info, never; did you mean "error"?`,
+	"version: 1\nfail-on: [error]":                                                              `c:2:10: fail-on is a list: use error, warning, info, never`,
+	"version: 1\nassume: {secret: [a/b]}":                                                       `c:2:10: unknown key "secret" under assume; did you mean "secrets"?`,
+	"version: 1\nassume: {secrets: [a]}":                                                        `c:2:19: assume.secrets: "a" is not NAMESPACE/NAME`,
+	"version: 1\nassume: {gateways: [a/b/c]}":                                                   `c:2:20: assume.gateways: "a/b/c" is not NAMESPACE/NAME`,
+	"version: 1\nassume: {hosts: '['}":                                                          `c:2:17: assume.hosts: "[" is no pattern`,
+	"version: 1\nexceptions: {a: b}":                                                            `c:2:13: exceptions is a mapping, not a list`,
+	"version: 1\nexceptions: [{objects: [{name: a}], reason: b}]":                               `c:2:14: an entry of exceptions has no rules`,
+	"version: 1\nexceptions: [{rules: [no-effect], reason: b}]":                                 `c:2:14: an entry of exceptions has no objects`,
+	"version: 1\nexceptions: [{rules: [no-effect], objects: [{name: a}]}]":                      `c:2:14: an entry of exceptions has no reason`,
+	"version: 1\nexceptions: [{rules: [no-effect], objects: [{}], reason: b}]":                  `c:2:45: an entry of exceptions.objects names neither kind nor namespace nor name: it means every object`,
+	"version: 1\nexceptions: [{rules: [no-effect], objects: [{name: a}], reason: b, until: x}]": `c:2:75: exceptions.until: "x" is no date: write YEAR-MONTH-DAY`,
+	"version: 1\nexceptions: [{rules: [syntax], objects: [{name: a}], reason: b}]":              `c:2:22: exceptions.rules: findings of "syntax" cannot be accepted`,
+	"version: 1\nexceptions: [{rules: [no-effects], objects: [{name: a}], reason: b}]":          `c:2:22: unknown rule "no-effects"; did you mean "no-effect"?`,
+	"version: 1\noverrides: [{paths: a}]":                                                       `c:2:13: an entry of overrides needs both paths and rules`,
+	"version: 1\noverrides: [{paths: a, rules: {no-effect: {admission: warn}}}]":                `c:2:44: unknown key "admission" under overrides.rules.no-effect; the keys are severity`,
+	"version: 1\noverrides: [{paths: a, rules: {no-effect: loud}}]":                             `c:2:43: overrides.rules.no-effect: "loud" is no severity: use error, warning or info, or off`,
+	"version: 1\nrules: {no-effect: {ignorable: 1}}":                                            `c:2:32: rules.no-effect.ignorable is "1", not true or false`,
+	"version: 1\nbaseline: [a]":                                                                 `c:2:11: baseline is a list, not a string`,
+	"version: 1\nassume: {qqqqq: 1}":                                                            `c:2:10: unknown key "qqqqq" under assume; the keys are gateways, hosts, secrets`,
+}
+
 func TestParseMistakes(t *testing.T) {
-	for text, want := range map[string]string{
-		"":                                   `c:1:1: the config lacks "version: 1"`,
-		"version: '1'":                       `c:1:10: version "1" is not known to this gatelint: it reads version 1`,
-		"- a":                                `c:1:1: the config is a list, not a mapping`,
-		"version: 1\nPaths: [a]":             `c:2:1: unknown key "Paths"; did you mean "paths"?`,
-		"version: 1\nadmision: 1":            `c:2:1: unknown key "admision"; did you mean "admission"?`,
-		"version: 1\npaths: {a: b}":          `c:2:8: paths is a mapping, not a string`,
-		"version: 1\npaths: [[a]]":           `c:2:9: paths is a list, not a string`,
-		"version: 1\npaths:":                 `c:2:7: paths is empty, not a string`,
-		"version: 1\nexclude: '['":           `c:2:10: "[" is no glob`,
-		"version: 1\nrules: [a]":             `c:2:8: rules is a list, not a mapping`,
-		"version: 1\nrules: {IST0130: off}":  `c:2:9: unknown rule "IST0130"; that fault is reported by "shadowed-match"`,
-		"version: 1\nrules: {no-effects: 1}": `c:2:9: unknown rule "no-effects"; did you mean "no-effect"?`,
-		"version: 1\nrules: {no-effect: on}": `c:2:20: rules.no-effect: "on" is no severity: use error, warning or info, or off`,
-		"version: 1\nrules: {no-effect: {admission: x}}":  `c:2:32: rules.no-effect.admission: "x" is no admission: use deny, warn or off`,
-		"version: 1\nrules: {no-effect: {severty: x}}":    `c:2:21: unknown key "severty" under rules.no-effect; did you mean "severity"?`,
-		"version: 1\nworlds: {a: {paths: []}}":            `c:2:10: world "a" has no paths`,
-		"version: 1\nworlds: {a: {paths: [b], vars: 1}}":  `c:2:32: worlds.a.vars is "1", not a mapping`,
-		"version: 1\nistio: {version: 2}":                 `c:2:18: istio.version is "2": the verdicts of this gatelint hold for Istio 1.31 only`,
-		"version: 1\nistio: {scopeGatewayToNamespace: 1}": `c:2:34: istio.scopeGatewayToNamespace is "1", not true or false`,
-		"version: 1\nnamespace: {'[': a}":                 `c:2:13: "[" is no glob`,
-		"version: 1\ncomplete: secret":                    `c:2:11: complete: unknown kind "secret"; did you mean "Secret"?`,
-	} {
+	for text, want := range mistakes {
 		_, err := Parse([]byte(text), "c", list)
 		require.EqualError(t, err, want, text)
 	}
@@ -133,4 +157,90 @@ func TestSeverity(t *testing.T) {
 	require.Equal(t, rules.Error, config.Severity(rules.Finding{Rule: "no-effect", Severity: rules.Warning}, rules.Warning))
 	require.Equal(t, rules.Warning, config.Severity(rules.Finding{Rule: "no-effect", Severity: rules.Warning, Suspect: true}, rules.Warning))
 	require.Equal(t, rules.Info, config.Severity(rules.Finding{Rule: "other", Severity: rules.Info}, rules.Error))
+}
+
+// FuzzParse holds the parser to what it promises of any text: a config, or a mistake with its place.
+func FuzzParse(f *testing.F) {
+	for text := range mistakes {
+		f.Add(text)
+	}
+	f.Add("version: 1\nrules: &r {no-effect: *r}\nexceptions: &e [*e]\n<<: *r")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := Parse([]byte(text), "c", list)
+		if err == nil {
+			for _, g := range c.Exceptions {
+				require.NotEmpty(t, g.Reason)
+				require.NotEmpty(t, g.Objects)
+			}
+			return
+		}
+		e, ok := err.(*Error)
+		require.True(t, ok, err)
+		require.True(t, e.Line >= 1 && e.Line <= len(text)+1 && e.Column >= 1, "%d:%d", e.Line, e.Column)
+	})
+}
+
+// The first entry that speaks of a rule decides; a rule that is off runs where an entry turns it on, and is silent elsewhere.
+func TestOverrides(t *testing.T) {
+	c, err := Parse([]byte(`
+version: 1
+rules: {no-effect: off, shadowed-match: {severity: warning, ignorable: false}}
+overrides:
+- {paths: prod/secret, rules: {no-effect: info}}
+- {paths: [prod], rules: {no-effect: {severity: error}, shadowed-match: off}}
+- {paths: "**", rules: {shadowed-match: info}}
+`), "c.yaml", list)
+	require.NoError(t, err)
+	c.Dir = t.TempDir()
+	require.Len(t, c.Select(list, nil, nil), len(list))
+	for _, x := range []struct {
+		rule, file string
+		silent     bool
+		severity   rules.Severity
+	}{
+		{"no-effect", "prod/secret/a.yaml", false, rules.Info},
+		{"no-effect", "prod/a.yaml", false, rules.Error},
+		{"no-effect", "test/a.yaml", true, rules.Warning},
+		{"no-effect", "", true, rules.Warning},
+		{"shadowed-match", "prod/a.yaml", true, rules.Warning},
+		{"shadowed-match", "prod/secret/a.yaml", true, rules.Warning},
+		{"shadowed-match", "test/a.yaml", false, rules.Info},
+		{"shadowed-match", "", false, rules.Warning},
+	} {
+		f := rules.Finding{Rule: x.rule, Severity: rules.Warning}
+		if x.file != "" {
+			f.Pos.File = filepath.Join(c.Dir, x.file)
+		}
+		require.Equal(t, x.silent, c.Silent(f), x)
+		require.Equal(t, x.severity, c.Severity(f, rules.Warning), x)
+	}
+	require.True(t, c.NoIgnore("shadowed-match", "any", nil))
+	require.False(t, c.NoIgnore("no-effect", "any", nil))
+}
+
+func TestExceptions(t *testing.T) {
+	c, err := Parse([]byte(`
+version: 1
+exceptions:
+- rules: [no-effect, shadowed-match]
+  objects: [{kind: Gateway, namespace: "vendor-*"}, {name: web}]
+  reason: 7
+  owner: platform
+  until: 2026-06-30
+`), "c.yaml", list)
+	require.NoError(t, err)
+	require.Len(t, c.Exceptions, 2)
+	g := c.Exceptions[1]
+	require.Equal(t, "shadowed-match 7 platform", g.Rule+" "+g.Reason+" "+g.Owner)
+	require.False(t, g.Expired(now(t, "2026-06-30")))
+	require.True(t, g.Expired(now(t, "2026-07-01")))
+	for id, want := range map[manifest.ID]bool{
+		{Kind: "Gateway", Namespace: "vendor-a", Name: "x"}:        true,
+		{Kind: "Gateway", Namespace: "vendor", Name: "x"}:          false,
+		{Kind: "Gateway", Name: "x"}:                               false,
+		{Kind: "VirtualService", Namespace: "vendor-a", Name: "x"}: false,
+		{Kind: "VirtualService", Name: "web"}:                      true,
+	} {
+		require.Equal(t, want, g.Names(id), id)
+	}
 }

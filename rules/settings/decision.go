@@ -45,7 +45,7 @@ func (c *Config) Judge(s Submission, before, after []rules.Finding) (faults []Fa
 	if ns := s.Get(manifest.ID{Kind: "Namespace", Name: j.id.Namespace}); ns != nil {
 		j.labels = ns.Labels
 	}
-	faults = j.all(before, after)
+	faults = j.all(c.accepted(before, s.Now), c.accepted(after, s.Now))
 	j.written()
 	return faults, j.notes
 }
@@ -69,7 +69,7 @@ func (j *judge) written() {
 	if fresh(Annotation) {
 		all := j.config.All()
 		for _, g := range Annotations([]*manifest.Object{j.After}) {
-			if why := g.mistake(Policy{Rules: all, Ran: all, Now: j.Now}); why != "" {
+			if why := g.Mistake(Policy{Rules: all, Ran: all, Now: j.Now}); why != "" {
 				j.note(fmt.Sprintf("%s of %s: %s", Annotation, j.id, why))
 			}
 		}
@@ -244,7 +244,7 @@ func (j *judge) ignores(introduced []rules.Finding) map[string]bool {
 	for _, s := range applied.Suppressed {
 		f := s.Finding
 		foreign := slices.ContainsFunc(f.Ends(), func(id manifest.ID) bool { return !j.own(id.Namespace) })
-		if !foreign && !j.config.Admission.NoIgnore(f.Rule, j.id.Namespace, j.labels) {
+		if !foreign && !j.config.NoIgnore(f.Rule, j.id.Namespace, j.labels) {
 			out[f.Fingerprint] = true
 		}
 	}

@@ -43,6 +43,37 @@ func handovers(owner *manifest.Object) (list []handover, wrong []string) {
 	return list, wrong
 }
 
+// Yield is one hand-over that an object has agreed to.
+type Yield struct {
+	Owner   *manifest.Object
+	Pos     manifest.Pos
+	To      string // KIND/NAMESPACE/NAME
+	Until   time.Time
+	Problem string // why it does not count: it cannot be read or is over
+}
+
+// Yields reads the hand-overs of objects.
+func Yields(objs []*manifest.Object, now time.Time) (out []Yield) {
+	for _, o := range objs {
+		if o.Annotations[Handover] == "" {
+			continue
+		}
+		pos := o.At("metadata", "annotations", Handover)
+		list, wrong := handovers(o)
+		for _, h := range list {
+			y := Yield{Owner: o, Pos: pos, To: h.kind + "/" + h.namespace + "/" + h.name, Until: h.until}
+			if h.over(now) {
+				y.Problem = h.expired(o)
+			}
+			out = append(out, y)
+		}
+		for _, why := range wrong {
+			out = append(out, Yield{Owner: o, Pos: pos, Problem: why})
+		}
+	}
+	return out
+}
+
 func (h handover) over(now time.Time) bool { return !now.Before(h.until.AddDate(0, 0, 1)) }
 
 func (h handover) expired(owner *manifest.Object) string {

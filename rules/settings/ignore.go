@@ -10,14 +10,19 @@ import (
 	"github.com/gatelint/gatelint/rules"
 )
 
-// Ignore accepts the findings of one rule, on one object or on one line of a file.
+// Ignore accepts the findings of one rule, on one object, on one line of a file, or, as an exception of the config, on the objects
+// that it names.
 type Ignore struct {
 	Rule   string
 	Reason string
+	Owner  string    // who answers for an exception
 	Until  time.Time // holds to the end of this day (UTC); zero for ever
 	Pos    manifest.Pos
-	Object *manifest.Object // of an annotation; nil for a comment
-	Line   int              // of a comment: the line whose findings it accepts
+
+	Object  *manifest.Object // of an annotation
+	Code    string           // of istioctl's annotation, in the place of a rule: "IST0101", or "*" for all
+	Line    int              // of a comment: the line whose findings it accepts
+	Objects []ObjectPattern  // of an exception
 
 	problem string // why it is not valid, "" when it is
 }
@@ -33,13 +38,20 @@ type Applied struct {
 	Kept       []rules.Finding
 	Suppressed []Suppressed
 	Unused     []rules.Finding // of rule unused-ignore
+
+	used map[string]int // findings, by key of the ignore
 }
+
+// Accepts is the number of findings that an ignore, or another one for a copy of its object, accepts.
+func (a *Applied) Accepts(g *Ignore) int { return a.used[g.key()] }
 
 // Policy is what decides about ignores besides themselves.
 type Policy struct {
 	Rules []*rules.Rule // all there are: an ignore of any other rule is a mistake
 	Ran   []*rules.Rule // those that ran: an ignore of another one may well match nothing
 	Now   time.Time
+	// Held tells the rules of which only exceptions count, no ignore in a manifest; nil for none.
+	Held func(rule string) bool
 	// Judge tells whether an ignore that matches nothing is reported; nil reports all.
 	Judge func(*Ignore) bool
 }
@@ -56,12 +68,11 @@ func Apply(findings []rules.Finding, ignores []*Ignore, p Policy) Applied {
 		ran[r.Name] = true
 	}
 	index := indexIgnores(ignores, p)
-	used := map[string]bool{}
-	var out Applied
+	out := Applied{used: map[string]int{}}
 	for _, f := range findings {
 		by := index.match(f)
 		for _, g := range by {
-			used[g.key()] = true
+			out.used[g.key()]++
 		}
 		if len(by) > 0 {
 			out.Suppressed = append(out.Suppressed, Suppressed{f, by[0]})
@@ -73,9 +84,9 @@ func Apply(findings []rules.Finding, ignores []*Ignore, p Policy) Applied {
 		return out
 	}
 	for _, g := range ignores {
-		why := g.mistake(p)
-		if why == "" && ran[g.Rule] && !used[g.key()] {
-			why = fmt.Sprintf("the ignore of %q matches no finding: %s", g.Rule, g.reach())
+		why := g.Mistake(p)
+		if why == "" && ran[g.Rule] && out.Accepts(g) == 0 {
+			why = fmt.Sprintf("the %s of %q matches no finding: %s", g.noun(), g.Rule, g.reach())
 		}
 		if why != "" && (p.Judge == nil || p.Judge(g)) {
 			out.Unused = append(out.Unused, g.finding(why, p))
@@ -84,9 +95,14 @@ func Apply(findings []rules.Finding, ignores []*Ignore, p Policy) Applied {
 	return out
 }
 
-// mistake says why an ignore does not count, "" when it does.
-func (g *Ignore) mistake(p Policy) string {
-	if g.problem != "" {
+// Expired tells whether the last day of an ignore is over.
+func (g *Ignore) Expired(now time.Time) bool {
+	return !g.Until.IsZero() && !now.Before(g.Until.AddDate(0, 0, 1))
+}
+
+// Mistake says why an ignore does not count, "" when it does. istioctl's annotation is written for istioctl: nothing is wrong with it.
+func (g *Ignore) Mistake(p Policy) string {
+	if g.problem != "" || g.Code != "" {
 		return g.problem
 	}
 	r, err := Lookup(g.Rule, p.Rules)
@@ -95,15 +111,29 @@ func (g *Ignore) mistake(p Policy) string {
 		return "the ignore names an " + err.Error()
 	case r.Unignorable || r.Name == unusedIgnore:
 		return fmt.Sprintf("findings of %q cannot be ignored", g.Rule)
+	case g.Objects == nil && p.held(g.Rule):
+		return fmt.Sprintf("findings of %q cannot be ignored here: the config has ignorable: false", g.Rule)
 	case g.Reason == "":
 		return fmt.Sprintf("the ignore of %q gives no reason, so it does not count", g.Rule)
-	case !g.Until.IsZero() && !p.Now.Before(g.Until.AddDate(0, 0, 1)) && slices.Contains(p.Ran, r):
-		return fmt.Sprintf("the ignore of %q has expired on %s", g.Rule, g.Until.Format(time.DateOnly))
+	case g.Expired(p.Now) && slices.Contains(p.Ran, r):
+		return fmt.Sprintf("the %s of %q has expired on %s", g.noun(), g.Rule, g.Until.Format(time.DateOnly))
 	}
 	return ""
 }
 
+func (p Policy) held(rule string) bool { return p.Held != nil && p.Held(rule) }
+
+func (g *Ignore) noun() string {
+	if g.Objects != nil {
+		return "exception"
+	}
+	return "ignore"
+}
+
 func (g *Ignore) reach() string {
+	if g.Objects != nil {
+		return "no object that it names has a finding of that rule"
+	}
 	if g.Object != nil {
 		return fmt.Sprintf("%s has no finding of that rule", g.Object.ID)
 	}
@@ -116,7 +146,7 @@ func (g *Ignore) reach() string {
 // key is the same for the ignores of copies of one object: the finding is reported for one of them only.
 func (g *Ignore) key() string {
 	if g.Object != nil {
-		return strings.Join([]string{"object", g.Object.Group, g.Object.ID.String(), g.Rule, g.Reason}, "\x00")
+		return strings.Join([]string{"object", g.Object.Group, g.Object.ID.String(), g.Rule, g.Code, g.Reason}, "\x00")
 	}
 	return fmt.Sprintf("line\x00%s\x00%d\x00%d\x00%s", g.Pos.File, g.Pos.Line, g.Line, g.Rule)
 }
@@ -147,18 +177,27 @@ type owner struct {
 }
 
 type ignoreIndex struct {
-	lines   map[place]*Ignore
-	objects map[owner][]*Ignore
+	lines      map[place]*Ignore
+	objects    map[owner][]*Ignore // by rule, or by istioctl's code
+	exceptions map[string][]*Ignore
+	codes      map[string][]string // istioctl's, by rule
 }
 
 // indexIgnores keeps the ignores that count.
 func indexIgnores(ignores []*Ignore, p Policy) ignoreIndex {
-	x := ignoreIndex{map[place]*Ignore{}, map[owner][]*Ignore{}}
+	x := ignoreIndex{map[place]*Ignore{}, map[owner][]*Ignore{}, map[string][]*Ignore{}, map[string][]string{}}
+	for _, r := range p.Rules {
+		if codes := istioCodes(r); len(codes) > 0 && !p.held(r.Name) {
+			x.codes[r.Name] = append(codes, "*")
+		}
+	}
 	for _, g := range ignores {
 		switch {
-		case g.mistake(p) != "":
+		case g.Mistake(p) != "":
+		case g.Objects != nil:
+			x.exceptions[g.Rule] = append(x.exceptions[g.Rule], g)
 		case g.Object != nil:
-			k := owner{g.Object.ID, g.Rule}
+			k := owner{g.Object.ID, g.Rule + g.Code}
 			x.objects[k] = append(x.objects[k], g)
 		case g.Line > 0:
 			k := place{g.Pos.File, g.Line, g.Rule}
@@ -170,23 +209,33 @@ func indexIgnores(ignores []*Ignore, p Policy) ignoreIndex {
 	return x
 }
 
-// match gives the ignores that accept a finding.
+// match gives the ignores that accept a finding, exceptions first.
 func (x ignoreIndex) match(f rules.Finding) []*Ignore {
 	var out []*Ignore
+	for _, g := range x.exceptions[f.Rule] {
+		if g.Names(f.Object) {
+			out = append(out, g)
+		}
+	}
 	if g := x.lines[place{f.Pos.File, f.Pos.Line, f.Rule}]; g != nil {
 		out = append(out, g)
 	}
-	for _, g := range x.objects[owner{f.Object, f.Rule}] {
-		if f.Source == g.Object || f.Source == nil && f.Pos.File == fileOf(g.Object) {
-			out = append(out, g)
+	for _, name := range append([]string{f.Rule}, x.codes[f.Rule]...) {
+		for _, g := range x.objects[owner{f.Object, name}] {
+			if f.Source == g.Object || f.Source == nil && f.Pos.File == g.Object.File() {
+				out = append(out, g)
+			}
 		}
 	}
 	return out
 }
 
-func fileOf(o *manifest.Object) string {
-	if o.Doc == nil {
-		return ""
+// istioCodes are istioctl's codes for the fault of a rule.
+func istioCodes(r *rules.Rule) (out []string) {
+	for _, code := range r.AlsoKnownAs {
+		if strings.HasPrefix(code, "IST") {
+			out = append(out, code)
+		}
 	}
-	return o.Doc.File
+	return out
 }

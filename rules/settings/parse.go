@@ -50,13 +50,20 @@ func Parse(data []byte, file string, list []*rules.Rule) (*Config, error) {
 		"version":   func(n *yaml.Node) { version = true; p.version(n) },
 		"paths":     func(n *yaml.Node) { c.Paths = p.strings(n, "paths") },
 		"exclude":   func(n *yaml.Node) { c.Exclude = p.globs(n, "exclude") },
-		"rules":     func(n *yaml.Node) { p.rules(n, c.Rules) },
+		"rules":     func(n *yaml.Node) { p.rules(n, "rules", c.Rules, p.setting) },
 		"complete":  func(n *yaml.Node) { c.Complete = p.complete(n) },
 		"worlds":    func(n *yaml.Node) { c.Worlds = p.worlds(n) },
 		"namespace": func(n *yaml.Node) { c.Namespace = p.namespaces(n) },
 		"istio":     func(n *yaml.Node) { c.Istio = p.istio(n) },
 		"admission": func(n *yaml.Node) { c.Admission = p.admission(n) },
-		"policies":  func(n *yaml.Node) { c.Policies = p.policies(n) },
+
+		"context":    func(n *yaml.Node) { c.Context = p.strings(n, "context") },
+		"fail-on":    func(n *yaml.Node) { c.FailOn = p.failOn(n) },
+		"baseline":   func(n *yaml.Node) { c.Baseline = p.str(n, "baseline") },
+		"assume":     func(n *yaml.Node) { c.Assume = p.assume(n) },
+		"exceptions": func(n *yaml.Node) { c.Exceptions = p.exceptions(n) },
+		"overrides":  func(n *yaml.Node) { c.Overrides = p.overrides(n) },
+		"policies":   func(n *yaml.Node) { c.Policies = p.policies(n) },
 	})
 	if p.err == nil && !version {
 		p.fail(root, `the config lacks "version: 1"`)
@@ -94,7 +101,11 @@ func (p *parser) mapping(n *yaml.Node, in string, known keys) {
 	p.each(n, in, func(key, value *yaml.Node) {
 		read := known[key.Value]
 		if read == nil {
-			p.fail(key, "unknown key %q%s%s", key.Value, under(in), meant(key.Value, names))
+			hint := meant(key.Value, names)
+			if hint == "" {
+				hint = "; the keys are " + strings.Join(names, ", ")
+			}
+			p.fail(key, "unknown key %q%s%s", key.Value, under(in), hint)
 			return
 		}
 		read(value)
@@ -166,23 +177,22 @@ func (p *parser) strings(n *yaml.Node, in string) []string {
 	return out
 }
 
-func (p *parser) rules(n *yaml.Node, into map[string]Setting) {
-	p.each(n, "rules", func(key, value *yaml.Node) {
+func (p *parser) rules(n *yaml.Node, in string, into map[string]Setting, read func(*yaml.Node, string) Setting) {
+	p.each(n, in, func(key, value *yaml.Node) {
 		if _, err := Lookup(key.Value, p.list); err != nil {
 			p.fail(key, "%v", err)
 			return
 		}
-		into[key.Value] = p.setting(value, key.Value)
+		into[key.Value] = read(value, in+"."+key.Value)
 	})
 }
 
-func (p *parser) setting(n *yaml.Node, rule string) Setting {
+func (p *parser) setting(n *yaml.Node, in string) Setting {
 	var s Setting
 	if n = target(n); n.Kind == yaml.ScalarNode {
-		s.Off, s.Severity = p.severity(n, "rules."+rule)
+		s.Off, s.Severity = p.severity(n, in)
 		return s
 	}
-	in := "rules." + rule
 	p.mapping(n, in, keys{
 		"severity": func(n *yaml.Node) { s.Off, s.Severity = p.severity(n, in+".severity") },
 		"admission": func(n *yaml.Node) {
@@ -192,6 +202,7 @@ func (p *parser) setting(n *yaml.Node, rule string) Setting {
 			}
 			s.Admission = &d
 		},
+		"ignorable": func(n *yaml.Node) { s.NoIgnore = !p.boolean(n, in+".ignorable") },
 	})
 	return s
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -25,11 +26,22 @@ type result struct {
 	failed       []error // of policies
 	worlds       int     // Worlds that were looked at
 
+	over []string            // clusters and snapshots under the files
+	new  map[findingKey]bool // faults of the cluster that no file takes part in, and that are there only with the files
+
 	// Of lint --as-webhook.
 	verdicts map[findingKey]verdict // nil without it
 	notes    []string               // what is wrong with annotations that were looked at
 	unasked  int                    // documents that admission never sees, as they cannot be read
 	stats    routing.Stats
+
+	ignores   []*settings.Ignore // and exceptions
+	policy    settings.Policy    // by which they were applied
+	applied   settings.Applied
+	yields    []settings.Yield // hand-overs
+	baselined int              // findings that the baseline holds
+	stale     []baselined      // its entries that are found no more
+	elsewhere int              // findings that --new-from is not about
 }
 
 // unknown is one thing of which nothing is known, with all that refers to it.
@@ -55,11 +67,24 @@ func (r *result) atLeast(s rules.Severity) bool {
 
 // analyse loads what is asked for, runs the rules in each World and applies the settings.
 func (a *app) analyse(r *request) (*result, error) {
-	jobs, err := a.loadAll(r)
+	c, jobs, err := a.collect(r)
 	if err != nil {
 		return nil, err
 	}
+	if err := c.settle(jobs, a); err != nil {
+		return nil, err
+	}
+	return &c.result, nil
+}
+
+// collect gives the findings in all Worlds, as the rules rate them.
+func (a *app) collect(r *request) (*collector, []*loaded, error) {
+	jobs, err := a.loadAll(r)
+	if err != nil {
+		return nil, nil, err
+	}
 	c := &collector{request: r, seen: map[findingKey]int{}, refs: map[refKey]int{}, reported: map[*manifest.Object]bool{}}
+	c.new = map[findingKey]bool{}
 	if r.asWebhook {
 		c.verdicts = map[findingKey]verdict{}
 	}
@@ -72,8 +97,7 @@ func (a *app) analyse(r *request) (*result, error) {
 			c.run(l, in, len(jobs) > 1 || l.name != "" || len(l.inputs) > 1)
 		}
 	}
-	c.settle(jobs, a.rules)
-	return &c.result, nil
+	return c, jobs, nil
 }
 
 // collector joins the findings of several Worlds: the same finding is reported once, with the names of its Worlds.
@@ -97,7 +121,11 @@ func (c *collector) load(l *loaded) {
 	c.summary.Documents += l.set.Documents
 	c.summary.Objects += len(l.set.Objects)
 	for _, o := range l.set.Objects {
-		c.reported[o] = c.request.wants(l, o.Doc.File)
+		c.reported[o] = c.request.wants(l, o.File())
+	}
+	if l.base != nil {
+		c.summary.Objects += l.lay(c.reported)
+		c.over = append(c.over, fmt.Sprintf("%s (%s)", l.base.name, count(len(l.base.objects), "object")))
 	}
 	c.files = append(append(c.files, l.set.Files...), l.with.Files...)
 	c.skipped = append(c.skipped, l.set.Skipped...)
@@ -139,6 +167,12 @@ func (c *collector) run(l *loaded, in mesh.Input, several bool) {
 	for _, f := range res.Findings {
 		if !c.request.asWebhook && c.concerns(f) {
 			c.add(f, name)
+		}
+	}
+	if !c.request.asWebhook && l.base != nil && len(l.set.Objects) > 0 {
+		for _, f := range c.brought(l.base, opt, res.Findings) {
+			c.add(f, name)
+			c.new[keyOf(f)] = true
 		}
 	}
 	for _, ref := range res.Unknown {
@@ -193,38 +227,60 @@ func (c *collector) refer(ref rules.Reference) {
 	}
 }
 
-// accept takes out what ignores accept.
+// accept takes out what ignores and exceptions accept.
 func (c *collector) accept(jobs []*loaded, all []*rules.Rule) {
-	ignores, judged := c.ignores(jobs)
-	applied := settings.Apply(c.findings, ignores, settings.Policy{
-		Rules: all, Ran: c.request.list, Now: c.request.now, Judge: func(g *settings.Ignore) bool { return judged[g.Pos.File] },
-	})
-	c.summary.Suppressed = len(applied.Suppressed)
-	c.findings = applied.Kept
-	for _, f := range applied.Unused {
+	r := c.request
+	judged := map[string]bool{}
+	if !r.noIgnores {
+		c.ignores, judged = c.written(jobs)
+	}
+	c.ignores = append(c.ignores, r.config.Exceptions...)
+	c.policy = settings.Policy{
+		Rules: all, Ran: r.list, Now: r.now,
+		Held:  func(rule string) bool { return r.config.Rules[rule].NoIgnore },
+		Judge: func(g *settings.Ignore) bool { return judged[g.Pos.File] || g.Objects != nil && c.looked(g) },
+	}
+	c.applied = settings.Apply(c.findings, c.ignores, c.policy)
+	c.summary.Suppressed = len(c.applied.Suppressed)
+	c.findings = c.applied.Kept
+	if len(r.config.Exceptions) > 0 {
+		c.files = append(c.files, manifest.File{Name: r.config.File, Data: r.config.Text})
+	}
+	for _, f := range c.applied.Unused {
 		c.add(f, "")
 	}
 }
 
-// settle applies ignores and severities, and brings everything into order.
-func (c *collector) settle(jobs []*loaded, all []*rules.Rule) {
+// looked tells whether all that an exception names was looked at; for one that has expired, anything of it.
+func (c *collector) looked(g *settings.Ignore) bool {
+	if len(c.request.paths) == 0 {
+		return true
+	}
+	there := map[settings.ObjectPattern]bool{}
+	some := false
+	for o, reported := range c.reported {
+		if reported {
+			some = some || g.Names(o.ID)
+			there[settings.ObjectPattern{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}] = true
+		}
+	}
+	return some && g.Expired(c.request.now) || !slices.ContainsFunc(g.Objects, func(x settings.ObjectPattern) bool { return !there[x] })
+}
+
+// settle applies ignores, severities, the baseline and --new-from, and brings everything into order.
+func (c *collector) settle(jobs []*loaded, a *app) error {
 	if !c.request.asWebhook { // admission has its own way with ignores
-		c.accept(jobs, all)
+		c.accept(jobs, a.rules)
 	}
-	own := map[string]rules.Severity{}
-	for _, r := range all {
-		own[r.Name] = r.Severity
+	c.rate(a.rules)
+	rules.Sort(c.findings)
+	if err := c.baseline(); err != nil {
+		return err
 	}
-	kept := c.findings[:0]
+	if err := c.onlyNew(jobs, a); err != nil {
+		return err
+	}
 	for _, f := range c.findings {
-		if f.Severity = c.request.config.Severity(f, own[f.Rule]); f.Severity < c.request.least {
-			continue
-		}
-		if v, ok := c.verdicts[keyOf(f)]; ok {
-			f.Admission = v.Action
-		}
-		slices.Sort(f.Worlds)
-		kept = append(kept, f)
 		switch f.Severity {
 		case rules.Error:
 			c.summary.Errors++
@@ -234,8 +290,6 @@ func (c *collector) settle(jobs []*loaded, all []*rules.Rule) {
 			c.summary.Infos++
 		}
 	}
-	c.findings = kept
-	rules.Sort(c.findings)
 	c.summary.Unknown = len(c.unknown)
 	slices.SortFunc(c.unknown, func(a, b unknown) int {
 		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name))
@@ -243,19 +297,45 @@ func (c *collector) settle(jobs []*loaded, all []*rules.Rule) {
 	slices.Sort(c.opaque)
 	slices.Sort(c.placeholders)
 	c.placeholders = slices.Compact(c.placeholders)
+	return nil
 }
 
-// ignores gives the ignores of all that was read, and the files in which one that matches nothing is a mistake: those that
+// rate gives findings the severity that the config says, and leaves out those that are too low or turned off where they stand.
+func (c *collector) rate(all []*rules.Rule) {
+	r := c.request
+	own := map[string]rules.Severity{}
+	for _, rule := range all {
+		own[rule.Name] = rule.Severity
+	}
+	kept := c.findings[:0]
+	for _, f := range c.findings {
+		if f.Severity = r.config.Severity(f, own[f.Rule]); f.Severity < r.least || !r.only && r.config.Silent(f) {
+			continue
+		}
+		if v, ok := c.verdicts[keyOf(f)]; ok {
+			f.Admission = v.Action
+		}
+		slices.Sort(f.Worlds)
+		kept = append(kept, f)
+	}
+	c.findings = kept
+}
+
+// written gives the ignores of all that was read, and the files in which one that matches nothing is a mistake: those that
 // are reported, unless some of their documents are not analysed.
-func (c *collector) ignores(jobs []*loaded) (list []*settings.Ignore, judged map[string]bool) {
+func (c *collector) written(jobs []*loaded) (list []*settings.Ignore, judged map[string]bool) {
 	judged = map[string]bool{}
 	read := map[string]bool{}
 	for _, l := range jobs {
+		c.yields = append(append(c.yields, settings.Yields(l.set.Objects, c.request.now)...), settings.Yields(l.with.Objects, c.request.now)...)
 		for _, f := range l.set.Files {
 			judged[f.Name] = judged[f.Name] || c.request.wants(l, f.Name)
 		}
 		list = append(list, settings.Annotations(l.set.Objects)...)
 		list = append(list, settings.Annotations(l.with.Objects)...)
+		if l.base != nil {
+			list = append(list, settings.Annotations(l.base.objects)...)
+		}
 	}
 	for _, s := range c.skipped {
 		judged[s.File] = false

@@ -7,7 +7,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime/debug"
+	"strings"
+	"sync/atomic"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/cmd/version"
@@ -34,18 +37,22 @@ func (f failure) Unwrap() error { return f.error }
 type app struct {
 	rules          []*rules.Rule
 	version        string
+	plugin         bool // it runs as kubectl gatelint
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
 	policies *policy.Set // nil without any
 
-	code int // what the command says when it returns no error
+	at   atomic.Value // what it does now: a string
+	code int          // what the command says when it returns no error
 }
 
 // Main runs gatelint and gives its exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	Hurry()
 	a := &app{rules: rules.All(), version: version.String(), stdin: stdin, stdout: stdout, stderr: stderr}
+	name, _, _ := strings.Cut(filepath.Base(os.Args[0]), ".")
+	a.plugin = name == "kubectl-gatelint"
 	return a.main(args)
 }
 
@@ -103,6 +110,7 @@ for each proxy, and reports what will not work: with the lines at fault and a re
 
 PATH is a file, a folder, or - for standard input; without one the config's paths, else the working
 directory. Exit code 0: nothing at or above --fail-on; 1: findings; 2: wrong usage or config; 3: gatelint failed.`
+	root.AddCommand(a.configCommand(), a.ignoresCommand(), a.baselineCommand())
 	run := root.RunE
 	root.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := misspelt(cmd, args); err != nil {
@@ -110,9 +118,12 @@ directory. Exit code 0: nothing at or above --fail-on; 1: findings; 2: wrong usa
 		}
 		return run(cmd, args)
 	}
+	if a.plugin {
+		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl gatelint"}
+	}
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return err })
-	root.AddCommand(lint, a.traceCommand(), a.routesCommand(), a.rulesCommand(), a.explainCommand(), a.policyCommand(), a.versionCommand())
+	root.AddCommand(lint, a.traceCommand(), a.routesCommand(), a.snapshotCommand(), a.rulesCommand(), a.explainCommand(), a.policyCommand(), a.versionCommand())
 	return root
 }
 

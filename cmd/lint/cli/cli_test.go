@@ -5,13 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/rules"
+	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/stretchr/testify/require"
 )
 
@@ -175,9 +178,10 @@ func TestFindingOfOwnRule(t *testing.T) {
 
 func TestProgress(t *testing.T) {
 	var quick, slow bytes.Buffer
-	showProgress(&quick, time.Hour)()
+	checking := func() string { return "checking" }
+	showProgress(&quick, time.Hour, checking)()
 	require.Empty(t, quick.String())
-	done := showProgress(&slow, time.Millisecond)
+	done := showProgress(&slow, time.Millisecond, checking)
 	time.Sleep(50 * time.Millisecond)
 	done()
 	require.Contains(t, slow.String(), "gatelint: checking")
@@ -204,6 +208,100 @@ func TestExcerpt(t *testing.T) {
 		require.Equal(t, c.line, line)
 		require.Equal(t, c.carets, carets)
 	}
+}
+
+// What config show prints is a config that says the same.
+func TestConfigShow(t *testing.T) {
+	t.Chdir(t.TempDir())
+	text := "version: 1\nrules: {no-effect: off, unmerged-port: {severity: info, admission: deny}}\nistio: {revision: 1}\n" +
+		"exceptions: [{rules: [no-effect], objects: [{name: 'a: b'}], reason: '# \"c\"', until: 2027-01-02}]\n"
+	require.NoError(t, os.WriteFile(settings.FileName, []byte(text), 0o644))
+	code, out, errs := execute(rules.All(), "", "config", "show")
+	require.Equal(t, exitClean, code, errs)
+	want, err := settings.Parse([]byte(text), "c", rules.All())
+	require.NoError(t, err)
+	got, err := settings.Parse([]byte(out), "c", rules.All())
+	require.NoError(t, err)
+	require.Equal(t, want.Rules, got.Rules)
+	for i := range want.Exceptions {
+		want.Exceptions[i].Pos = got.Exceptions[i].Pos
+	}
+	require.Equal(t, want.Exceptions, got.Exceptions)
+	require.Equal(t, settings.Istio{Version: settings.Release, ClusterDomain: "cluster.local", RootNamespace: "istio-system", Revision: "1"}, got.Istio)
+}
+
+// What cannot be compared is wrong usage, with the way out.
+func TestNewFromErrors(t *testing.T) {
+	for name, value := range gitSettings {
+		t.Setenv(name, value)
+	}
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("faulty.yaml", []byte(faulty), 0o644))
+	for _, args := range [][]string{{"init", "-q", "-b", "main", "."}, {"add", "."}, {"commit", "-qm", "one"}, {"commit", "-q", "--allow-empty", "-m", "two"}} {
+		_, err := git("", nil, args...)
+		require.NoError(t, err)
+	}
+	dir, err := os.Getwd()
+	require.NoError(t, err)
+	clone := t.TempDir()
+	_, err = git(clone, nil, "clone", "-q", "--depth", "1", "--branch", "main", "file://"+dir, "shallow")
+	require.NoError(t, err)
+	t.Chdir(clone + "/shallow")
+	for want, args := range map[string][]string{
+		`--new-from: the clone is shallow and has no revision "HEAD~1": fetch all of it`: {"--new-from", "HEAD~1"},
+		`--new-from: the clone is shallow and has no revision "nowhere"`:                 {"--new-from", "nowhere"},
+	} {
+		code, out, errs := execute(rules.All(), "", args...)
+		require.Equal(t, exitUsage, code)
+		require.Empty(t, out)
+		require.Contains(t, errs, want)
+	}
+	_, err = git("", nil, "checkout", "-q", "--detach")
+	require.NoError(t, err)
+	_, err = git("", nil, "branch", "-D", "main")
+	require.NoError(t, err)
+	code, _, errs := execute(rules.All(), "", "--new-from-merge-base", "main")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, errs, `there is no revision "main" here; did you mean "origin/main"?`)
+	code, _, _ = execute(rules.All(), "", "--new-from-merge-base", "origin/main")
+	require.Equal(t, exitClean, code)
+	t.Setenv("PATH", "")
+	code, _, errs = execute(rules.All(), "", "--new-from", "HEAD")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, errs, "--new-from: there is no git here")
+}
+
+// The old tree has the manifests as they were, whatever their names, and nothing that leads out of it.
+func TestCheckOut(t *testing.T) {
+	for name, value := range gitSettings {
+		t.Setenv(name, value)
+	}
+	repo := t.TempDir()
+	t.Chdir(repo)
+	require.NoError(t, os.MkdirAll("sub/deep", 0o755))
+	want := map[string]string{"sub/deep/ü \"b\"\n.yaml": "a: 1\n", "empty.YML": "", "no-newline.json": "{}", "binary.yaml": "\x00\n\x00"}
+	for name, data := range want {
+		require.NoError(t, os.WriteFile(name, []byte(data), 0o644))
+	}
+	require.NoError(t, os.WriteFile("notes.txt", nil, 0o644))
+	require.NoError(t, os.Symlink("/etc/hostname", "link.yaml"))
+	for _, args := range [][]string{{"init", "-q", "."}, {"add", "."}, {"commit", "-qm", "one"}} {
+		_, err := git("", nil, args...)
+		require.NoError(t, err)
+	}
+	require.NoError(t, os.Remove("no-newline.json"))
+	dir := t.TempDir()
+	require.NoError(t, checkOut(repo, "HEAD", dir))
+	got := map[string]string{}
+	require.NoError(t, filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			data, err := os.ReadFile(file)
+			require.NoError(t, err)
+			got[strings.TrimPrefix(file, dir+"/")] = string(data)
+		}
+		return err
+	}))
+	require.Equal(t, want, got)
 }
 
 // A glob of a config above the working directory means the same files from here.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
@@ -40,13 +41,21 @@ func (a *app) views(f *inspection, paths []string) ([]view, error) {
 	if err := f.checkColor(); err != nil {
 		return nil, err
 	}
-	r := &request{paths: paths, stdinName: f.stdinName}
+	if err := f.fromEnvironment(); err != nil {
+		return nil, err
+	}
+	r := &request{paths: paths, stdinName: f.stdinName, now: time.Now()}
 	if err := a.setInput(r, &f.flags); err != nil {
 		return nil, err
 	}
+	done := a.progress()
 	jobs, err := a.loadAll(r)
+	done()
 	if err != nil {
 		return nil, err
+	}
+	for _, text := range r.aged {
+		a.say("%s", text)
 	}
 	a.tellInput(jobs)
 	var out []view
@@ -74,7 +83,7 @@ func (a *app) views(f *inspection, paths []string) ([]view, error) {
 // meant tells whether a World has something of what the command line names.
 func (r *request) meant(l *loaded, in mesh.Input) bool {
 	return len(in.Objects) == 0 || l.name == "" || len(r.paths) == 0 ||
-		slices.ContainsFunc(in.Objects, func(o *manifest.Object) bool { return r.wants(l, o.Doc.File) })
+		slices.ContainsFunc(in.Objects, func(o *manifest.Object) bool { return r.wants(l, o.File()) })
 }
 
 // tellInput says what of the input the answers do not rest on. Where all of it cannot be read, there is no answer.
@@ -83,6 +92,9 @@ func (a *app) tellInput(jobs []*loaded) {
 	var broken []manifest.Fault
 	for _, l := range jobs {
 		objects += len(l.set.Objects) + len(l.with.Objects)
+		if l.base != nil {
+			objects += len(l.base.objects)
+		}
 		for _, err := range append(slices.Clone(l.set.Unreadable), l.with.Unreadable...) {
 			a.say("%v", err)
 			a.code = exitFailed

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,29 +16,45 @@ import (
 	"github.com/gatelint/gatelint/rules"
 	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // flags are the flags of lint as given.
 type flags struct {
-	outputs, complete, with, exclude, only, disable []string
+	outputs, complete, with, exclude, only, disable, kustomize []string
 
 	namespace, meshConfig, clusterDomain, rootNamespace, revision, stdinName string
 
 	policies policyFlags
+	cluster  clusterFlags
 
 	config                             string
 	noConfig, quiet, stats, asWebhook  bool
 	failOn, minSeverity, now, colorise string
+
+	noIgnores                           bool
+	baseline, newFrom, newFromMergeBase string
+
+	heeded *pflag.FlagSet    // those that environment variables can give
+	from   map[string]string // flag -> the variable that gave it
 }
 
 // request is what a run of lint is asked to do: flags and config, checked and joined.
 type request struct {
 	config  *settings.Config
 	list    []*rules.Rule // the rules that run
+	only    bool          // they were asked for by name, so that no path is spared
 	outputs []output
 	paths   []string // of the command line
 	worlds  []worldJob
 	mesh    mesh.Options
+	cluster *target // whose objects lie under the files; nil for none
+	all     bool    // faults of the cluster, or snapshot, are reported whether files take part in them or not
+
+	namespace string        // of the cluster: what is reported without files, and where files that state none go
+	maxAge    time.Duration // of a snapshot that says what is missing
+	aged      []string      // what is wrong with the age of snapshots
+
 	base    string // the folder that the config's globs are relative to
 	exclude []string
 
@@ -50,21 +67,32 @@ type request struct {
 	quiet     bool
 	stats     bool
 	asWebhook bool
+
+	noIgnores bool
+	baseline  string // a file
+	since     revision
 }
 
 func (a *app) lintCommand(use, short string) *cobra.Command {
-	f := &flags{}
+	f := &flags{cluster: clusterFlags{on: a.plugin}}
+	return a.lintFlags(f, use, short, func(args []string) error {
+		r, err := a.request(f, args)
+		if err != nil {
+			return err
+		}
+		return a.lint(r)
+	})
+}
+
+// lintFlags makes a command with the flags of lint.
+func (a *app) lintFlags(f *flags, use, short string, run func(args []string) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: use, Short: short, Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.asWebhook && cmd.Flags().Changed("fail-on") {
 				return errors.New("--as-webhook and --fail-on exclude each other: what would be denied is what fails")
 			}
-			r, err := a.request(f, args)
-			if err != nil {
-				return err
-			}
-			return a.lint(r)
+			return run(args)
 		},
 	}
 	f.lint(cmd)
@@ -78,50 +106,80 @@ func (f *flags) lint(cmd *cobra.Command) {
 	s := cmd.Flags()
 	s.SortFlags = false
 	s.StringArrayVarP(&f.outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`: "+strings.Join(formats(), ", ")+"; to standard output or a file; repeatable")
-	s.StringVar(&f.failOn, "fail-on", "error", "exit 1 if there are findings of this `SEVERITY` or above: error, warning, info, never")
+	s.StringVar(&f.failOn, "fail-on", "", "exit 1 if there are findings of this `SEVERITY` or above: error, warning, info, never (default the config's, else error)")
 	s.BoolVar(&f.asWebhook, "as-webhook", false, "report what the admission webhook would say if each object were created where all others are, under the config's admission; 1 is the exit code if one would be denied")
-	s.StringVar(&f.minSeverity, "min-severity", "info", "report findings of this `SEVERITY` and above only")
-	s.StringSliceVar(&f.only, "only", nil, "run these `RULE`s only; repeatable")
-	s.StringSliceVar(&f.disable, "disable", nil, "do not run these `RULE`s; repeatable")
+	f.judging(cmd)
+	s.StringVar(&f.baseline, "baseline", "", "leave out the findings that this `FILE` holds, see gatelint baseline (default the config's; empty for none)")
+	s.StringVar(&f.newFrom, "new-from", "", "of all findings report those that the change since this git `REV` brings, or that have an end in what it touches")
+	s.StringVar(&f.newFromMergeBase, "new-from-merge-base", "", "as --new-from, since the commit where HEAD left this `BRANCH`")
 	s.BoolVarP(&f.quiet, "quiet", "q", false, "findings only, no summary")
 	s.BoolVar(&f.stats, "stats", false, "say on standard error what was modelled, and how many matches could not be decided")
 	s.StringVar(&f.colorise, "color", "auto", "`WHEN` to colour: auto, always or never; NO_COLOR is heeded")
 	f.policies.add(cmd)
 	f.input(cmd)
+	f.heeded = s
+}
+
+// judging are the flags that say which findings there are.
+func (f *flags) judging(cmd *cobra.Command) {
+	s := pflag.NewFlagSet("", pflag.ContinueOnError)
+	s.SortFlags = false
+	s.StringVar(&f.minSeverity, "min-severity", "info", "report findings of this `SEVERITY` and above only")
+	s.StringSliceVar(&f.only, "only", nil, "run these `RULE`s only; repeatable")
+	s.StringSliceVar(&f.disable, "disable", nil, "do not run these `RULE`s; repeatable")
+	s.BoolVar(&f.noIgnores, "no-ignores", false, "report what ignores in manifests accept, too; exceptions of the config still count")
 	s.StringVar(&f.now, "now", "", "the `TIME` by which ignores expire (default: the clock) and certificates (default: never), RFC 3339 or a date")
+	f.heed(cmd, s)
 }
 
 // input are the flags that say what is read, and that shape the Worlds made of it.
 func (f *flags) input(cmd *cobra.Command) {
-	s := cmd.Flags()
+	s := pflag.NewFlagSet("", pflag.ContinueOnError)
+	s.SortFlags = false
 	s.StringArrayVar(&f.complete, "complete", nil, "the input is all there is: of everything, or of `KIND[/NAMESPACE],…`")
 	s.Lookup("complete").NoOptDefVal = "true"
 	s.StringArrayVar(&f.with, "with", nil, "load this `PATH` as well, as context: faults within it are not reported; repeatable")
+	s.StringArrayVarP(&f.kustomize, "kustomize", "k", nil, "build the kustomization in `DIR` and read what it gives, instead of PATH; repeatable, each a World of its own")
 	s.StringVarP(&f.namespace, "namespace", "n", "", "`NAMESPACE` of manifests that state none")
+	s.BoolVar(&f.cluster.on, "cluster", f.cluster.on, "read the cluster: without PATH it is checked, else what would break if PATH were applied")
+	s.BoolVarP(&f.cluster.all, "all-namespaces", "A", false, "report faults of all namespaces of the cluster (default: of --namespace, else the context's; with PATH: those that it takes part in or brings)")
+	f.cluster.connection(cmd)
+	s.DurationVar(&f.cluster.maxAge, "max-age", 48*time.Hour, "an older snapshot does not say what is missing")
 	s.StringVar(&f.meshConfig, "mesh-config", "", "`FILE` with the MeshConfig")
 	s.StringVar(&f.clusterDomain, "cluster-domain", "", "`DOMAIN` of the cluster (default cluster.local)")
 	s.StringVar(&f.rootNamespace, "root-namespace", "", "`NAMESPACE` of mesh-wide config (default: the MeshConfig's, else istio-system)")
 	s.StringVar(&f.revision, "revision", "", "leave out objects labelled with another istio.io/rev than this `REVISION`")
 	s.StringArrayVar(&f.exclude, "exclude", nil, "leave out files that match this `GLOB` (** crosses folders); repeatable")
 	s.StringVar(&f.stdinName, "stdin-filename", "", "`NAME` of standard input in positions (default <stdin>)")
+	f.heed(cmd, s)
 	f.configFlags(cmd)
 }
 
 func (f *flags) configFlags(cmd *cobra.Command) {
-	s := cmd.Flags()
+	s := pflag.NewFlagSet("", pflag.ContinueOnError)
 	s.StringVarP(&f.config, "config", "c", "", "config `FILE` (default: "+settings.FileName+" here or in the nearest folder above)")
 	s.BoolVar(&f.noConfig, "no-config", false, "read no config file")
+	f.heed(cmd, s)
+}
+
+// heed gives flags to a command, and to the environment.
+func (f *flags) heed(cmd *cobra.Command, s *pflag.FlagSet) {
+	if f.heeded == nil {
+		f.heeded = pflag.NewFlagSet("", pflag.ContinueOnError)
+	}
+	f.heeded.AddFlagSet(s)
+	cmd.Flags().AddFlagSet(s)
 }
 
 func (a *app) request(f *flags, args []string) (*request, error) {
 	r := &request{paths: args, quiet: f.quiet, stats: f.stats, asWebhook: f.asWebhook, color: f.colorise, stdinName: f.stdinName}
-	for _, step := range []func(*flags) error{r.setOutputs, r.setSeverities, r.setNow} {
+	if err := f.fromEnvironment(); err != nil {
+		return nil, err
+	}
+	for _, step := range []func(*flags) error{r.setOutputs, r.setNow, func(f *flags) error { return a.setInput(r, f) }, r.setSeverities} {
 		if err := step(f); err != nil {
 			return nil, err
 		}
-	}
-	if err := a.setInput(r, f); err != nil {
-		return nil, err
 	}
 	for _, names := range [][]string{f.only, f.disable} {
 		for _, name := range names {
@@ -130,7 +188,10 @@ func (a *app) request(f *flags, args []string) (*request, error) {
 			}
 		}
 	}
-	r.list = r.config.Select(a.rules, f.only, f.disable)
+	if err := r.setNarrow(f); err != nil {
+		return nil, err
+	}
+	r.list, r.only = r.config.Select(a.rules, f.only, f.disable), len(f.only) > 0
 	if f.now == "" {
 		r.list = slices.DeleteFunc(r.list, func(r *rules.Rule) bool { return r.Clock })
 	}
@@ -144,7 +205,7 @@ func (a *app) setInput(r *request, f *flags) error {
 		return err
 	}
 	r.config, r.base = config, config.Dir
-	for _, step := range []func(*flags) error{r.setExclude, r.setMesh, r.setWorlds} {
+	for _, step := range []func(*flags) error{r.setExclude, r.setMesh, r.setCluster, r.setWorlds} {
 		if err := step(f); err != nil {
 			return err
 		}
@@ -153,15 +214,38 @@ func (a *app) setInput(r *request, f *flags) error {
 }
 
 func (r *request) setSeverities(f *flags) (err error) {
-	if f.failOn == "never" {
+	if failOn := cmp.Or(f.failOn, r.config.FailOn, "error"); failOn == "never" {
 		r.neverFail = true
-	} else if r.failOn, err = rules.ParseSeverity(f.failOn); err != nil {
-		return fmt.Errorf("--fail-on: %w, or never", err)
+	} else if r.failOn, err = rules.ParseSeverity(failOn); err != nil {
+		return fmt.Errorf("%s: %w, or never", f.said("fail-on"), err)
 	}
 	if r.least, err = rules.ParseSeverity(f.minSeverity); err != nil {
-		return fmt.Errorf("--min-severity: %w", err)
+		return fmt.Errorf("%s: %w", f.said("min-severity"), err)
 	}
 	return f.checkColor()
+}
+
+// setNarrow says what of the findings is left out. Admission knows no files, and no baseline.
+func (r *request) setNarrow(f *flags) error {
+	r.noIgnores = f.noIgnores
+	r.since = revision{name: f.newFrom, said: f.said("new-from")}
+	switch {
+	case f.newFrom != "" && f.newFromMergeBase != "" && f.from["new-from"] == f.from["new-from-merge-base"]:
+		return errors.New("--new-from and --new-from-merge-base exclude each other")
+	case f.newFromMergeBase != "" && (f.newFrom == "" || f.from["new-from"] != ""):
+		r.since = revision{name: f.newFromMergeBase, said: f.said("new-from-merge-base"), mergeBase: true}
+	}
+	if r.asWebhook {
+		if f.baseline != "" && f.from["baseline"] == "" || f.noIgnores && f.from["no-ignores"] == "" || r.since.name != "" && r.since.said[0] == '-' {
+			return errors.New("--as-webhook tells what admission would: --baseline, --new-from and --no-ignores have no say in it")
+		}
+		r.config.Overrides, r.since = nil, revision{}
+		return nil
+	}
+	if r.baseline = f.baseline; r.baseline == "" && r.config.Baseline != "" && !f.heeded.Changed("baseline") {
+		r.baseline = r.under([]string{r.config.Baseline})[0]
+	}
+	return nil
 }
 
 func (f *flags) checkColor() error {
@@ -169,7 +253,7 @@ func (f *flags) checkColor() error {
 	case "auto", "always", "never":
 		return nil
 	}
-	return fmt.Errorf("--color: %q is not auto, always or never", f.colorise)
+	return fmt.Errorf("%s: %q is not auto, always or never", f.said("color"), f.colorise)
 }
 
 func (r *request) setNow(f *flags) (err error) {
@@ -181,7 +265,7 @@ func (r *request) setNow(f *flags) (err error) {
 		return nil
 	}
 	if r.now, err = time.Parse(time.DateOnly, f.now); err != nil {
-		return fmt.Errorf("--now: %q is no time: write 2026-01-31 or 2026-01-31T12:00:00Z", f.now)
+		return fmt.Errorf("%s: %q is no time: write 2026-01-31 or 2026-01-31T12:00:00Z", f.said("now"), f.now)
 	}
 	return nil
 }
@@ -193,10 +277,18 @@ func (a *app) findConfig(f *flags) (*settings.Config, error) {
 		return nil, failure{fmt.Errorf("finding the working directory: %w", err)}
 	}
 	file := f.config
-	if f.noConfig && file != "" {
-		return nil, errors.New("--config and --no-config exclude each other")
+	noConfig := f.noConfig
+	if noConfig && file != "" {
+		switch { // a flag goes before the environment
+		case f.from["config"] == f.from["no-config"]:
+			return nil, errors.New("--config and --no-config exclude each other")
+		case f.from["config"] != "":
+			file = ""
+		default:
+			noConfig = false
+		}
 	}
-	if file == "" && !f.noConfig {
+	if file == "" && !noConfig {
 		if file, err = settings.Find(dir); err != nil {
 			return nil, failure{err}
 		}
@@ -224,7 +316,7 @@ func shown(dir, file string) string {
 func (r *request) setExclude(f *flags) error {
 	for _, glob := range f.exclude {
 		if !doublestar.ValidatePattern(glob) {
-			return fmt.Errorf("--exclude: %q is no glob", glob)
+			return fmt.Errorf("%s: %q is no glob", f.said("exclude"), glob)
 		}
 	}
 	r.exclude = append(r.exclude, f.exclude...)
@@ -250,12 +342,12 @@ func (r *request) setMesh(f *flags) error {
 	if complete == "" {
 		complete = r.config.Complete
 	} else if err := settings.CheckComplete(complete); err != nil {
-		return fmt.Errorf("--complete: %w", err)
+		return fmt.Errorf("%s: %w", f.said("complete"), err)
 	}
 	r.mesh = mesh.Options{
 		Complete: completeness(complete), ClusterDomain: either(f.clusterDomain, istio.ClusterDomain),
 		RootNamespace: either(f.rootNamespace, istio.RootNamespace), Revision: either(f.revision, istio.Revision),
-		ScopeToGateways: istio.ScopeGatewayToNamespace,
+		ScopeToGateways: istio.ScopeGatewayToNamespace, Assume: r.config.Assume,
 	}
 	if f.now != "" {
 		r.mesh.Now = r.now // findings do not change with the day on which files are linted, unless a day is given
@@ -293,6 +385,9 @@ func (a *app) lint(r *request) error {
 	done := a.progress()
 	res, err := a.analyse(r)
 	done()
+	for _, text := range r.aged {
+		a.say("%s", text)
+	}
 	if err != nil {
 		return err
 	}
@@ -300,7 +395,7 @@ func (a *app) lint(r *request) error {
 		a.say("%v", err)
 	}
 	if res.summary.Objects == 0 && r.hasText() {
-		a.say("NOTHING WAS CHECKED: there is no Kubernetes object in the input")
+		a.say("NOTHING WAS CHECKED: %s", r.empty())
 	}
 	if r.stats {
 		s := res.stats

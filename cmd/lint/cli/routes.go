@@ -57,7 +57,7 @@ type listing struct {
 }
 
 func (a *app) routesCommand() *cobra.Command {
-	f := &inspection{}
+	f := &inspection{flags: flags{cluster: clusterFlags{on: a.plugin}}}
 	witness := false
 	cmd := &cobra.Command{
 		Use: "routes [PATH...]", Short: "Show what istiod programs for each workload", Args: cobra.ArbitraryArgs,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -33,6 +34,9 @@ func TestScripts(t *testing.T) {
 			t.Setenv("GITHUB_STEP_SUMMARY", "summary.md")
 			t.Chdir(t.TempDir())
 			run, want := unpack(t, ar)
+			for name, value := range gitSettings {
+				t.Setenv(name, value)
+			}
 			got := transcript(t, run)
 			if *update {
 				want.Data = []byte(got)
@@ -42,6 +46,13 @@ func TestScripts(t *testing.T) {
 			require.Equal(t, string(want.Data), got)
 		})
 	}
+}
+
+// gitSettings make the commits of a script the same everywhere.
+var gitSettings = map[string]string{
+	"GIT_CONFIG_GLOBAL": os.DevNull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CEILING_DIRECTORIES": os.TempDir(),
+	"GIT_AUTHOR_NAME": "Ann", "GIT_AUTHOR_EMAIL": "ann@example.com", "GIT_AUTHOR_DATE": "2026-06-01T12:00:00Z",
+	"GIT_COMMITTER_NAME": "Ann", "GIT_COMMITTER_EMAIL": "ann@example.com", "GIT_COMMITTER_DATE": "2026-06-01T12:00:00Z",
 }
 
 // TestReadme holds the trace that README shows to the one that fixtures/cli/trace.txtar proves.
@@ -78,14 +89,28 @@ func unpack(t *testing.T, ar *txtar.Archive) (run string, want *txtar.File) {
 	return run, want
 }
 
-// transcript runs the commands gatelint (with "< FILE"), cat and cd.
+// transcript runs the commands gatelint (with "< FILE", behind NAME=VALUE), cat, cd, cp, rm and git.
 func transcript(t *testing.T, script string) string {
 	var b strings.Builder
 	for _, line := range strings.Split(strings.TrimSpace(script), "\n") {
 		fmt.Fprintf(&b, "$ %s\n", line)
 		command, redirect, _ := strings.Cut(line, " < ")
 		words := split(command)
+		var set []string
+		for name, value, ok := strings.Cut(words[0], "="); ok; name, value, ok = strings.Cut(words[0], "=") {
+			require.NoError(t, os.Setenv(name, value))
+			set, words = append(set, name), words[1:]
+		}
 		switch words[0] {
+		case "cp":
+			data, err := os.ReadFile(words[1])
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(words[2], data, 0o644))
+		case "rm":
+			require.NoError(t, os.Remove(words[1]))
+		case "git":
+			out, err := exec.Command("git", words[1:]...).CombinedOutput()
+			require.NoError(t, err, "%s", out)
 		case "cd":
 			require.NoError(t, os.Chdir(words[1]))
 		case "cat":
@@ -102,6 +127,9 @@ func transcript(t *testing.T, script string) string {
 			b.WriteString(run(in, words[1:]))
 		default:
 			require.Fail(t, "unknown command", line)
+		}
+		for _, name := range set {
+			require.NoError(t, os.Unsetenv(name))
 		}
 	}
 	return b.String()

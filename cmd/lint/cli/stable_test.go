@@ -16,8 +16,8 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
-// folders gives the manifests of every fixture by folder, as documents: each folder is a world of its own.
-func folders(t *testing.T) map[string][]string {
+// manifestFolders gives the manifests of every fixture by folder, as documents: each folder is a world of its own.
+func manifestFolders(t *testing.T) map[string][]string {
 	out := map[string][]string{}
 	files, err := filepath.Glob("../../../fixtures/*.txtar")
 	require.NoError(t, err)
@@ -57,11 +57,11 @@ func whole(f findingJSON) string {
 	return fmt.Sprint(f.Rule, " ", f.Severity, " ", f.Evidence, " ", f.Object, " ", f.Position.Path, " ", f.Message, " ", f.Fingerprint)
 }
 
-func identified(f findingJSON) string { return f.Rule + " " + f.Severity + " " + f.Fingerprint }
+func identifiedFinding(f findingJSON) string { return f.Rule + " " + f.Severity + " " + f.Fingerprint }
 
 // Findings do not depend on the order of files.
 func TestStableOverOrder(t *testing.T) {
-	for folder, docs := range folders(t) {
+	for folder, docs := range manifestFolders(t) {
 		t.Run(folder, func(t *testing.T) {
 			want := found(t, docs, whole)
 			slices.Reverse(docs)
@@ -72,7 +72,7 @@ func TestStableOverOrder(t *testing.T) {
 
 // Findings do not depend on how a document is indented.
 func TestStableOverIndentation(t *testing.T) {
-	for folder, docs := range folders(t) {
+	for folder, docs := range manifestFolders(t) {
 		t.Run(folder, func(t *testing.T) {
 			var wide []string
 			for _, d := range docs {
@@ -86,14 +86,14 @@ func TestStableOverIndentation(t *testing.T) {
 // A route above that takes nothing of the others moves every line and list index, and no fingerprint. It may have faults of its own:
 // in a wider host, or beside VirtualServices whose order is not known.
 func TestStableBelowUnrelatedRoute(t *testing.T) {
-	for folder, docs := range folders(t) {
+	for folder, docs := range manifestFolders(t) {
 		t.Run(folder, func(t *testing.T) {
 			var more []string
 			for i, d := range docs {
 				more = append(more, rewritten(t, d, 2, func(n *yaml.Node) { withUnrelatedRoute(n, i) }))
 			}
-			after := found(t, more, identified)
-			for _, f := range found(t, docs, identified) {
+			after := found(t, more, identifiedFinding)
+			for _, f := range found(t, docs, identifiedFinding) {
 				i, still := slices.BinarySearch(after, f)
 				require.True(t, still, f)
 				after = slices.Delete(after, i, i+1)

@@ -12,7 +12,7 @@ import (
 func (t *textReport) notes(res *result) {
 	t.unknown(res.unknown)
 	t.skipped(res.skipped, manifest.SkipTemplate, "Helm template", "render first: helm template CHART | gatelint lint -")
-	t.skipped(res.skipped, manifest.SkipPatch, "kustomize patch", "build first: kubectl kustomize DIR | gatelint lint -")
+	t.skipped(res.skipped, manifest.SkipPatch, "kustomize patch", "build first: gatelint lint -k DIR")
 	if n := len(res.placeholders); n > 0 {
 		fmt.Fprintf(t.w, "not judged: what rests on the values of %s (%s); render first, or set vars of a world in .gatelint.yaml\n",
 			count(n, "placeholder"), plainText(few(res.placeholders)))
@@ -80,11 +80,27 @@ func total(res *result) string {
 		found = []string{"no findings"}
 	}
 	line := fmt.Sprintf("gatelint: %s in %s (%s)", strings.Join(found, ", "), count(s.Documents, "document"), count(s.Objects, "object"))
+	lies := " over "
+	if s.Documents == 0 && len(res.over) > 0 {
+		line, lies = fmt.Sprintf("gatelint: %s in %s", strings.Join(found, ", "), count(s.Objects, "object")), " of "
+	}
+	if len(res.over) > 0 {
+		line += lies + plainText(strings.Join(res.over, ", "))
+	}
 	if s.Unknown > 0 {
 		line += fmt.Sprintf("; %s unknown", count(s.Unknown, "reference"))
 	}
-	if s.Suppressed > 0 {
-		line += fmt.Sprintf("; %s suppressed", count(s.Suppressed, "finding"))
+	if n := s.Suppressed - res.baselined - res.elsewhere; n > 0 {
+		line += fmt.Sprintf("; %s suppressed", count(n, "finding"))
+	}
+	if res.baselined > 0 {
+		line += fmt.Sprintf("; %d in the baseline", res.baselined)
+	}
+	if n := len(res.stale); n > 0 {
+		line += fmt.Sprintf("; %d of the baseline %s found no more (gatelint baseline prune)", n, isAre(n))
+	}
+	if res.elsewhere > 0 {
+		line += fmt.Sprintf("; %d that the change does not touch", res.elsewhere)
 	}
 	return line
 }

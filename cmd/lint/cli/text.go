@@ -16,6 +16,7 @@ type textReport struct {
 	sources *sources
 	rules   []*rules.Rule
 	color   bool
+	new     map[findingKey]bool // of a result
 }
 
 const (
@@ -35,6 +36,7 @@ func (t *textReport) paint(color, text string) string {
 }
 
 func (t *textReport) write(res *result, quiet bool) {
+	t.new = res.new
 	for _, f := range res.findings {
 		t.whole(f, res)
 	}
@@ -57,14 +59,15 @@ func (t *textReport) finding(f rules.Finding, worlds int) {
 	place, color := t.paint(bold, location(f.Pos, f.Object)+":"), severityColors[f.Severity]
 	fmt.Fprintf(t.w, "%s %s %s [%s]\n", place, t.paint(color, f.Severity.String()+":"), plainText(f.Message), f.Rule)
 	t.excerpt(f.Pos, f.Object, f.Source, color)
+	t.template(f.Source)
 	for _, r := range f.Related {
 		t.related(r)
 	}
-	if f.Source != nil && f.Source.Doc != nil && f.Source.Doc.Source != "" {
-		fmt.Fprintf(t.w, "rendered from: %s\n", plainText(f.Source.Doc.Source))
-	}
 	if f.Witness != nil {
 		fmt.Fprintf(t.w, "example: %s\n", plainText(example(f.Witness)))
+	}
+	if t.new[keyOf(f)] {
+		fmt.Fprintln(t.w, "brought by: the files; without them it is not there")
 	}
 	if len(f.Worlds) > 0 && len(f.Worlds) < worlds {
 		fmt.Fprintf(t.w, "only in: %s\n", plainText(few(f.Worlds)))
@@ -78,6 +81,14 @@ func (t *textReport) related(r rules.Related) {
 	}
 	fmt.Fprintf(t.w, "%s %s %s\n", t.paint(bold, location(r.Pos, r.Object)+":"), t.paint(cyan, "note:"), message)
 	t.excerpt(r.Pos, r.Object, r.Source, cyan)
+	t.template(r.Source)
+}
+
+// template names the Helm template that made an object, where the input says it.
+func (t *textReport) template(o *manifest.Object) {
+	if o != nil && o.Doc != nil && o.Doc.Source != "" {
+		fmt.Fprintf(t.w, "rendered from: %s\n", plainText(o.Doc.Source))
+	}
 }
 
 // location is file:line:col, or the object and the path where there is no file.

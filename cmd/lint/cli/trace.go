@@ -25,7 +25,7 @@ type traceFlags struct {
 }
 
 func (a *app) traceCommand() *cobra.Command {
-	f := &traceFlags{}
+	f := &traceFlags{inspection: inspection{flags: flags{cluster: clusterFlags{on: a.plugin}}}}
 	cmd := &cobra.Command{
 		Use: "trace 'METHOD URL' [PATH...]", Short: "Show where a request goes, stage by stage", Args: cobra.ArbitraryArgs,
 		Long: `trace walks one request through what istiod programs: workload, listener, server, virtual host, every route that

@@ -116,9 +116,14 @@ func (t *traceText) stage(name string, lines ...string) {
 	}
 }
 
-// at is a thing with its place: that of its name for a whole object.
+// at is a thing with its place: that of its name for a whole object. In a cluster there is no place but the path.
 func at(text string, o *manifest.Object, path ...any) string {
-	if len(path) == 0 {
+	switch {
+	case o.Doc == nil && (len(path) == 0 || strings.HasSuffix(text, manifest.FieldPath(path...))):
+		return plainText(text)
+	case o.Doc == nil:
+		return fmt.Sprintf("%s (%s)", plainText(text), manifest.FieldPath(path...))
+	case len(path) == 0:
 		path = []any{"metadata", "name"}
 	}
 	return fmt.Sprintf("%s (%s)", plainText(text), location(o.At(path...), o.ID))
@@ -416,6 +421,7 @@ func (t *traceText) routes() {
 		lines = []string{"no VirtualService for the host: the sidecar sends it to the Service of that name"}
 	}
 	for _, e := range w.Rivals() {
+		// Live objects have ages: this is for files.
 		lines = append(lines, fmt.Sprintf("%s (%s) fits too, and is tried first if its VirtualService is the older one", where(&e), place(&e)))
 	}
 	for _, c := range w.Contenders() {
@@ -471,8 +477,12 @@ func byDelegate(d *routing.DelegateRef) string {
 	return " by delegate " + d.VirtualService + " " + either(d.Match, d.Route)
 }
 
+// place is where a route stands, "" in a cluster: its path stands beside it anyway.
 func place(e *routing.Entry) string {
 	vs, _ := e.Rule.Source()
+	if vs.Doc == nil {
+		return ""
+	}
 	return location(e.Rule.At(e.Match), vs.Object.ID)
 }
 

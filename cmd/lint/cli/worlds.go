@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
+	"github.com/gatelint/gatelint/cmd/lint/kustomize"
 	"github.com/gatelint/gatelint/rules/settings"
 )
 
@@ -17,6 +19,7 @@ import (
 type worldJob struct {
 	name      string // of a world of the config
 	paths     []string
+	kustomize string // the folder of a kustomization, instead of paths
 	with      []string
 	namespace func(file string) string
 	vars      map[string]string
@@ -29,6 +32,7 @@ type loaded struct {
 	worldJob
 	set    *manifest.Set // reported
 	with   *manifest.Set // context
+	base   *base         // what they lie over; nil for nothing
 	inputs []mesh.Input
 }
 
@@ -36,8 +40,27 @@ type loaded struct {
 // reported of the worlds; what lies in none of them is read as without worlds.
 func (r *request) setWorlds(f *flags) error {
 	c := r.config
+	with := append(slices.Clone(f.with), r.under(c.Context)...)
+	given := worldJob{paths: r.paths, with: with, complete: r.mesh.Complete, namespace: r.namespaces(f.namespace, c.Namespace)}
+	for _, dir := range f.kustomize {
+		job := given
+		if job.kustomize = filepath.Clean(dir); len(f.kustomize) > 1 {
+			job.name = filepath.ToSlash(job.kustomize)
+		}
+		r.worlds = append(r.worlds, job)
+	}
+	if len(f.kustomize) > 0 && len(r.paths) > 0 {
+		return errors.New("-k and PATH exclude each other: --with PATH reads what else there is")
+	}
+	if len(f.kustomize) > 0 {
+		return nil
+	}
+	if r.cluster != nil { // it takes the place of the config's worlds
+		r.worlds = []worldJob{given}
+		return nil
+	}
 	for _, w := range c.Worlds {
-		job := worldJob{name: w.Name, vars: w.Vars, complete: r.mesh.Complete, with: append(slices.Clone(f.with), r.under(w.With)...)}
+		job := worldJob{name: w.Name, vars: w.Vars, complete: r.mesh.Complete, with: append(slices.Clone(with), r.under(w.With)...)}
 		job.paths = r.under(w.Paths)
 		namespaces := w.Namespace
 		if len(namespaces) == 0 {
@@ -58,9 +81,8 @@ func (r *request) setWorlds(f *flags) error {
 			paths = []string{"."}
 		}
 	}
-	r.worlds = append(r.worlds, worldJob{
-		paths: paths, with: f.with, complete: r.mesh.Complete, namespace: r.namespaces(f.namespace, c.Namespace), leftovers: len(c.Worlds) > 0,
-	})
+	given.paths, given.leftovers = paths, len(c.Worlds) > 0
+	r.worlds = append(r.worlds, given)
 	return nil
 }
 
@@ -96,14 +118,7 @@ func (r *request) namespaces(flag string, x settings.Namespaces) func(string) st
 	if len(x) == 0 {
 		return nil
 	}
-	return func(file string) string {
-		if abs, err := filepath.Abs(file); err == nil {
-			if rel, err := filepath.Rel(r.base, abs); err == nil {
-				file = rel
-			}
-		}
-		return x.For(filepath.ToSlash(file))
-	}
+	return func(file string) string { return x.For(r.config.Local(file)) }
 }
 
 // fromHere turns a glob relative to the config's folder into one relative to the working directory.
@@ -140,7 +155,7 @@ func (r *request) fromHere(glob string) (string, error) {
 // load reads a job and parts it into inputs that live in one cluster together.
 func (a *app) load(r *request, job worldJob) (*loaded, error) {
 	opt := manifest.Options{Namespace: job.namespace, Exclude: r.exclude, Stdin: a.stdin, StdinName: r.stdinName, Vars: job.vars}
-	set, err := manifest.Load(job.paths, opt)
+	set, err := job.read(opt)
 	if err != nil {
 		return nil, err // wrong usage: a path that does not exist
 	}
@@ -150,12 +165,32 @@ func (a *app) load(r *request, job worldJob) (*loaded, error) {
 			return nil, fmt.Errorf("--with: %w", err)
 		}
 	}
-	return l, nil
+	l.base, err = r.snapshot(l)
+	return l, err
+}
+
+// read reads what is reported of a job.
+func (job worldJob) read(opt manifest.Options) (*manifest.Set, error) {
+	if job.kustomize == "" {
+		return manifest.Load(job.paths, opt)
+	}
+	build, err := kustomize.Run(job.kustomize)
+	if err != nil {
+		return nil, fmt.Errorf("-k: %w", err)
+	}
+	return manifest.ParseRendered(build.File, build.Docs, build.Sources, opt), nil
 }
 
 // loadAll reads all jobs. Paths of the command line that lie in a world of the config are not read a second time.
 func (a *app) loadAll(r *request) ([]*loaded, error) {
 	var out []*loaded
+	var live *base
+	if r.cluster != nil {
+		var err error
+		if live, err = a.readCluster(r); err != nil {
+			return nil, err
+		}
+	}
 	for _, job := range r.worlds {
 		if job.leftovers {
 			job.paths = slices.DeleteFunc(slices.Clone(job.paths), func(p string) bool { return coveredBy(out, p) })
@@ -167,6 +202,9 @@ func (a *app) loadAll(r *request) ([]*loaded, error) {
 		if err != nil {
 			return nil, err
 		}
+		if live != nil {
+			l.base = live
+		}
 		l.split()
 		out = append(out, l)
 	}
@@ -175,8 +213,16 @@ func (a *app) loadAll(r *request) ([]*loaded, error) {
 
 func (l *loaded) split() {
 	// What is reported comes first: of identical documents the first one stands for all.
-	l.inputs = mesh.Split(append(slices.Clone(l.set.Objects), l.with.Objects...))
+	files := append(slices.Clone(l.set.Objects), l.with.Objects...)
+	if l.base != nil {
+		l.base.settle(files)
+		l.complete = l.complete.And(l.base.closes)
+	}
+	l.inputs = mesh.Split(files)
 	for i := range l.inputs {
+		if l.base != nil {
+			l.inputs[i].Objects = l.base.under(l.inputs[i].Objects)
+		}
 		switch {
 		case l.name != "" && l.inputs[i].Name != "":
 			l.inputs[i].Name = l.name + ": " + l.inputs[i].Name

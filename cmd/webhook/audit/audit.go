@@ -156,10 +156,11 @@ func settled(live admission.Live, config *settings.Config, list []*rules.Rule) [
 	all := config.All()
 	// An ignore may be meant for the files alone: that it matches nothing here is no fault.
 	ran := slices.DeleteFunc(slices.Clone(list), func(r *rules.Rule) bool { return r.Run == nil })
-	applied := settings.Apply(live.Findings, settings.Annotations(istio), settings.Policy{Rules: all, Ran: ran, Now: time.Now()})
+	ignores := append(settings.Annotations(istio), config.Exceptions...)
+	applied := settings.Apply(live.Findings, ignores, settings.Policy{Rules: all, Ran: ran, Now: time.Now()})
 	found := applied.Kept
 	for _, s := range applied.Suppressed {
-		if ns := s.Finding.Object.Namespace; config.Admission.NoIgnore(s.Finding.Rule, ns, labels[ns]) {
+		if ns := s.Finding.Object.Namespace; s.By.Objects == nil && config.NoIgnore(s.Finding.Rule, ns, labels[ns]) {
 			found = append(found, s.Finding)
 		}
 	}

@@ -18,15 +18,12 @@
 package e2e
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
+	"github.com/gatelint/gatelint/fixtures/apiserver"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
@@ -66,76 +63,19 @@ func TestMain(m *testing.M) {
 	code = m.Run()
 }
 
-func start() error {
-	assets := os.Getenv("KUBEBUILDER_ASSETS")
-	for _, name := range []string{"etcd", "kube-apiserver", "kubectl"} {
-		if _, err := os.Stat(filepath.Join(assets, name)); err != nil {
-			return fmt.Errorf("KUBEBUILDER_ASSETS must name the folder that fixtures/controlplane/build prints: %w", err)
-		}
-	}
-	wrapped, err := wrap(assets)
-	if err != nil {
-		return err
-	}
-	if err := os.Setenv("KUBEBUILDER_ASSETS", wrapped); err != nil { // envtest believes it before all else
-		return err
-	}
-	istio, err := output("go", "list", "-m", "-f", "{{.Dir}}", "istio.io/api")
-	if err != nil {
-		return err
-	}
+func start() (err error) {
 	cluster.binary = filepath.Join(cluster.dir, "gatelint-webhook")
 	if _, err := output("go", "build", "-tags", "heapdump,brokenrule", "-o", cluster.binary, "github.com/gatelint/gatelint/cmd/webhook"); err != nil {
 		return err
 	}
-	cluster.env = &envtest.Environment{
-		ErrorIfCRDPathMissing: true,
-		CRDDirectoryPaths:     []string{filepath.Join(istio, "kubernetes", "customresourcedefinitions.gen.yaml")},
-	}
-	if err := record(); err != nil {
-		return err
-	}
-	if _, err := cluster.env.Start(); err != nil {
-		return err
-	}
-	cluster.kubeconfig = filepath.Join(cluster.dir, "admin.kubeconfig")
-	if err := os.WriteFile(cluster.kubeconfig, cluster.env.KubeConfig, 0o600); err != nil {
+	if cluster.env, cluster.kubeconfig, err = apiserver.Start(cluster.dir, record); err != nil {
 		return err
 	}
 	return install()
 }
 
-// wrap makes a folder with the binaries, such that servers do not outlive a test that dies, and that the API server starts anew when it
-// ends while there is a file "restart" in the folder.
-func wrap(assets string) (string, error) {
-	guard := ""
-	if setpriv, err := exec.LookPath("setpriv"); err == nil {
-		guard = setpriv + " --pdeathsig KILL -- "
-	}
-	dir := filepath.Join(cluster.dir, "bin")
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return "", err
-	}
-	script := func(name, text string) error {
-		return os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+text), 0o755)
-	}
-	command := func(name string) string { return guard + filepath.Join(assets, name) + ` "$@"` }
-	restart := filepath.Join(dir, "restart")
-	return dir, errors.Join(
-		script("etcd", "exec "+command("etcd")),
-		script("kubectl", "exec "+command("kubectl")),
-		script("kube-apiserver", "exec "+guard+filepath.Join(dir, "again")+` "$@"`),
-		script("again", fmt.Sprintf("trap exit TERM\nwhile %s & echo $! > %s.pid; wait $!; rm %s; do :; done\n", command("kube-apiserver"), restart, restart)),
-	)
-}
+func output(name string, args ...string) (string, error) { return apiserver.Output(name, args...) }
 
-func output(name string, args ...string) (string, error) {
-	cmd := exec.Command(name, args...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, stderr.String())
-	}
-	return strings.TrimSpace(string(out)), nil
+func kubectl(stdin string, args ...string) (string, error) {
+	return apiserver.Kubectl(cluster.kubeconfig, stdin, args...)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
 // permission is one verb for one resource, the least that a rule can grant.
@@ -43,9 +44,9 @@ rules:
 func auditLog() string { return filepath.Join(cluster.dir, "audit.log") }
 
 // record has the API server write down what ServiceAccounts ask for.
-func record() error {
+func record(env *envtest.Environment) error {
 	policy := filepath.Join(cluster.dir, "audit.yaml")
-	cluster.env.ControlPlane.GetAPIServer().Configure().Set("audit-policy-file", policy).Set("audit-log-path", auditLog())
+	env.ControlPlane.GetAPIServer().Configure().Set("audit-policy-file", policy).Set("audit-log-path", auditLog())
 	return os.WriteFile(policy, []byte(auditPolicy), 0o600)
 }
 

@@ -273,14 +273,3 @@ func (p *process) ready() error {
 	}
 	return errors.New("the webhook is not ready: " + text + "\n" + p.logs.String())
 }
-
-// kubectl runs kubectl as the administrator with text on its standard input; its output and its warnings come together.
-func kubectl(stdin string, args ...string) (string, error) {
-	cmd := exec.Command(filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), append([]string{"--kubeconfig", cluster.kubeconfig}, args...)...)
-	cmd.Stdin = strings.NewReader(stdin)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return string(out), fmt.Errorf("kubectl %s: %w\n%s", strings.Join(args, " "), err, out)
-	}
-	return string(out), nil
-}

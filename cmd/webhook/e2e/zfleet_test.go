@@ -20,12 +20,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatelint/gatelint/fixtures/fleet"
+	"github.com/gatelint/gatelint/fixtures/apiserver"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
@@ -44,16 +43,6 @@ const (
 // added is asserted by make load alone: a machine that does other things says nothing of it.
 var added = flag.Duration("p99-added", 0, "by how much the p99 of requests may exceed that of a webhook that does nothing; 0 for any")
 
-var plurals = map[string]schema.GroupVersionResource{
-	"Service":         {Version: "v1", Resource: "services"},
-	"Secret":          {Version: "v1", Resource: "secrets"},
-	"Namespace":       {Version: "v1", Resource: "namespaces"},
-	"Deployment":      {Group: "apps", Version: "v1", Resource: "deployments"},
-	"Gateway":         {Group: "networking.istio.io", Version: "v1", Resource: "gateways"},
-	"VirtualService":  {Group: "networking.istio.io", Version: "v1", Resource: "virtualservices"},
-	"DestinationRule": {Group: "networking.istio.io", Version: "v1", Resource: "destinationrules"},
-}
-
 // crowd is a client without a limit, and what it has made.
 type crowd struct {
 	*testing.T
@@ -69,29 +58,17 @@ func newCrowd(t *testing.T) *crowd {
 	return &crowd{t, client, map[string][]*unstructured.Unstructured{}}
 }
 
-func (l *crowd) of(o *unstructured.Unstructured) dynamic.ResourceInterface {
-	r := l.client.Resource(plurals[o.GetKind()])
-	if o.GetNamespace() == "" {
-		return r
-	}
-	return r.Namespace(o.GetNamespace())
-}
-
 // create makes objects, many at once.
 func (l *crowd) create(list []*unstructured.Unstructured) {
-	var group errgroup.Group
-	group.SetLimit(16)
-	made := make([]*unstructured.Unstructured, len(list))
-	for i, o := range list {
-		group.Go(func() (err error) {
-			made[i], err = l.of(o).Create(context.Background(), o, metav1.CreateOptions{})
-			return err
-		})
-	}
-	require.NoError(l, group.Wait())
+	made, err := apiserver.Create(l.client, list)
+	require.NoError(l, err)
 	for _, o := range made {
 		l.made[o.GetKind()] = append(l.made[o.GetKind()], o)
 	}
+}
+
+func (l *crowd) of(o *unstructured.Unstructured) dynamic.ResourceInterface {
+	return apiserver.Of(l.client, o)
 }
 
 func object(text string) (*unstructured.Unstructured, error) {
@@ -102,28 +79,10 @@ func object(text string) (*unstructured.Unstructured, error) {
 
 // fleet makes the world, without asking the webhook.
 func (l *crowd) fleet() {
-	byKind := map[string][]*unstructured.Unstructured{}
-	namespaces := map[string]bool{"istio-system": true}
-	for doc := range strings.SplitSeq(string(fleet.YAML(loadWorld)), "---\n") {
-		o, err := object(doc)
-		require.NoError(l, err)
-		switch o.GetKind() {
-		case "Deployment":
-			require.NoError(l, unstructured.SetNestedStringMap(o.Object, map[string]string{"istio": "ingressgateway"}, "spec", "selector", "matchLabels"))
-			o.SetLabels(map[string]string{"istio": "ingressgateway"})
-		case "Service":
-			require.NoError(l, unstructured.SetNestedField(o.Object, "None", "spec", "clusterIP")) // there are addresses for some thousand only
-		}
-		if ns := o.GetNamespace(); !namespaces[ns] {
-			namespaces[ns] = true
-			n, err := object("{apiVersion: v1, kind: Namespace, metadata: {name: " + ns + "}}")
-			require.NoError(l, err)
-			byKind["Namespace"] = append(byKind["Namespace"], n)
-		}
-		byKind[o.GetKind()] = append(byKind[o.GetKind()], o)
-	}
-	for _, kind := range []string{"Namespace", "Deployment", "Secret", "Service", "DestinationRule", "Gateway", "VirtualService"} {
-		l.create(byKind[kind])
+	lists, err := apiserver.Fleet(loadWorld)
+	require.NoError(l, err)
+	for _, list := range lists {
+		l.create(list)
 	}
 	l.Log("gateways", len(l.made["Gateway"]), "virtual services", len(l.made["VirtualService"]))
 }

@@ -1,11 +1,9 @@
 package live
 
 import (
-	"net/http"
 	"time"
 
 	apiwatch "k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 )
 
@@ -15,22 +13,6 @@ import (
 
 // forgetAfter is how long a message can lie in buffers.
 const forgetAfter = time.Second
-
-// oneShot gives a config whose connections are not shared and serve one request each.
-func oneShot(config *rest.Config) *rest.Config {
-	c := rest.CopyConfig(config)
-	c.NextProtos = []string{"http/1.1"}
-	c.Wrap(func(rt http.RoundTripper) http.RoundTripper { return closing{rt} })
-	return c
-}
-
-type closing struct{ http.RoundTripper }
-
-func (c closing) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.Close = true
-	return c.RoundTripper.RoundTrip(r)
-}
 
 // plainList keeps a reflector from streaming its first list through a watch, which must not end early.
 type plainList struct{ *cache.ListWatch }

@@ -1,9 +1,9 @@
+// Package live fills an engine from the API server: what exists, and which kinds and namespaces are known completely.
 package live
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -12,28 +12,20 @@ import (
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
+	"github.com/gatelint/gatelint/cmd/cluster"
 	"github.com/gatelint/gatelint/cmd/webhook/admission"
-	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 )
 
 // Source keeps an engine's objects those of a cluster.
 type Source struct {
-	Engine           *admission.Engine
-	Log              *slog.Logger
-	IstiodNamespace  string // with its MeshConfig, and the Secrets by which it joins clusters
-	Revision         string
-	GatewaySelector  string        // of workloads that can be gateways
-	SecretNamespaces []string      // "*" for all; none: Secrets are unknown
-	MeshConfigGiven  bool          // the ConfigMap of istiod is not read
-	Complete         mesh.Complete // what the config declares besides
-	Interval         time.Duration // at which CRDs are looked for
+	cluster.Wanted
+	Engine   *admission.Engine
+	Log      *slog.Logger
+	Complete mesh.Complete // what the config declares besides
+	Interval time.Duration // at which CRDs are looked for
 
-	dynamic   dynamic.Interface
-	metadata  metadata.Interface
-	discovery discovery.DiscoveryInterfaceWithContext
+	clients *cluster.Clients
 
 	mu      sync.Mutex
 	watches map[string]*watch // by resource and namespace
@@ -45,17 +37,9 @@ type Source struct {
 // Connect makes the clients.
 func (s *Source) Connect(config *rest.Config) error {
 	var err error
-	if s.dynamic, err = dynamic.NewForConfig(config); err != nil {
-		return fmt.Errorf("making a client: %w", err)
+	if s.clients, err = cluster.Connect(config); err != nil {
+		return err
 	}
-	if s.metadata, err = metadata.NewForConfig(oneShot(config)); err != nil {
-		return fmt.Errorf("making a client for metadata: %w", err)
-	}
-	client, err := discovery.NewDiscoveryClientForConfig(config)
-	if err != nil {
-		return fmt.Errorf("making a discovery client: %w", err)
-	}
-	s.discovery = client
 	s.watches, s.remote = map[string]*watch{}, map[manifest.ID]bool{}
 	return nil
 }
@@ -69,7 +53,7 @@ func (s *Source) Start(ctx context.Context) error {
 	defer running.Wait()
 	wait := time.Second
 	for {
-		list, err := served(ctx, s.discovery, s.resources())
+		list, err := s.clients.Served(ctx, s.Resources())
 		if err != nil && ctx.Err() == nil {
 			s.Log.Warn("the kinds that the API server has are not known", "error", err.Error())
 		}
@@ -90,23 +74,23 @@ func (s *Source) Start(ctx context.Context) error {
 const vanished = 30 * time.Second
 
 // follow starts watches of what is served now and stops those of what has not been for a while.
-func (s *Source) follow(ctx context.Context, list []resource, running *sync.WaitGroup) {
+func (s *Source) follow(ctx context.Context, list []cluster.Resource, running *sync.WaitGroup) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	wanted := map[string]bool{}
 	for _, r := range list {
-		namespaces := r.namespaces
+		namespaces := r.Namespaces
 		if namespaces == nil {
 			namespaces = []string{""}
 		}
 		for _, ns := range namespaces {
-			key := r.gvr().String() + " " + ns
+			key := r.GVR().String() + " " + ns
 			wanted[key] = true
 			if w := s.watches[key]; w != nil {
 				w.missing = time.Time{}
 				continue
 			}
-			w := &watch{resource: r, namespace: ns, source: s, held: map[manifest.ID]bool{}}
+			w := &watch{Resource: r, namespace: ns, source: s, held: map[manifest.ID]bool{}}
 			var run context.Context
 			run, w.stop = context.WithCancel(ctx)
 			s.watches[key] = w
@@ -119,7 +103,7 @@ func (s *Source) follow(ctx context.Context, list []resource, running *sync.Wait
 		case w.missing.IsZero():
 			w.missing = time.Now()
 		case time.Since(w.missing) >= vanished:
-			s.Log.Info("the API server does not have the kind any more", "kind", w.kind, "group", w.group)
+			s.Log.Info("the API server does not have the kind any more", "kind", w.Kind, "group", w.Group)
 			w.stop()
 			w.gone = true
 			for id := range w.held {
@@ -135,39 +119,14 @@ func (s *Source) follow(ctx context.Context, list []resource, running *sync.Wait
 
 // know tells the engine which kinds and namespaces are held completely. The caller holds the lock.
 func (s *Source) know() {
-	c := mesh.Complete{All: s.Complete.All, Kinds: map[string]map[string]bool{}}
-	for kind, namespaces := range s.Complete.Kinds {
-		c.Kinds[kind] = map[string]bool{}
-		for ns := range namespaces {
-			c.Kinds[kind][ns] = true
-		}
-	}
+	var held []cluster.Held
 	for _, w := range s.watches {
-		// A remote cluster can have the Services that this one lacks; whether there is one, only Secrets tell.
-		if !w.complete || !w.synced || w.kind == "Service" && (!s.istiodSecrets() || len(s.remote) > 0) {
-			continue
+		if w.synced {
+			held = append(held, cluster.Held{Resource: w.Resource, Namespace: w.namespace})
 		}
-		if c.Kinds[w.kind] == nil {
-			c.Kinds[w.kind] = map[string]bool{}
-		}
-		ns := w.namespace
-		if ns == "" {
-			ns = "*"
-		}
-		c.Kinds[w.kind][ns] = true
 	}
-	s.Engine.Know(c)
+	s.Engine.Know(s.Complete.And(cluster.Knowledge(held, s.IstiodNamespace, len(s.remote) > 0)))
 	s.ready = s.ready || s.unready() == nil
-}
-
-// istiodSecrets tells whether the Secrets of istiod's namespace are listed.
-func (s *Source) istiodSecrets() bool {
-	for _, w := range s.watches {
-		if w.kind == "Secret" && w.synced && (w.namespace == "" || w.namespace == s.IstiodNamespace) {
-			return true
-		}
-	}
-	return false
 }
 
 // Ready says what is missing before requests can be judged; once nothing is, it stays so.
@@ -186,7 +145,7 @@ func (s *Source) unready() error {
 	}
 	var open []string
 	for key, w := range s.watches {
-		if !w.synced && (!w.optional || w.err == nil) {
+		if !w.synced && (!w.Optional || w.err == nil) {
 			text := strings.TrimSpace(key)
 			if w.err != nil {
 				text += " (" + w.err.Error() + ")"

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/cmd/cluster"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -16,7 +17,7 @@ import (
 // watch lists and watches one resource in one namespace, or in all. It is the store of a reflector: what arrives is converted
 // and held by the engine, once.
 type watch struct {
-	resource
+	cluster.Resource
 	namespace string // "" for all
 	source    *Source
 	stop      context.CancelFunc
@@ -31,7 +32,7 @@ type watch struct {
 
 // run lists and watches until the context ends, ever slower while that fails.
 func (w *watch) run(ctx context.Context) {
-	reflector := cache.NewReflectorWithOptions(w.lister(), w.expected(), w, cache.ReflectorOptions{Name: w.name, TypeDescription: w.gvr().String()})
+	reflector := cache.NewReflectorWithOptions(w.lister(), w.expected(), w, cache.ReflectorOptions{Name: w.Name, TypeDescription: w.GVR().String()})
 	const first, last = time.Second, 30 * time.Second
 	for pause := first; ctx.Err() == nil; pause = min(2*pause, last) {
 		err := reflector.ListAndWatchWithContext(ctx)
@@ -55,7 +56,7 @@ func (w *watch) note(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil && (w.err == nil || w.err.Error() != err.Error()) {
-		s.Log.Warn("a kind cannot be listed", "kind", w.kind, "group", w.group, "namespace", w.namespace, "error", err.Error())
+		s.Log.Warn("a kind cannot be listed", "kind", w.Kind, "group", w.Group, "namespace", w.namespace, "error", err.Error())
 	}
 	if w.err = err; err != nil && !w.gone {
 		s.know()
@@ -63,7 +64,7 @@ func (w *watch) note(err error) {
 }
 
 func (w *watch) expected() any {
-	if w.metadata {
+	if w.Metadata {
 		return &metav1.PartialObjectMetadata{}
 	}
 	return &unstructured.Unstructured{}
@@ -72,9 +73,9 @@ func (w *watch) expected() any {
 // lister lists and watches through the client that fits.
 func (w *watch) lister() cache.ListerWatcher {
 	s := w.source
-	set := func(o *metav1.ListOptions) { o.LabelSelector, o.FieldSelector = w.labels, w.fields }
-	if !w.metadata {
-		client := s.dynamic.Resource(w.gvr()).Namespace(w.namespace)
+	set := func(o *metav1.ListOptions) { o.LabelSelector, o.FieldSelector = w.Labels, w.Fields }
+	if !w.Metadata {
+		client := s.clients.Dynamic.Resource(w.GVR()).Namespace(w.namespace)
 		return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
 			ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 				set(&o)
@@ -84,9 +85,9 @@ func (w *watch) lister() cache.ListerWatcher {
 				set(&o)
 				return client.Watch(ctx, o)
 			},
-		}, s.dynamic)
+		}, s.clients.Dynamic)
 	}
-	client := s.metadata.Resource(w.gvr()).Namespace(w.namespace)
+	client := s.clients.Metadata.Resource(w.GVR()).Namespace(w.namespace)
 	return plainList{&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			set(&o)
@@ -112,7 +113,7 @@ func (w *watch) Update(obj any) error { return w.put(obj) }
 func (w *watch) Resync() error { return nil }
 
 func (w *watch) put(obj any) error {
-	o, err := convert(w.resource, obj)
+	o, err := cluster.Convert(w.Resource, obj)
 	if err != nil {
 		return err
 	}
@@ -137,7 +138,7 @@ func (w *watch) Delete(obj any) error {
 	s := w.source
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	id := manifest.ID{Group: w.group, Kind: w.kind, Namespace: m.GetNamespace(), Name: m.GetName()}
+	id := manifest.ID{Group: w.Group, Kind: w.Kind, Namespace: m.GetNamespace(), Name: m.GetName()}
 	delete(w.held, id)
 	s.Engine.Remove(id)
 	if s.remote[id] {
@@ -151,7 +152,7 @@ func (w *watch) Delete(obj any) error {
 func (w *watch) Replace(list []any, _ string) error {
 	objs := make([]*manifest.Object, 0, len(list))
 	for _, obj := range list {
-		o, err := convert(w.resource, obj)
+		o, err := cluster.Convert(w.Resource, obj)
 		if err != nil {
 			return err
 		}
@@ -183,11 +184,10 @@ func (w *watch) Replace(list []any, _ string) error {
 	return nil
 }
 
-// remote notes a Secret by which istiod joins another cluster (pkg/kube/multicluster/secretcontroller.go). The caller holds
-// the lock.
+// remote notes a Secret by which istiod joins another cluster. The caller holds the lock.
 func (w *watch) remote(o *manifest.Object) {
 	s := w.source
-	is := w.kind == "Secret" && o.Namespace == s.IstiodNamespace && o.Labels["istio/multiCluster"] == "true"
+	is := cluster.Remote(o, s.IstiodNamespace)
 	if is == s.remote[o.ID] {
 		return
 	}

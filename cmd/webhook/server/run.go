@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gatelint/gatelint/analyzers/mesh"
+	"github.com/gatelint/gatelint/cmd/cluster"
 	"github.com/gatelint/gatelint/cmd/webhook/admission"
 	"github.com/gatelint/gatelint/cmd/webhook/audit"
 	"github.com/gatelint/gatelint/cmd/webhook/live"
@@ -63,7 +64,7 @@ type Options struct {
 }
 
 // Run serves until a signal ends it.
-func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
+func Run(connection *rest.Config, o Options, log *slog.Logger) error {
 	libraries := slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}) // they are chatty
 	ctrl.SetLogger(logr.FromSlogHandler(libraries))
 	klog.SetSlogLogger(slog.New(libraries))
@@ -77,7 +78,7 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	cluster.QPS, cluster.Burst = 100, 200 // a handful of watches, opened at once
+	connection.QPS, connection.Burst = 100, 200 // a handful of watches, opened at once
 	list := config.Select(catalogue(), nil, nil)
 	engine := admission.NewEngine(admission.Heard(config, list), opt)
 	policies.metrics = NewMetrics(metrics.Registry, engine)
@@ -85,18 +86,21 @@ func Run(cluster *rest.Config, o Options, log *slog.Logger) error {
 		return err
 	}
 	source := &live.Source{
-		Engine: engine, Log: log, IstiodNamespace: o.IstioNamespace, Revision: opt.Revision, GatewaySelector: o.GatewaySelector,
-		SecretNamespaces: o.SecretNamespaces, MeshConfigGiven: opt.MeshConfig != nil, Complete: opt.Complete, Interval: o.DiscoveryInterval,
+		Wanted: cluster.Wanted{
+			IstiodNamespace: o.IstioNamespace, Revision: opt.Revision, GatewaySelector: o.GatewaySelector,
+			SecretNamespaces: o.SecretNamespaces, MeshConfigGiven: opt.MeshConfig != nil,
+		},
+		Engine: engine, Log: log, Complete: opt.Complete, Interval: o.DiscoveryInterval,
 	}
-	if err := source.Connect(cluster); err != nil {
+	if err := source.Connect(connection); err != nil {
 		return err
 	}
-	certificate, err := o.certificate(cluster, log)
+	certificate, err := o.certificate(connection, log)
 	if err != nil {
 		return err
 	}
 	hook := webhook.NewServer(webhook.Options{Port: o.Port, TLSOpts: []func(*tls.Config){o.tls, certificate.use}})
-	manager, err := ctrl.NewManager(cluster, ctrl.Options{
+	manager, err := ctrl.NewManager(connection, ctrl.Options{
 		Scheme: runtime.NewScheme(), WebhookServer: hook, HealthProbeBindAddress: o.HealthAddress,
 		Metrics:        metricsserver.Options{BindAddress: o.MetricsAddress},
 		LeaderElection: o.LeaderElect, LeaderElectionID: o.LeaderElectionID, LeaderElectionNamespace: o.Namespace,
@@ -169,9 +173,10 @@ func (o *Options) load() (*settings.Config, mesh.Options, error) {
 		if config, err = settings.Load(o.Config, o.Config, rules.All()); err != nil {
 			return nil, mesh.Options{}, err
 		}
+		config.Overrides = nil // of files
 	}
 	i := config.Istio
-	opt := mesh.Options{ClusterDomain: i.ClusterDomain, RootNamespace: i.RootNamespace, Revision: i.Revision, ScopeToGateways: i.ScopeGatewayToNamespace}
+	opt := mesh.Options{ClusterDomain: i.ClusterDomain, RootNamespace: i.RootNamespace, Revision: i.Revision, ScopeToGateways: i.ScopeGatewayToNamespace, Assume: config.Assume}
 	if config.Complete != "" {
 		opt.Complete = mesh.ParseComplete(config.Complete)
 	}

@@ -1,4 +1,4 @@
-package live
+package cluster
 
 import (
 	"encoding/json"
@@ -12,8 +12,8 @@ import (
 
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
-// convert makes our own compact object of what arrives; nothing else of it is kept.
-func convert(r resource, obj any) (*manifest.Object, error) {
+// Convert makes our own compact object of what arrives; nothing else of it is kept.
+func Convert(r Resource, obj any) (*manifest.Object, error) {
 	switch o := obj.(type) {
 	case *metav1.PartialObjectMetadata:
 		return fromMetadata(r, o), nil
@@ -32,6 +32,10 @@ func fromContent(o *unstructured.Unstructured) (*manifest.Object, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s %s/%s: %w", o.GetKind(), o.GetNamespace(), o.GetName(), err)
 	}
+	return fromJSON(o, raw)
+}
+
+func fromJSON(o *unstructured.Unstructured, raw []byte) (*manifest.Object, error) {
 	// Faults are not the newcomer's: what our schema does not know is opaque.
 	out, faults := manifest.ParseObject(raw)
 	if out == nil {
@@ -42,14 +46,14 @@ func fromContent(o *unstructured.Unstructured) (*manifest.Object, error) {
 
 // fromMetadata keeps identity, labels and times; of a Secret, whose annotations can hold the private key in clear, the names of
 // its keys, which only managedFields tells. They are unknown if no manager has any.
-func fromMetadata(r resource, m *metav1.PartialObjectMetadata) *manifest.Object {
-	gv := schema.GroupVersion{Group: r.group, Version: r.version}
+func fromMetadata(r Resource, m *metav1.PartialObjectMetadata) *manifest.Object {
+	gv := schema.GroupVersion{Group: r.Group, Version: r.Version}
 	o := &manifest.Object{
-		ID:         manifest.ID{Group: r.group, Kind: r.kind, Namespace: m.Namespace, Name: m.Name},
+		ID:         manifest.ID{Group: r.Group, Kind: r.Kind, Namespace: m.Namespace, Name: m.Name},
 		APIVersion: gv.String(), UID: string(m.UID), Labels: m.Labels, Created: m.CreationTimestamp.Time,
-		Tree: map[string]any{"apiVersion": gv.String(), "kind": r.kind}, Item: -1,
+		Tree: map[string]any{"apiVersion": gv.String(), "kind": r.Kind}, Item: -1,
 	}
-	if r.kind == "Secret" {
+	if r.Kind == "Secret" {
 		if keys := keyNames(m.ManagedFields); len(keys) > 0 {
 			o.Tree["data"] = keys
 		}

@@ -1,4 +1,4 @@
-package live
+package cluster
 
 import (
 	"testing"
@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-var secretKind = resource{name: "secrets", kind: "Secret", version: "v1", metadata: true}
+var secretKind = Resource{Name: "secrets", Kind: "Secret", Version: "v1", Metadata: true}
 
 func managed(fields ...string) []metav1.ManagedFieldsEntry {
 	var out []metav1.ManagedFieldsEntry
@@ -28,7 +28,7 @@ func TestSecretsKeepOnlyTheNamesOfTheirKeys(t *testing.T) {
 		Annotations:   map[string]string{lastApplied: "the key in clear"},
 		ManagedFields: managed(`{"f:data":{".":{},"f:tls.crt":{},"f:tls.key":{}},"f:type":{}}`, `{"f:data":{"f:ca.crt":{}}}`, `{"f:metadata":{}}`),
 	}}
-	o, err := convert(secretKind, m)
+	o, err := Convert(secretKind, m)
 	require.NoError(t, err)
 	require.Empty(t, o.Annotations)
 	require.Equal(t, map[string]any{"tls.crt": nil, "tls.key": nil, "ca.crt": nil}, o.Tree["data"])
@@ -41,14 +41,14 @@ func TestSecretsKeepOnlyTheNamesOfTheirKeys(t *testing.T) {
 	require.Nil(t, secrets[0].Certificate, "certificates are not known")
 
 	m.ManagedFields = managed(`{"f:data":{".":{},"f:tls.crt":{}}}`)
-	o, err = convert(secretKind, m)
+	o, err = Convert(secretKind, m)
 	require.NoError(t, err)
 	half := mesh.New([]*manifest.Object{o}, mesh.Options{}).Secrets(mesh.Name{Namespace: "istio-system", Name: "public"})[0]
 	require.False(t, half.HasKeyPair())
 
 	for _, unknown := range [][]metav1.ManagedFieldsEntry{nil, managed(`{"f:type":{}}`), managed(`{"f:data":{".":{}}}`), managed(`?`), {{}}} {
 		m.ManagedFields = unknown
-		o, err = convert(secretKind, m)
+		o, err = Convert(secretKind, m)
 		require.NoError(t, err)
 		s := mesh.New([]*manifest.Object{o}, mesh.Options{}).Secrets(mesh.Name{Namespace: "istio-system", Name: "public"})[0]
 		require.Nil(t, s.Keys, "keys that nobody manages are unknown")
@@ -66,11 +66,11 @@ func TestObjectsKeepNothingOfTheirHistory(t *testing.T) {
 		"spec":   map[string]any{"host": "cart", "futureField": int64(1)},
 		"status": map[string]any{"observedGeneration": "1"},
 	}}
-	o, err := convert(resource{group: istio, kind: "DestinationRule", version: "v1"}, u)
+	o, err := Convert(Resource{Group: istio, Kind: "DestinationRule", Version: "v1"}, u)
 	require.NoError(t, err)
 	require.Equal(t, manifest.ID{Group: istio, Kind: "DestinationRule", Namespace: "shop", Name: "cart"}, o.ID)
 	require.Equal(t, map[string]string{"gatelint.io/ignore": "x: y"}, o.Annotations)
 	require.NotNil(t, o.Spec)
-	_, err = convert(secretKind, "text")
+	_, err = Convert(secretKind, "text")
 	require.Error(t, err)
 }

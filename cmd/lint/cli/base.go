@@ -1,0 +1,173 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/mesh"
+	"github.com/gatelint/gatelint/analyzers/routing"
+	"github.com/gatelint/gatelint/rules"
+)
+
+// base is what lies under files as if they were applied to it: a cluster, or a snapshot of one.
+type base struct {
+	name      string // for people
+	objects   []*manifest.Object
+	held      mesh.Complete // the kinds and namespaces of which it has every object
+	closes    mesh.Complete // those of which what is not there is missing
+	namespace string        // that is reported where no file is; "" for all
+	apply     string        // the namespace that kubectl applies manifests to that state none; "" where that is not known
+	all       bool          // everything is reported
+
+	found map[string]int // its faults before the files are applied, by fingerprint, when first asked for
+}
+
+// reports tells whether faults of an object of the base are reported: not where files lie over it, whose faults are meant.
+func (b *base) reports(o *manifest.Object, files bool) bool {
+	return b.all || !files && (b.namespace == "" || o.Namespace == b.namespace)
+}
+
+// under lays the base under the objects of files: they replace those of the same identity.
+func (b *base) under(files []*manifest.Object) []*manifest.Object {
+	replaced := make(map[manifest.ID]bool, len(files))
+	nameless := map[manifest.ID]bool{} // of files that state no namespace, and could be any of that name
+	for _, o := range files {
+		if replaced[o.ID] = true; o.Namespace == "" && !manifest.ClusterScoped(o.Group, o.Kind) {
+			nameless[o.ID] = true
+		}
+	}
+	out := slices.Clone(files)
+	for _, o := range b.objects {
+		any := o.ID
+		if any.Namespace = ""; !replaced[o.ID] && !nameless[any] {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// settle gives the objects of files the times that they have or will have in the cluster. One that states no namespace is put into
+// the one that kubectl would apply it to, else where the only object of that name is.
+func (b *base) settle(files []*manifest.Object) {
+	live := make(map[manifest.ID]*manifest.Object, len(b.objects))
+	named := map[manifest.ID][]*manifest.Object{}
+	for _, o := range b.objects {
+		live[o.ID] = o
+		any := o.ID
+		any.Namespace = ""
+		named[any] = append(named[any], o)
+	}
+	for _, o := range files {
+		if o.Namespace == "" && !manifest.ClusterScoped(o.Group, o.Kind) {
+			if o.Namespace = b.apply; b.apply == "" && len(named[o.ID]) == 1 {
+				o.Namespace = named[o.ID][0].Namespace
+			}
+		}
+		if old := live[o.ID]; old != nil {
+			o.Created, o.UID = old.Created, old.UID
+		} else {
+			o.Created, o.Fresh = time.Time{}, b.held.Covers(o.Kind, o.Namespace) && (o.Namespace != "" || len(named[o.ID]) == 0)
+		}
+	}
+}
+
+// lay enters what is reported of the base, and counts it.
+func (l *loaded) lay(reported map[*manifest.Object]bool) (n int) {
+	for _, o := range l.base.objects {
+		if l.base.reports(o, len(l.set.Objects) > 0) {
+			reported[o] = true
+			n++
+		}
+	}
+	return n
+}
+
+// before counts the faults of the base by itself.
+func (b *base) before(opt mesh.Options, list []*rules.Rule) map[string]int {
+	if b.found == nil {
+		b.found = map[string]int{}
+		for _, f := range rules.Run(routing.Build(mesh.New(b.objects, opt)), list).Findings {
+			b.found[f.Fingerprint]++
+		}
+	}
+	return b.found
+}
+
+// brought gives those of the faults that no file takes part in and that the base does not have by itself.
+func (c *collector) brought(b *base, opt mesh.Options, found []rules.Finding) (out []rules.Finding) {
+	before := map[string]int{}
+	for k, n := range b.before(opt, c.request.list) {
+		before[k] = n
+	}
+	for _, f := range found {
+		if c.concerns(f) || f.Suspect { // another object can be the first sign of an old fault
+			continue
+		}
+		if before[f.Fingerprint]--; before[f.Fingerprint] < 0 {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// snapshot takes a snapshot out of what was read; nil if there is none. Everything in its file belongs to it.
+func (r *request) snapshot(l *loaded) (*base, error) {
+	var head *manifest.Object
+	for _, o := range append(slices.Clone(l.set.Objects), l.with.Objects...) {
+		switch {
+		case o.Kind != kindWorld || head != nil && head.File() == o.File():
+		case head != nil:
+			return nil, fmt.Errorf("%s and %s are two snapshots: one at a time", head.File(), o.File())
+		default:
+			head = o
+		}
+	}
+	if head == nil {
+		return nil, nil
+	}
+	if r.cluster != nil {
+		return nil, fmt.Errorf("--cluster and the snapshot %s exclude each other", head.File())
+	}
+	b := &base{name: "the snapshot " + head.File(), all: r.all}
+	for _, s := range []*manifest.Set{l.with, l.set} {
+		of := func(o *manifest.Object) bool { return o.File() == head.File() }
+		if slices.ContainsFunc(s.Objects, of) {
+			b.objects = slices.DeleteFunc(slices.Clone(s.Objects), func(o *manifest.Object) bool { return !of(o) || o.Kind == kindWorld })
+		}
+		before := len(s.Objects)
+		s.Objects = slices.DeleteFunc(s.Objects, of)
+		s.Documents -= before - len(s.Objects)
+		s.Faults = slices.DeleteFunc(s.Faults, func(f manifest.Fault) bool { return f.Pos.File == head.File() })
+	}
+	return b, b.read(head, r)
+}
+
+// read takes what the head of a snapshot says. One that is too old closes nothing.
+func (b *base) read(head *manifest.Object, r *request) error {
+	if head.APIVersion != worldVersion {
+		return fmt.Errorf("%s: a %s of version %q is not known to this gatelint: it reads %s", head.File(), kindWorld, head.APIVersion, worldVersion)
+	}
+	text, _ := head.Tree["takenAt"].(string)
+	taken, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return fmt.Errorf("%s: takenAt %q is no time", head.File(), text)
+	}
+	b.held = mesh.Complete{Kinds: map[string]map[string]bool{}}
+	entries, _ := head.Tree["complete"].([]any)
+	for _, e := range entries {
+		if entry, ok := e.(string); ok && entry != "" && entry != "true" {
+			b.held = b.held.And(mesh.ParseComplete(entry))
+		}
+	}
+	switch age := r.now.Sub(taken); {
+	case age > r.maxAge:
+		r.aged = append(r.aged, fmt.Sprintf("%s was taken %.0f hours ago, at %s, and --max-age is %s: what it lacks is unknown", head.File(), age.Hours(), text, r.maxAge))
+	case age < -time.Hour:
+		r.aged = append(r.aged, fmt.Sprintf("%s was taken in the future, at %s: what it lacks is unknown", head.File(), text))
+	default:
+		b.closes = b.held
+	}
+	return nil
+}

@@ -1,0 +1,173 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/rules/settings"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
+)
+
+func (a *app) configCommand() *cobra.Command {
+	begin := &cobra.Command{
+		Use: "init", Short: "Write a " + settings.FileName + " to begin with", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return a.initConfig() },
+	}
+	schema := &cobra.Command{
+		Use: "schema", Short: "Print the JSON Schema of the config", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return a.print(string(settings.Schema)) },
+	}
+	return group("config", "Begin, check or show the config", begin, a.verifyCommand(), a.showCommand(), schema)
+}
+
+// group is a command that is nothing without one of its own.
+func group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			var names []string
+			for _, c := range commands {
+				names = append(names, c.Name())
+			}
+			hint := "use " + strings.Join(names, ", ")
+			if near := manifest.Nearest(args[0], names); near != "" {
+				hint = fmt.Sprintf("did you mean %q?", near)
+			}
+			return fmt.Errorf("unknown command %q of %s; %s", args[0], use, hint)
+		},
+	}
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
+func (a *app) print(text string) error {
+	if _, err := fmt.Fprint(a.stdout, text); err != nil {
+		return failure{fmt.Errorf("writing to standard output: %w", err)}
+	}
+	return nil
+}
+
+// firstConfig is what config init writes.
+const firstConfig = `# yaml-language-server: $schema=https://raw.githubusercontent.com/gatelint/gatelint/main/rules/settings/schema.json
+# All keys: docs/configuration.md. "gatelint config verify" checks this file.
+version: 1
+paths: [.]
+# exclude: ["**/testdata/**"]
+# context: [platform/gateways]        # read beside, not reported
+# fail-on: error                      # error, warning, info or never
+# namespace: {"deploy/shop/**": shop} # of manifests that state none
+# complete: [Secret/istio-system]     # these are all in the input
+# rules: {unexposed-port: info}       # error, warning, info or off
+`
+
+func (a *app) initConfig() error {
+	file, err := os.OpenFile(settings.FileName, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s is there already", settings.FileName)
+	}
+	if err == nil {
+		_, err = file.WriteString(firstConfig)
+		err = errors.Join(err, file.Close())
+	}
+	if err != nil {
+		return failure{fmt.Errorf("writing the config: %w", err)}
+	}
+	return a.print("wrote " + settings.FileName + "\n")
+}
+
+func (a *app) verifyCommand() *cobra.Command {
+	f := &flags{}
+	cmd := &cobra.Command{
+		Use: "verify [FILE...]", Short: "Check config files: every key and value, and that the files they name are there",
+		RunE: func(_ *cobra.Command, files []string) error {
+			if err := f.fromEnvironment(); err != nil {
+				return err
+			}
+			a.strays()
+			if len(files) == 0 {
+				files = []string{f.config}
+			}
+			for _, file := range files {
+				f.config = file
+				if err := a.verify(f); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	f.input(cmd)
+	return cmd
+}
+
+func (a *app) verify(f *flags) error {
+	r := &request{}
+	if err := a.setInput(r, f); err != nil {
+		return err
+	}
+	c := r.config
+	if c.File == "" {
+		return fmt.Errorf("there is no %s here or in a folder above", settings.FileName)
+	}
+	named := map[string][]string{"paths": c.Paths, "context": c.Context}
+	if c.Baseline != "" {
+		named["baseline"] = []string{c.Baseline}
+	}
+	for _, w := range c.Worlds {
+		named["worlds."+w.Name+".paths"], named["worlds."+w.Name+".with"] = w.Paths, w.With
+	}
+	for _, key := range manifest.Keys(named) {
+		for _, p := range named[key] {
+			full := p
+			if !filepath.IsAbs(full) {
+				full = filepath.Join(c.Dir, full)
+			}
+			if _, err := os.Stat(full); errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(p, "*?[{") {
+				line, column := placeOf(c.Text, p)
+				return &settings.Error{File: c.File, Line: line, Column: column, Message: fmt.Sprintf("%s: %s does not exist", key, p)}
+			}
+		}
+	}
+	return a.print(c.File + " is as it should be\n")
+}
+
+// placeOf finds a value in the text of a config.
+func placeOf(text []byte, value string) (line, column int) {
+	var doc yaml.Node
+	_ = yaml.Unmarshal(text, &doc) // it has been read before
+	line, column = 1, 1
+	var visit func(n *yaml.Node)
+	visit = func(n *yaml.Node) {
+		if n.Kind == yaml.ScalarNode && n.Value == value {
+			line, column = n.Line, n.Column
+		}
+		for _, c := range n.Content {
+			visit(c)
+		}
+	}
+	visit(&doc)
+	return line, column
+}
+
+// strays says which variables GATELINT_* look like one that is read. Others are not ours: Kubernetes sets some for a Service.
+func (a *app) strays() {
+	var known []string
+	a.lintCommand("lint", "").Flags().VisitAll(func(x *pflag.Flag) { known = append(known, variable(x.Name)) })
+	for _, entry := range slices.Sorted(slices.Values(os.Environ())) {
+		name, _, _ := strings.Cut(entry, "=")
+		if near := manifest.Nearest(name, known); strings.HasPrefix(name, "GATELINT_") && !slices.Contains(known, name) && near != "" {
+			a.say("%s is not read; did you mean %s?", name, near)
+		}
+	}
+}

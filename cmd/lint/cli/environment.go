@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// variable is the environment variable that stands for a flag: GATELINT_FAIL_ON for --fail-on.
+func variable(flag string) string {
+	return "GATELINT_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// fromEnvironment gives flags that are not given the values of their variables; a repeatable one takes a list with commas. What
+// was set is entered in f.from.
+func (f *flags) fromEnvironment() error {
+	var first error
+	f.from = map[string]string{}
+	f.heeded.VisitAll(func(x *pflag.Flag) {
+		name := variable(x.Name)
+		text := os.Getenv(name)
+		if x.Changed || text == "" || x.Name == "help" {
+			return
+		}
+		var err error
+		if list, ok := x.Value.(pflag.SliceValue); ok {
+			err = list.Replace(strings.Split(text, ","))
+		} else {
+			err = x.Value.Set(text)
+		}
+		if err != nil && first == nil {
+			if first = fmt.Errorf("%s: %q: %w", name, text, err); x.Value.Type() == "bool" {
+				first = fmt.Errorf("%s is %q, not true or false", name, text)
+			}
+		}
+		f.from[x.Name] = name
+	})
+	return first
+}
+
+// said is where the value of a flag comes from, as messages name it.
+func (f *flags) said(flag string) string {
+	if name := f.from[flag]; name != "" {
+		return name
+	}
+	return "--" + flag
+}

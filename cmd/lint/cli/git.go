@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// git runs the git binary in a folder.
+func git(dir string, stdin []byte, args ...string) ([]byte, error) {
+	if dir == "" {
+		dir = "."
+	}
+	var out, errs bytes.Buffer
+	cmd := exec.Command("git", append([]string{"-c", "core.quotePath=false"}, args...)...)
+	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = dir, bytes.NewReader(stdin), &out, &errs
+	err := cmd.Run()
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return nil, errors.New("there is no git here: install it, or leave out what asks for it")
+	case err != nil && errs.Len() > 0:
+		first, _, _ := strings.Cut(strings.TrimSpace(errs.String()), "\n")
+		return nil, fmt.Errorf("git %s: %s", args[0], first)
+	case err != nil:
+		return nil, fmt.Errorf("git %s: %w", args[0], err)
+	}
+	return out.Bytes(), nil
+}
+
+// author is who wrote a line, and when.
+type author struct {
+	name string
+	at   time.Time
+}
+
+// blame says who wrote lines of a file. What is not committed, or in no repository, has no author.
+func blame(file string, lines []int) map[int]author {
+	args := []string{"blame", "--line-porcelain"}
+	for _, n := range lines {
+		args = append(args, fmt.Sprintf("-L%d,%d", n, n))
+	}
+	text, err := git(filepath.Dir(file), nil, append(args, "--", filepath.Base(file))...)
+	if err != nil {
+		return nil
+	}
+	out := map[int]author{}
+	line, by, committed := 0, author{}, false
+	for _, l := range strings.Split(string(text), "\n") {
+		key, value, _ := strings.Cut(l, " ")
+		switch {
+		case strings.HasPrefix(l, "\t"):
+			if committed {
+				out[line] = by
+			}
+			line = 0
+		case line == 0 && len(key) >= 40:
+			if f := strings.Fields(value); len(f) > 1 {
+				line, _ = strconv.Atoi(f[1])
+			}
+			committed = strings.Trim(key, "0") != ""
+		case key == "author":
+			by.name = value
+		case key == "author-time":
+			seconds, _ := strconv.ParseInt(value, 10, 64)
+			by.at = time.Unix(seconds, 0).UTC()
+		}
+	}
+	return out
+}
+
+// resolve gives the commit that is meant, and the top folder of the repository.
+func (v revision) resolve() (commit, top string, err error) {
+	ask := func(args ...string) (string, error) {
+		out, err := git("", nil, args...)
+		return strings.TrimSpace(string(out)), err
+	}
+	if top, err = ask("rev-parse", "--show-toplevel"); err != nil {
+		return "", "", fmt.Errorf("%s: %w", v.said, err)
+	}
+	named := func(name string) (string, error) {
+		return ask("rev-parse", "--verify", "--quiet", "--end-of-options", name+"^{commit}")
+	}
+	shallow, _ := ask("rev-parse", "--is-shallow-repository")
+	const fetch = "fetch all of it (git fetch --unshallow; fetch-depth: 0 in a workflow)"
+	if commit, err = named(v.name); err != nil {
+		switch _, remote := named("origin/" + v.name); {
+		case remote == nil:
+			return "", "", fmt.Errorf("%s: there is no revision %q here; did you mean %q?", v.said, v.name, "origin/"+v.name)
+		case shallow == "true":
+			return "", "", fmt.Errorf("%s: the clone is shallow and has no revision %q: %s", v.said, v.name, fetch)
+		}
+		return "", "", fmt.Errorf("%s: there is no revision %q here", v.said, v.name)
+	}
+	if !v.mergeBase {
+		return commit, filepath.FromSlash(top), nil
+	}
+	base, err := ask("merge-base", commit, "HEAD")
+	switch {
+	case err == nil:
+		return base, filepath.FromSlash(top), nil
+	case shallow == "true":
+		return "", "", fmt.Errorf("%s: the clone is shallow and does not have the commit where HEAD left %q: %s", v.said, v.name, fetch)
+	}
+	return "", "", fmt.Errorf("%s: HEAD and %q have no commit in common", v.said, v.name)
+}
+
+// checkOut writes the manifests of a commit into a folder. Links are left out: they could lead anywhere.
+func checkOut(top, commit, dir string) error {
+	tree, err := git(top, nil, "ls-tree", "-r", "-z", "--full-tree", commit)
+	if err != nil {
+		return err
+	}
+	var names []string
+	var ids bytes.Buffer
+	for _, entry := range strings.Split(string(tree), "\x00") {
+		head, name, _ := strings.Cut(entry, "\t")
+		f := strings.Fields(head)
+		if len(f) == 3 && strings.HasPrefix(f[0], "100") && manifestName(name) && filepath.IsLocal(filepath.FromSlash(name)) {
+			names = append(names, name)
+			fmt.Fprintln(&ids, f[2])
+		}
+	}
+	blobs, err := git(top, ids.Bytes(), "cat-file", "--batch")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		head, rest, _ := bytes.Cut(blobs, []byte("\n"))
+		f := strings.Fields(string(head))
+		if len(f) != 3 {
+			return fmt.Errorf("git has no content of %s", name)
+		}
+		size, err := strconv.Atoi(f[2])
+		if err != nil || size >= len(rest) {
+			return fmt.Errorf("git gives no content of %s", name)
+		}
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, rest[:size], 0o600); err != nil {
+			return err
+		}
+		blobs = rest[size+1:]
+	}
+	return nil
+}
+
+func manifestName(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".yaml", ".yml", ".json":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,128 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// edge is a gateway of the documentation's shop, and what it routes to.
+const edge = `apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: edge, namespace: shop}
+spec:
+  selector: {matchLabels: {istio: shop}}
+  template:
+    metadata: {labels: {istio: shop}, annotations: {inject.istio.io/templates: gateway}}
+    spec: {containers: [{name: istio-proxy, image: auto}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: edge, namespace: shop}
+spec: {selector: {istio: shop}, ports: [{name: https, port: 443}]}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: shop, namespace: shop}
+stringData: {tls.crt: x, tls.key: z}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: shop, namespace: shop}
+spec:
+  selector: {istio: shop}
+  servers:
+  - port: {number: 443, name: https, protocol: HTTPS}
+    tls: {mode: SIMPLE, credentialName: shop}
+    hosts: [shop.example.com]
+`
+
+const route = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop, namespace: shop}
+spec:
+  hosts: [shop.example.com]
+  gateways: [shop]
+  http:
+  - route: [{destination: {host: edge}}]
+`
+
+// TestDocs runs the commands of docs/cluster.md, as a user with the role that it gives: that is allowed everything that is read.
+func TestDocs(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/cluster.md")
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(string(text), "```yaml\napiVersion: rbac")
+	require.True(t, found)
+	role, _, _ := strings.Cut(rest, "```")
+	apply(t, edge+"---\n"+route)
+	user := account(t, "docs", "apiVersion: rbac"+role+`---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: gatelint-reader}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: gatelint-reader}
+subjects: [{kind: ServiceAccount, name: NAME, namespace: default}]
+`)
+	dir, bin := t.TempDir(), t.TempDir()
+	for name, text := range map[string]string{
+		"deploy/route.yaml": route, "platform/edge.yaml": edge,
+		"overlays/prod/kustomization.yaml": "resources: [../../deploy]\n", "overlays/stage/kustomization.yaml": "resources: [../../deploy]\n",
+		"deploy/kustomization.yaml": "resources: [route.yaml]\n",
+	} {
+		file := filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	}
+	for _, name := range []string{"gatelint", "kubectl-gatelint"} {
+		require.NoError(t, os.Symlink(cluster.binary, filepath.Join(bin, name)))
+	}
+	commands := 0
+	for line := range strings.Lines(string(text)) {
+		command, ok := strings.CutPrefix(line, "    ")
+		if !ok {
+			continue
+		}
+		command, _, _ = strings.Cut(strings.TrimSpace(command), "#")
+		stdin := ""
+		if _, after, piped := strings.Cut(command, "| "); piped {
+			command, stdin = after, "---\n# Source: chart/templates/route.yaml\n"+route
+		}
+		words := strings.Fields(command)
+		commands++
+		t.Run(strings.Join(words, "-"), func(t *testing.T) {
+			cmd := exec.Command("env", words...)
+			cmd.Env = append(os.Environ(), "KUBECONFIG="+user, "PATH="+bin+":"+os.Getenv("KUBEBUILDER_ASSETS")+":"+os.Getenv("PATH"))
+			cmd.Dir, cmd.Stdin = dir, strings.NewReader(stdin)
+			var out, errs bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, &errs
+			err := cmd.Run()
+			if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+				require.NoError(t, err)
+			}
+			require.LessOrEqual(t, cmd.ProcessState.ExitCode(), 1, "%s%s", out.String(), errs.String())
+			if strings.Contains(command, "lint --cluster") && len(words) == 3 {
+				require.Contains(t, errs.String(), "NOTHING WAS CHECKED: namespace team-0")
+			} else {
+				require.Empty(t, errs.String())
+			}
+			switch {
+			case strings.Contains(command, "trace"):
+				require.Contains(t, out.String(), "goes to edge.shop.svc.cluster.local:443")
+			case strings.Contains(command, "--with world.yaml"), strings.Contains(command, "--cluster deploy/"), strings.Contains(command, "--cluster -k"):
+				require.Contains(t, out.String(), "(1 object) over the ")
+			}
+		})
+	}
+	require.Greater(t, commands, 15)
+}

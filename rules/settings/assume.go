@@ -1,0 +1,49 @@
+package settings
+
+import (
+	"path"
+	"strings"
+
+	"github.com/gatelint/gatelint/analyzers/mesh"
+	"go.yaml.in/yaml/v3"
+)
+
+func (p *parser) assume(n *yaml.Node) (a mesh.Assume) {
+	p.mapping(n, "assume", keys{
+		"secrets":  func(n *yaml.Node) { a.Secrets = p.named(n, "assume.secrets") },
+		"gateways": func(n *yaml.Node) { a.Gateways = p.named(n, "assume.gateways") },
+		"hosts": func(n *yaml.Node) {
+			for _, text := range p.patterns(n, "assume.hosts") {
+				a.Hosts = append(a.Hosts, strings.ToLower(text))
+			}
+		},
+	})
+	return a
+}
+
+// named reads patterns NAMESPACE/NAME.
+func (p *parser) named(n *yaml.Node, in string) (out []mesh.Name) {
+	for _, text := range p.patterns(n, in) {
+		ns, name, ok := strings.Cut(text, "/")
+		if !ok || ns == "" || name == "" || strings.Contains(name, "/") {
+			p.fail(n, "%s: %q is not NAMESPACE/NAME", in, text)
+		}
+		out = append(out, mesh.Name{Namespace: ns, Name: name})
+	}
+	return out
+}
+
+func (p *parser) patterns(n *yaml.Node, in string) []string {
+	list := p.strings(n, in)
+	for _, text := range list {
+		p.pattern(n, in, text)
+	}
+	return list
+}
+
+// pattern checks a pattern in which "*" stands for any text without a slash.
+func (p *parser) pattern(n *yaml.Node, in, text string) {
+	if _, err := path.Match(text, ""); err != nil {
+		p.fail(n, "%s: %q is no pattern", in, text)
+	}
+}
