@@ -77,6 +77,18 @@ spec:
     hosts: ["*"]
 `
 
+const goodPolicy = `package gatelint.named
+
+deny contains "it has no name" if not input.metadata.name
+`
+
+const policyTest = `package gatelint.named_test
+
+import data.gatelint.named
+
+test_named if count(named.deny) == 1 with input as {"metadata": {}}
+`
+
 // hooks is where the real pre-commit runs: with a cache and a git config of its own.
 type hooks struct {
 	preCommit, source, rev string
@@ -141,6 +153,30 @@ func TestPreCommit(t *testing.T) {
 			out, refused = h.change(t, dir, "README.md", "y")
 			require.False(t, refused, out)
 			require.Contains(t, out, "Skipped")
+		})
+	}
+	for hook, files := range map[string]map[string]string{
+		"gatelint-policy-test":   {".gatelint.yaml": "version: 1\npolicies: [.]\n", "policy.rego": goodPolicy, "policy_test.rego": strings.Replace(policyTest, "1", "2", 1)},
+		"gatelint-config-verify": {".gatelint.yaml": "version: 1\nfail_on: warning\n"},
+	} {
+		t.Run(hook, func(t *testing.T) {
+			dir := h.use(t, map[string]string{"README.md": "x"}, "id: "+hook)
+			for name, text := range files {
+				require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+			}
+			must(t, dir, h.env, "git", "add", ".")
+			out, refused := shell(t, dir, h.env, "git", "commit", "-m", "not good yet")
+			require.True(t, refused, out)
+			require.Regexp(t, `1 failed|did you mean "fail-on"`, out)
+			for name, text := range map[string]string{"policy_test.rego": policyTest, ".gatelint.yaml": strings.Replace(files[".gatelint.yaml"], "fail_on", "fail-on", 1)} {
+				if files[name] != "" {
+					require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+				}
+			}
+			must(t, dir, h.env, "git", "add", ".")
+			out, refused = shell(t, dir, h.env, "git", "commit", "-m", "good")
+			require.False(t, refused, out)
+			require.Contains(t, out, "Passed")
 		})
 	}
 	t.Run("parallel", h.inParallel)
