@@ -36,7 +36,7 @@ func TestPolicies(t *testing.T) {
 // A file or a transcript of the guide.
 var (
 	guideFile    = regexp.MustCompile("(?ms)^`([^`\n]+)`:\n\n```[a-z]+\n(.*?)^```$")
-	guideConsole = regexp.MustCompile("(?ms)^```console\n\\$ (gatelint [^\n]*)\n(.*?)^```$")
+	guideConsole = regexp.MustCompile("(?ms)^```console\n\\$ ((?:gatelint|kubectl|helm) [^\n]*)\n(.*?)^```$")
 )
 
 // TestGuide writes the files that docs/policies.md shows and holds its commands to what they print.
@@ -53,6 +53,9 @@ func TestGuide(t *testing.T) {
 	commands := guideConsole.FindAllStringSubmatch(string(text), -1)
 	require.Equal(t, strings.Count(string(text), "\n```")/2, len(files)+len(commands), "every snippet is a file or a command")
 	for _, c := range commands {
+		if !strings.HasPrefix(c[1], "gatelint ") {
+			continue // the end-to-end tests run these
+		}
 		var out bytes.Buffer
 		Main(strings.Fields(c[1])[1:], strings.NewReader(""), &out, &out)
 		require.Equal(t, c[2], out.String(), c[1])
