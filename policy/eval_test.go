@@ -198,3 +198,22 @@ warn_bad contains {"msg": "y", "witness": {"port": 80, "host": "a", "path": "no 
 	require.Len(t, res.Failed, 1)
 	require.ErrorContains(t, res.Failed[0], `a.rego:7: warn_bad gives a witness that is no request: the path "no slash" does not begin with a slash`)
 }
+
+// TestWhole refuses to read everything, and finds a host in any letter case.
+func TestWhole(t *testing.T) {
+	s := set(t, Options{Namespaces: []string{"main"}}, map[string]string{"a.rego": `package main
+
+warn_root contains "x" if count(data.gatelint) > 0
+`, "b.rego": `package main.b
+
+warn contains h if {
+	some h in ["Shop.Example.com"]
+	count(data.gatelint.mesh.by_host[h].gateways) == 1
+	input.kind == "Gateway"
+}
+`})
+	res := rules.Run(tables(t, strings.ReplaceAll(shop, "shop.example.com", "SHOP.example.com")), s.Rules())
+	require.Len(t, res.Failed, 1)
+	require.ErrorContains(t, res.Failed[0], "all of data.gatelint is not read at once: name what is looked for, on ")
+	require.Len(t, res.Findings, 1)
+}

@@ -124,7 +124,7 @@ func TestData(t *testing.T) {
 		want  string
 	}{
 		"reserved":      {map[string]string{"p/a.rego": rule, "p/data.json": `{"gatelint": {"mesh": {}}}`}, "p/data.json: sets data.gatelint"},
-		"contradiction": {map[string]string{"p/a.rego": rule, "p/data.json": `{"x": {"y": 1}}`, "p/x/data.yaml": "y: 2"}, "p/x/data.yaml: sets what another file of data sets"},
+		"contradiction": {map[string]string{"p/a.rego": rule, "p/data.json": `{"x": {"z": 1}}`, "p/x/data.yaml": "z: 2"}, "p/x/data.yaml: sets what another file of data sets"},
 		"no object":     {map[string]string{"p/a.rego": rule, "p/data.json": `[1]`}, "p/data.json: holds no object"},
 		"no JSON":       {map[string]string{"p/a.rego": rule, "p/data.json": `{`}, "p/data.json: is no JSON"},
 		"hidden":        {map[string]string{"p/a.rego": rule, "p/.git/b.rego": "no Rego", "p/.c.rego": "no Rego"}, ""},
@@ -148,9 +148,10 @@ func TestMetadata(t *testing.T) {
 	s := set(t, Options{Params: map[string]map[string]any{"a-b": {"limit": 3}}}, map[string]string{
 		"a.rego": "# METADATA\n# title: T\n# custom: {ignorable: false, admission: off, params: {limit: 1, other: x}}\npackage gatelint.x.a_b\n\n# METADATA\n# custom: {severity: info, kinds: [Gateway]}\nwarn contains data.gatelint.params.a_b.other if data.gatelint.params.a_b.limit == 3\n",
 		"b.rego": "package gatelint.b\n\nwarn contains \"b\"\n",
+		"c.rego": "package gatelint.c\n\nwarn contains \"w\" if input.kind == \"Gateway\"\n\ndeny contains \"d\" if input.kind == \"Gateway\"\n",
 	})
 	list := s.Rules()
-	require.Len(t, list, 2)
+	require.Len(t, list, 3)
 	a, b := list[0], list[1]
 	require.Equal(t, "a-b", a.Name)
 	require.Equal(t, "T", a.Title())
@@ -165,4 +166,8 @@ func TestMetadata(t *testing.T) {
 	require.Len(t, found, 1)
 	require.Equal(t, "x", found[0].Message)
 	require.Equal(t, "Gateway", found[0].Object.Kind)
+	found, err = list[2].Alone(tables(t, shop))
+	require.NoError(t, err)
+	require.Equal(t, "d", found[0].Message)
+	require.Equal(t, []rules.Decision{rules.Deny, rules.Warn}, []rules.Decision{found[0].Admission, found[1].Admission})
 }

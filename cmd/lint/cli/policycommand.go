@@ -268,14 +268,17 @@ const newPolicyTest = `package gatelint.ELEMENT_test
 
 import data.gatelint.ELEMENT
 
-test_other_host if {
-	some found in ELEMENT.deny with input as {"spec": {"hosts": ["shop.example.org"]}}
-	found.path == ["spec", "hosts", 0]
+found(host) := result if {
+	result := ELEMENT.deny with input as {"spec": {"hosts": [host]}}
+		with data.gatelint.params.ELEMENT as {"suffix": ".example.com"}
 }
 
-test_own_host if {
-	count(ELEMENT.deny) == 0 with input as {"spec": {"hosts": ["shop.example.com"]}}
+test_other_host if {
+	some x in found("shop.example.org")
+	x.path == ["spec", "hosts", 0]
 }
+
+test_own_host if count(found("shop.example.com")) == 0
 `
 
 const newPolicyFixture = `NAME: manifests, and on their lines what is found there.
