@@ -83,17 +83,20 @@ func (v verdict) report(pass *rules.Pass) {
 	}
 }
 
-// on evaluates a policy on a subject.
-func (s *Set) on(ctx context.Context, p *policy, x *subject) outcome {
+// on evaluates a policy on a subject, where it is not known already what it says.
+func (s *Set) on(ctx context.Context, p *policy, x *subject, known map[*query]map[string]any) outcome {
 	out := outcome{object: x.object}
 	for i := range p.queries {
 		q := &p.queries[i]
 		if !concerns(q.kinds, x.object.ID) {
 			continue
 		}
-		found, err := s.ask(ctx, p, q, x)
-		if err != nil {
-			out.failed = append(out.failed, s.problem(err, p))
+		found, ok := known[q]
+		if !ok {
+			var err error
+			if found, err = s.ask(ctx, p, q, x); err != nil {
+				out.failed = append(out.failed, s.problem(err, p))
+			}
 		}
 		for _, v := range q.verdicts {
 			r, problems := results(v, found[v.Name])
@@ -109,8 +112,17 @@ func concerns(kinds []string, id manifest.ID) bool {
 	return len(kinds) == 0 || slices.Contains(kinds, mesh.KindName(id)) || slices.Contains(kinds, id.Kind) && !slices.Contains(manifest.Kinds(), id.Kind)
 }
 
-// ask evaluates one query. A panic in it is an error: one policy must not take the others with it.
-func (s *Set) ask(ctx context.Context, p *policy, q *query, x *subject) (found map[string]any, err error) {
+// ask evaluates one query.
+func (s *Set) ask(ctx context.Context, p *policy, q *query, x *subject) (map[string]any, error) {
+	input := x.input()
+	if p.Gatekeeper {
+		input = gatekeeper(x, s.store.params[p.Element])
+	}
+	return s.eval(ctx, q.prepared, x, input)
+}
+
+// eval asks one question. A panic in it is an error: one policy must not take the others with it.
+func (s *Set) eval(ctx context.Context, q rego.PreparedEvalQuery, x *subject, input ast.Value) (found map[string]any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("the evaluation crashed: %v", r)
@@ -118,11 +130,7 @@ func (s *Set) ask(ctx context.Context, p *policy, q *query, x *subject) (found m
 	}()
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	input := x.input()
-	if p.Gatekeeper {
-		input = gatekeeper(x, s.store.params[p.Element])
-	}
-	set, err := q.prepared.Eval(ctx, rego.EvalParsedInput(input), rego.EvalTransaction(&transaction{facts: x.facts}))
+	set, err := q.Eval(ctx, rego.EvalParsedInput(input), rego.EvalTransaction(&transaction{facts: x.facts}))
 	if err != nil || len(set) == 0 {
 		return nil, err
 	}
@@ -180,10 +188,7 @@ func (w *sweep) run(s *Set) {
 		}
 		group.Go(func() error {
 			x := &subject{object: o, facts: &facts{model: m, object: o}}
-			each[i] = make([]outcome, len(s.policies))
-			for j, p := range s.policies {
-				each[i][j] = s.on(context.Background(), p, x)
-			}
+			each[i] = s.all(context.Background(), x)
 			return nil
 		})
 	}

@@ -36,6 +36,7 @@ type Set struct {
 	compiler *ast.Compiler
 	store    *store
 	timeout  time.Duration
+	batches  batches
 
 	mu   sync.Mutex
 	last *sweep
@@ -80,6 +81,7 @@ type Verdict struct {
 type query struct {
 	kinds    []string // none: all
 	verdicts []Verdict
+	asked    *ast.Term // {"deny": data.….deny, …}
 	prepared rego.PreparedEvalQuery
 }
 
@@ -137,7 +139,7 @@ func (s *Set) Of(ctx context.Context, r Review) []*rules.Rule {
 				subjects[pass.Tables] = x
 			}
 			mu.Unlock()
-			joined([]outcome{s.on(ctx, p, x)}).report(pass)
+			joined([]outcome{s.on(ctx, p, x, nil)}).report(pass)
 		}
 		out[i] = &rule
 	}

@@ -52,8 +52,8 @@ deny contains {"msg": message, "path": array.concat(division.path, ["route", k, 
 splits contains {"path": ["spec", protocol, i], "weights": weights} if {
 	some protocol in ["http", "tls", "tcp"]
 	some i, rule in input.spec[protocol]
+	rule.route[1]
 	weights := [object.get(destination, "weight", 0) | some destination in rule.route]
-	count(weights) > 1
 	every weight in weights {
 		is_number(weight)
 	}

@@ -1,0 +1,70 @@
+package policy
+
+import (
+	"context"
+	"strconv"
+	"sync"
+
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/mesh"
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+)
+
+// batch is one question to all policies about objects of a kind: to ask each by itself costs as much again as most answers.
+type batch struct {
+	prepared rego.PreparedEvalQuery
+	parts    []*query // in the order of their numbers in the answer
+}
+
+// batches are made when the first object of a kind comes.
+type batches struct {
+	mu   sync.Mutex
+	made map[[2]string]*batch
+}
+
+// batch gives the question for objects like one; nil if there is nothing to join.
+func (s *Set) batch(ctx context.Context, id manifest.ID) *batch {
+	s.batches.mu.Lock()
+	defer s.batches.mu.Unlock()
+	key := [2]string{mesh.KindName(id), id.Kind}
+	if b, ok := s.batches.made[key]; ok {
+		return b
+	}
+	b := &batch{}
+	var terms [][2]*ast.Term
+	for _, p := range s.policies {
+		for i := range p.queries {
+			if q := &p.queries[i]; !p.Gatekeeper && concerns(q.kinds, id) {
+				terms = append(terms, [2]*ast.Term{ast.StringTerm(strconv.Itoa(len(terms))), q.asked})
+				b.parts = append(b.parts, q)
+			}
+		}
+	}
+	var err error
+	if b.prepared, err = s.question(ctx, ast.ObjectTerm(terms...)); err != nil || len(terms) < 2 {
+		b = nil
+	}
+	if s.batches.made == nil {
+		s.batches.made = map[[2]string]*batch{}
+	}
+	s.batches.made[key] = b
+	return b
+}
+
+// all evaluates every policy on a subject. If one of them fails, each is asked by itself: the others must not suffer.
+func (s *Set) all(ctx context.Context, x *subject) []outcome {
+	known := map[*query]map[string]any{}
+	if b := s.batch(ctx, x.object.ID); b != nil {
+		if found, err := s.eval(ctx, b.prepared, x, x.input()); err == nil {
+			for i, q := range b.parts {
+				known[q], _ = found[strconv.Itoa(i)].(map[string]any)
+			}
+		}
+	}
+	out := make([]outcome, len(s.policies))
+	for i, p := range s.policies {
+		out[i] = s.on(ctx, p, x, known)
+	}
+	return out
+}
