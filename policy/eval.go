@@ -7,8 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-
-	"golang.org/x/sync/errgroup"
+	"sync/atomic"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
@@ -180,19 +179,18 @@ func (w *sweep) run(s *Set) {
 	objects := w.tables.World.Objects
 	m := &model{tables: w.tables}
 	each := make([][]outcome, len(objects))
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, o := range objects {
-		if o.Spec == nil && len(o.Tree) == 0 {
-			continue // what a kustomization will make
-		}
-		group.Go(func() error {
-			x := &subject{object: o, facts: &facts{model: m, object: o}}
-			each[i] = s.all(context.Background(), x)
-			return nil
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) { // few goroutines: an evaluation is deep, and each new stack would have to grow again
+		group.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(objects)); i = next.Add(1) - 1 {
+				if o := objects[i]; o.Spec != nil || len(o.Tree) > 0 { // else it is what a kustomization will make
+					each[i] = s.all(context.Background(), &subject{object: o, facts: &facts{model: m, object: o}})
+				}
+			}
 		})
 	}
-	_ = group.Wait() // no evaluation returns an error
+	group.Wait()
 	w.found = make([][]outcome, len(s.policies))
 	for _, list := range each {
 		for j, o := range list {
