@@ -58,23 +58,23 @@ destinations contains {"path": ["spec", protocol, i, "route", k, "destination"],
 	some i, rule in input.spec[protocol]
 	some k, route in rule.route
 	host := route.destination.host
-	long(host)
+	is_string(host)
+	contains(host, ".")
+	not objects.opaque(host)
 }
 
 destinations contains {"path": ["spec", "http", i, "mirror"], "host": host} if {
 	some i, rule in input.spec.http
 	host := rule.mirror.host
-	long(host)
+	is_string(host)
+	contains(host, ".")
+	not objects.opaque(host)
 }
 
 destinations contains {"path": ["spec", "http", i, "mirrors", k, "destination"], "host": host} if {
 	some i, rule in input.spec.http
 	some k, mirror in rule.mirrors
 	host := mirror.destination.host
-	long(host)
-}
-
-long(host) if {
 	is_string(host)
 	contains(host, ".")
 	not objects.opaque(host)

@@ -97,6 +97,7 @@ deny contains {"msg": message, "path": claim.path} if {
 
 deny contains {"msg": message, "path": claim.path} if {
 	some claim in claims
+	hosts.wild(claim.host)
 	[domain, namespaces] := over_others(claim.host)
 	not passes(claim)
 	message := sprintf(
@@ -160,10 +161,9 @@ nearest(host) := host if {
 }
 
 above(host) := [domain |
-	labels := split(host, ".")
+	labels := array.slice(split(host, "."), 1, 128)
 	some i, _ in labels
-	i > 0
-	rest := concat(".", array.slice(labels, i, count(labels)))
+	rest := concat(".", array.slice(labels, i, 128))
 	some domain in [concat("", ["*.", rest]), rest]
 	params.owners[domain]
 ][0]
