@@ -210,7 +210,8 @@ func helpers(t *testing.T, b *strings.Builder) {
 		require.NoError(t, err)
 		for _, a := range m.Annotations {
 			if a.Scope == "package" {
-				fmt.Fprintf(b, "\n## %s\n\n%s. %s\n\n| | |\n|---|---|\n", strings.TrimPrefix(m.Package.Path.String(), "data."), a.Title, text(strings.TrimSpace(a.Description)))
+				about := strings.TrimSpace(a.Title + ". " + text(a.Description))
+				fmt.Fprintf(b, "\n## %s\n\n%s\n\n| | |\n|---|---|\n", strings.TrimPrefix(m.Package.Path.String(), "data."), about)
 				continue
 			}
 			i := slices.IndexFunc(m.Rules, func(r *ast.Rule) bool { return r.Location.Row > a.Location.Row })
