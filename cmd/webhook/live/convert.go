@@ -3,6 +3,7 @@ package live
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -40,7 +41,7 @@ func fromContent(o *unstructured.Unstructured) (*manifest.Object, error) {
 	return out, nil
 }
 
-// fromMetadata keeps identity, labels and times; of a Secret, whose annotations can hold the private key in clear, the names of
+// fromMetadata keeps identity, labels and times; of a Namespace its annotations, which policies read; of a Secret, whose annotations can hold the private key in clear, the names of
 // its keys, which only managedFields tells. They are unknown if no manager has any.
 func fromMetadata(r resource, m *metav1.PartialObjectMetadata) *manifest.Object {
 	gv := schema.GroupVersion{Group: r.group, Version: r.version}
@@ -49,7 +50,11 @@ func fromMetadata(r resource, m *metav1.PartialObjectMetadata) *manifest.Object 
 		APIVersion: gv.String(), UID: string(m.UID), Labels: m.Labels, Created: m.CreationTimestamp.Time,
 		Tree: map[string]any{"apiVersion": gv.String(), "kind": r.kind}, Item: -1,
 	}
-	if r.kind == "Secret" {
+	switch r.kind {
+	case "Namespace":
+		o.Annotations = maps.Clone(m.Annotations)
+		delete(o.Annotations, lastApplied)
+	case "Secret":
 		if keys := keyNames(m.ManagedFields); len(keys) > 0 {
 			o.Tree["data"] = keys
 		}
