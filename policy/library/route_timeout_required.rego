@@ -1,7 +1,7 @@
 # METADATA
 # title: Every route has a timeout
 # description: |
-#   Istio waits for an answer without end unless a route has a `timeout`: a Service that hangs holds the connections, threads and memory
+#   Istio by itself waits for an answer without end unless a route has a `timeout`: a Service that hangs holds the connections, threads and memory
 #   of everybody who calls it, until they hang too. A route of a delegate can have its timeout from the rule that delegates to it, so it
 #   is asked for there.
 #
