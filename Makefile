@@ -53,8 +53,8 @@ e2e: ## the webhook and lint --cluster against a real API server
 load: ## the load test of e2e with its latency asserted, on a machine that does nothing else
 	KUBEBUILDER_ASSETS="$$(fixtures/controlplane/build)" go test -tags e2e -v -count=1 -timeout 15m -run '^TestLoad$$' ./cmd/webhook/e2e -p99-added 15ms
 
-bench: ## growth and cost, see rules/bench_test.go
-	go test -run '^$$' -bench . -benchtime 3x ./analyzers/... ./rules
+bench: ## growth and cost, see rules/bench_test.go and policy/bench_test.go
+	go test -run '^$$' -bench . -benchtime 3x ./analyzers/... ./rules ./policy
 
 fuzz: ## every fuzz target for FUZZTIME
 	@for p in $$(go list ./...); do for t in $$(go test -list '^Fuzz' $$p | grep ^Fuzz); do \
@@ -63,7 +63,7 @@ fuzz: ## every fuzz target for FUZZTIME
 generate: ## the embedded schemas, the rule catalogue, and the kustomize base
 	go generate ./...
 	cd cmd/webhook/deploy && go run . -managed-by kustomize -values kustomize/values.yaml >new.yaml && mv new.yaml kustomize/gatelint.yaml
-	go test ./rules -run Docs -update
+	go test ./rules ./policy -run Docs -update
 	go test ./cmd/lint/cli -run 'Scripts|ConfigDocs' -update
 
 fmt:

@@ -2,90 +2,75 @@ package policy
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"sync"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
 )
 
-// batch asks all policies that concern one kind in one evaluation: most of what a small policy costs is that of being asked.
+// batch is one question to all policies about objects of a kind: to ask each by itself costs as much again as most answers.
 type batch struct {
-	once     sync.Once
-	asked    []question
 	prepared rego.PreparedEvalQuery
-	err      error // it cannot be prepared
+	parts    []*query // in the order of their numbers in the answer
 }
 
-// question is one query of one policy.
-type question struct {
-	policy int // its index
-	query  *query
-}
-
-// batches are those of each kind that was met.
+// batches are made when the first object of a kind comes.
 type batches struct {
-	mu     sync.Mutex
-	byKind map[string]*batch
+	mu   sync.Mutex
+	made map[[2]string]*batch
 }
 
-// of gives the batch for objects of the kind of x.
-func (s *Set) batchFor(ctx context.Context, x *subject) *batch {
-	kind := mesh.KindName(x.object.ID)
+// batch gives the question for objects like one; nil if there is nothing to join.
+func (s *Set) batch(ctx context.Context, id manifest.ID) *batch {
 	s.batches.mu.Lock()
-	b := s.batches.byKind[kind]
-	if b == nil {
-		if s.batches.byKind == nil {
-			s.batches.byKind = map[string]*batch{}
-		}
-		b = &batch{}
-		s.batches.byKind[kind] = b
+	defer s.batches.mu.Unlock()
+	key := [2]string{mesh.KindName(id), id.Kind}
+	if b, ok := s.batches.made[key]; ok {
+		return b
 	}
-	s.batches.mu.Unlock()
-	b.once.Do(func() {
-		var terms [][2]*ast.Term
-		for i, p := range s.policies {
-			for j := range p.queries {
-				if q := &p.queries[j]; !p.Gatekeeper && concerns(q.kinds, x.object.ID) {
-					terms = append(terms, [2]*ast.Term{ast.StringTerm(fmt.Sprint(len(b.asked))), q.terms})
-					b.asked = append(b.asked, question{i, q})
-				}
+	b := &batch{}
+	var terms [][2]*ast.Term
+	for _, p := range s.policies {
+		for i := range p.queries {
+			if q := &p.queries[i]; !p.Gatekeeper && concerns(q.kinds, id) {
+				terms = append(terms, [2]*ast.Term{ast.StringTerm(strconv.Itoa(len(terms))), q.asked})
+				b.parts = append(b.parts, q)
 			}
 		}
-		if len(b.asked) > 1 {
-			b.prepared, b.err = s.prepared(ctx, ast.ObjectTerm(terms...))
-		}
-	})
+	}
+	var err error
+	if b.prepared, err = s.question(ctx, ast.ObjectTerm(terms...)); err != nil || len(terms) < 2 {
+		b = nil
+	}
+	if s.batches.made == nil {
+		s.batches.made = map[[2]string]*batch{}
+	}
+	s.batches.made[key] = b
 	return b
 }
 
-// every gives what each policy says of an object, by the order of the policies. Where the policies do not come to their end together
-// each is asked by itself, so that none takes the others with it; apart remembers that.
-func (s *Set) every(ctx context.Context, x *subject, apart *sync.Map) []outcome {
-	out := make([]outcome, len(s.policies))
-	b := s.batchFor(ctx, x)
-	_, alone := apart.Load(b)
-	var found map[string]any
-	if alone = alone || len(b.asked) < 2 || b.err != nil; !alone {
-		var err error
-		if found, err = s.ask(ctx, b.prepared, x.input(), x); err != nil {
+// all evaluates every policy on a subject. If one of them fails, each is asked by itself: the others must not suffer. That is
+// remembered in apart: what takes its whole time does so only once for all of them.
+func (s *Set) all(ctx context.Context, x *subject, apart *sync.Map) []outcome {
+	known := map[*query]map[string]any{}
+	b := s.batch(ctx, x.object.ID)
+	if _, failed := apart.Load(b); b != nil && !failed {
+		found, err := s.eval(ctx, b.prepared, x, x.input())
+		if err != nil {
 			apart.Store(b, true)
-			alone = true
+		}
+		for i, q := range b.parts {
+			if err == nil {
+				known[q], _ = found[strconv.Itoa(i)].(map[string]any)
+			}
 		}
 	}
+	out := make([]outcome, len(s.policies))
 	for i, p := range s.policies {
-		if alone || p.Gatekeeper {
-			out[i] = s.on(ctx, p, x)
-		} else {
-			out[i].object = x.object
-		}
-	}
-	for i, q := range b.asked {
-		if !alone {
-			values, _ := found[fmt.Sprint(i)].(map[string]any)
-			out[q.policy].take(q.query, values)
-		}
+		out[i] = s.on(ctx, p, x, known)
 	}
 	return out
 }

@@ -1,76 +1,118 @@
-package policy
+package policy_test
 
 import (
+	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
+	"github.com/gatelint/gatelint/cmd/lint/cli"
 	"github.com/gatelint/gatelint/fixtures/fleet"
+	"github.com/gatelint/gatelint/policy"
 	"github.com/gatelint/gatelint/rules"
 )
 
-// twenty are policies such as platform teams write: half of them read only the object, half what Istio makes of it.
-func twenty() map[string]string {
-	out := map[string]string{}
-	for i := range 10 {
-		out[fmt.Sprintf("own%d.rego", i)] = fmt.Sprintf(`# METADATA
-# custom: {kinds: [VirtualService, Gateway]}
-package gatelint.own%d
-
-deny contains {"msg": "x", "path": ["spec", "hosts", i]} if {
-	some i, h in input.spec.hosts
-	endswith(h, ".nowhere%d.example.org")
-}
-
-warn contains {"msg": "y", "path": ["spec", "http", i]} if {
-	some i, r in input.spec.http
-	r.retries.attempts > %d
-}
-`, i, i, i+50)
-		out[fmt.Sprintf("mesh%d.rego", i)] = fmt.Sprintf(`# METADATA
-# custom: {kinds: [VirtualService]}
-package gatelint.mesh%d
-
-deny contains {"msg": "x"} if {
-	some h in input.spec.hosts
-	count(data.gatelint.mesh.by_host[h].virtualservices) > %d
-}
-
-deny contains {"msg": "y", "path": d.path} if {
-	some d in data.gatelint.mesh.this.destinations
-	d.port == %d
-}
-`, i, i+50, i)
+// active are parameters by which every policy of the library has something to do in the fleet, and finds nothing.
+func active() map[string]map[string]any {
+	owners := map[string]any{"example.com": map[string]any{"namespaces": []any{"istio-system", "team-*"}}}
+	for i := range 20 {
+		owners[fmt.Sprintf("team%d.example.com", i)] = map[string]any{"namespaces": []any{fmt.Sprintf("team-%d", i)}}
 	}
-	return out
+	return map[string]map[string]any{
+		"host-ownership":               {"owners": owners},
+		"no-wildcard-host":             {"namespaces": []any{"istio-*"}},
+		"tls-minimum":                  {"modes": []any{"SIMPLE"}},
+		"https-redirect-required":      {"ports": []any{80}},
+		"gateway-namespace":            {"namespaces": []any{"istio-*"}, "bindings": []any{map[string]any{"namespaces": []any{"*"}, "gateways": []any{"istio-system/*"}}}},
+		"route-timeout-required":       {"max": "30s"},
+		"retries-bounded":              {"per_try_timeout": "5s"},
+		"no-mesh-wide-virtualservice":  {"exports": "stated"},
+		"destination-in-own-namespace": {"external": false},
+		"canary-weights":               {"steps": []any{5, 25, 50}},
+		"gateway-workloads":            {"selectors": []any{map[string]any{"namespaces": []any{"istio-*"}, "labels": map[string]any{"istio": "ingressgateway"}}}},
+		"field-ownership":              {"fields": []any{map[string]any{"paths": []any{"spec.servers[*].tls"}, "groups": []any{"security"}}}},
+	}
 }
 
-// BenchmarkSweep measures twenty policies over a World, beside all built-in rules over the same.
-func BenchmarkSweep(b *testing.B) {
+// twenty are the library, and eight of its policies again under other names.
+func twenty(b *testing.B) *policy.Set {
+	opt := policy.Options{Params: active(), Taken: rules.All()}
+	dir := b.TempDir()
+	copies := 20 - len(policy.LibraryNames())
+	for i, name := range policy.LibraryNames() {
+		opt.Paths = append(opt.Paths, policy.Library+name)
+		if i >= copies {
+			continue
+		}
+		element := strings.ReplaceAll(name, "-", "_")
+		text, err := os.ReadFile(filepath.Join("library", element+".rego"))
+		require.NoError(b, err)
+		file := filepath.Join(dir, element+".rego")
+		require.NoError(b, os.WriteFile(file, []byte(strings.ReplaceAll(string(text), element, element+"_again")), 0o644))
+		opt.Paths, opt.Params[name+"-again"] = append(opt.Paths, file), opt.Params[name]
+	}
+	set, err := policy.Load(context.Background(), opt)
+	require.NoError(b, err)
+	require.Len(b, set.Policies(), 20)
+	return set
+}
+
+// lintAll reads a stream and lints it, as the command does.
+func lintAll(b *testing.B, text []byte, list []*rules.Rule, policies bool) {
+	set := manifest.Parse("-", text, manifest.Options{Plain: policies})
+	for _, in := range mesh.Split(set.Objects) {
+		res := rules.Run(routing.Build(mesh.New(in.Objects, mesh.Options{Variants: in.Variants})), list)
+		require.Zero(b, len(res.Failed)+len(res.Findings))
+	}
+}
+
+// BenchmarkLibrary measures what twenty policies add to a run of the linter: as a share, and for each object.
+func BenchmarkLibrary(b *testing.B) {
+	cli.Hurry()
+	set := twenty(b)
+	with := append(rules.All(), set.Rules(0)...)
 	for _, n := range []int{1000, 10_000} {
-		input := manifest.Parse("fleet.yaml", fleet.YAML(n), manifest.Options{})
-		world := func() *routing.Tables { return routing.Build(mesh.New(input.Objects, mesh.Options{})) }
-		b.Run(fmt.Sprintf("policies/%d", n), func(b *testing.B) {
-			s := set(b, Options{}, twenty())
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			timeouts := strings.NewReplacer("    route:\n", "    timeout: 5s\n    route:\n", "  - route:\n", "  - timeout: 5s\n    route:\n")
+			text := []byte(timeouts.Replace(string(fleet.YAML(n))))
+			objects := len(manifest.Parse("-", text, manifest.Options{}).Objects)
+			var bare, all spent
 			for b.Loop() {
-				b.StopTimer()
-				t := world()
-				b.StartTimer()
-				res := rules.Run(t, s.Rules(0))
-				require.Empty(b, res.Findings)
-				require.Empty(b, res.Failed)
+				bare.add(func() { lintAll(b, text, rules.All(), false) })
+				all.add(func() { lintAll(b, text, with, true) })
 			}
-			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(n), "µs/object")
-		})
-		b.Run(fmt.Sprintf("rules/%d", n), func(b *testing.B) {
-			for b.Loop() {
-				rules.Run(world(), rules.All())
-			}
-			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(n), "µs/object")
+			b.ReportMetric(100*(all.wall.Seconds()/bare.wall.Seconds()-1), "%added")
+			b.ReportMetric(100*(all.cpu.Seconds()/bare.cpu.Seconds()-1), "%cpu-added")
+			b.ReportMetric(float64((all.cpu-bare.cpu).Microseconds())/float64(b.N*objects), "cpu-µs/object")
+			b.ReportMetric(bare.cpu.Seconds()/float64(b.N)*1000, "cpu-ms/bare")
 		})
 	}
+}
+
+// spent is time by the clock, and that of all processors: the second is the same on a busy machine.
+type spent struct{ wall, cpu time.Duration }
+
+func (s *spent) add(f func()) {
+	runtime.GC()
+	start, used := time.Now(), processors()
+	f()
+	s.wall, s.cpu = s.wall+time.Since(start), s.cpu+processors()-used
+}
+
+func processors() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

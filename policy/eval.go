@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-
-	"golang.org/x/sync/errgroup"
+	"sync/atomic"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
@@ -82,33 +81,27 @@ func (v verdict) report(pass *rules.Pass) {
 	}
 }
 
-// on evaluates a policy on a subject.
-func (s *Set) on(ctx context.Context, p *policy, x *subject) outcome {
+// on evaluates a policy on a subject, where it is not known already what it says.
+func (s *Set) on(ctx context.Context, p *policy, x *subject, known map[*query]map[string]any) outcome {
 	out := outcome{object: x.object}
 	for i := range p.queries {
 		q := &p.queries[i]
 		if !concerns(q.kinds, x.object.ID) {
 			continue
 		}
-		input := x.input()
-		if p.Gatekeeper {
-			input = gatekeeper(x, s.store.params[p.Element])
+		found, ok := known[q]
+		if !ok {
+			var err error
+			if found, err = s.ask(ctx, p, q, x); err != nil {
+				out.failed = append(out.failed, s.problem(err, p))
+			}
 		}
-		found, err := s.ask(ctx, q.prepared, input, x)
-		if err != nil {
-			out.failed = append(out.failed, s.problem(err, p))
+		for _, v := range q.verdicts {
+			r, problems := results(v, found[v.Name])
+			out.results, out.failed = append(out.results, r...), append(out.failed, problems...)
 		}
-		out.take(q, found)
 	}
 	return out
-}
-
-// take enters what a query found.
-func (o *outcome) take(q *query, found map[string]any) {
-	for _, v := range q.verdicts {
-		r, problems := results(v, found[v.Name])
-		o.results, o.failed = append(o.results, r...), append(o.failed, problems...)
-	}
 }
 
 // concerns tells whether an object is of one of some kinds. Istio's kinds are meant where Istio has one of that name; of all others
@@ -117,8 +110,17 @@ func concerns(kinds []string, id manifest.ID) bool {
 	return len(kinds) == 0 || slices.Contains(kinds, mesh.KindName(id)) || slices.Contains(kinds, id.Kind) && !slices.Contains(manifest.Kinds(), id.Kind)
 }
 
-// ask evaluates one query. A panic in it is an error: one policy must not take the others with it.
-func (s *Set) ask(ctx context.Context, query rego.PreparedEvalQuery, input ast.Value, x *subject) (found map[string]any, err error) {
+// ask evaluates one query.
+func (s *Set) ask(ctx context.Context, p *policy, q *query, x *subject) (map[string]any, error) {
+	input := x.input()
+	if p.Gatekeeper {
+		input = gatekeeper(x, s.store.params[p.Element])
+	}
+	return s.eval(ctx, q.prepared, x, input)
+}
+
+// eval asks one question. A panic in it is an error: one policy must not take the others with it.
+func (s *Set) eval(ctx context.Context, q rego.PreparedEvalQuery, x *subject, input ast.Value) (found map[string]any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("the evaluation crashed: %v", r)
@@ -126,7 +128,7 @@ func (s *Set) ask(ctx context.Context, query rego.PreparedEvalQuery, input ast.V
 	}()
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	set, err := query.Eval(ctx, rego.EvalParsedInput(input), rego.EvalTransaction(&transaction{facts: x.facts}))
+	set, err := q.Eval(ctx, rego.EvalParsedInput(input), rego.EvalTransaction(&transaction{facts: x.facts}))
 	if err != nil || len(set) == 0 {
 		return nil, err
 	}
@@ -188,22 +190,19 @@ func (w *sweep) run(s *Set, workers int) {
 	m := &model{tables: w.tables}
 	each := make([][]outcome, len(objects))
 	apart := &sync.Map{}
-	var group errgroup.Group
-	group.SetLimit(workers)
-	for i, o := range objects {
-		if o.Spec == nil && len(o.Tree) == 0 {
-			continue // what a kustomization will make
-		}
-		if w.tables.Ended != nil && w.tables.Ended() {
-			break // nobody waits for the answer
-		}
-		group.Go(func() error {
-			x := &subject{object: o, facts: &facts{model: m, object: o}}
-			each[i] = s.every(context.Background(), x, apart)
-			return nil
+	ended := func() bool { return w.tables.Ended != nil && w.tables.Ended() } // nobody waits for the answer
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range workers { // few goroutines: an evaluation is deep, and each new stack would have to grow again
+		group.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(objects)) && !ended(); i = next.Add(1) - 1 {
+				if o := objects[i]; o.Spec != nil || len(o.Tree) > 0 { // else it is what a kustomization will make
+					each[i] = s.all(context.Background(), &subject{object: o, facts: &facts{model: m, object: o}}, apart)
+				}
+			}
 		})
 	}
-	_ = group.Wait() // no evaluation returns an error
+	group.Wait()
 	w.found = make([][]outcome, len(s.policies))
 	for _, list := range each {
 		for j, o := range list {

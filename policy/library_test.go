@@ -96,7 +96,7 @@ func TestLibraryInAdmission(t *testing.T) {
 		Paths: []string{Library + "host-ownership", Library + "field-ownership"},
 		Params: map[string]map[string]any{
 			"host-ownership": {
-				"owners":     []any{map[string]any{"hosts": []any{"shop.example.com"}, "namespaces": []any{"shop"}, "groups": []any{"shop-team"}}},
+				"owners":     map[string]any{"shop.example.com": map[string]any{"namespaces": []any{"shop"}, "groups": []any{"shop-team"}}},
 				"exceptions": []any{map[string]any{"kinds": []any{"Gateway"}, "namespaces": []any{"edge"}}},
 			},
 			"field-ownership": {"fields": []any{

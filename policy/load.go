@@ -58,6 +58,12 @@ func (s *Set) newCompiler() *ast.Compiler {
 	return ast.NewCompiler().WithCapabilities(s.caps).WithSchemas(s.schemas).WithUseTypeCheckAnnotations(true).SetErrorLimit(0)
 }
 
+// question is a query that binds found to a term.
+func (s *Set) question(ctx context.Context, asked *ast.Term) (rego.PreparedEvalQuery, error) {
+	body := ast.NewBody(ast.Equality.Expr(ast.VarTerm("found"), asked.Copy()))
+	return rego.New(rego.ParsedQuery(body), rego.Compiler(s.compiler), rego.Store(s.store), rego.StrictBuiltinErrors(true)).PrepareForEval(ctx)
+}
+
 // prepare makes one query of each policy, or one for each set of kinds where its rules differ in them.
 func (s *Set) prepare(ctx context.Context) error {
 	for _, p := range s.policies {
@@ -78,18 +84,12 @@ func (s *Set) prepare(ctx context.Context) error {
 			for _, v := range q.verdicts {
 				terms = append(terms, [2]*ast.Term{ast.StringTerm(v.Name), ast.NewTerm(ref.Append(ast.StringTerm(v.Name)))})
 			}
-			q.terms = ast.ObjectTerm(terms...)
 			var err error
-			if q.prepared, err = s.prepared(ctx, q.terms); err != nil {
+			q.asked = ast.ObjectTerm(terms...)
+			if q.prepared, err = s.question(ctx, q.asked); err != nil {
 				return fmt.Errorf("preparing policy %s: %w", p.Name, err)
 			}
 		}
 	}
 	return nil
-}
-
-// prepared is a query for the value of a term.
-func (s *Set) prepared(ctx context.Context, term *ast.Term) (rego.PreparedEvalQuery, error) {
-	body := ast.NewBody(ast.Equality.Expr(ast.VarTerm("found"), term.Copy()))
-	return rego.New(rego.ParsedQuery(body), rego.Compiler(s.compiler), rego.Store(s.store), rego.StrictBuiltinErrors(true)).PrepareForEval(ctx)
 }

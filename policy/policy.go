@@ -70,7 +70,7 @@ type Verdict struct {
 type query struct {
 	kinds    []string // none: all
 	verdicts []Verdict
-	terms    *ast.Term // an object of the verdicts by their names
+	asked    *ast.Term // {"deny": data.….deny, …}
 	prepared rego.PreparedEvalQuery
 }
 
@@ -135,7 +135,7 @@ func (s *Set) Of(ctx context.Context, r Review) []*rules.Rule {
 		mu.Lock()
 		defer mu.Unlock()
 		if said[t] == nil {
-			said[t] = s.every(ctx, &subject{
+			said[t] = s.all(ctx, &subject{
 				object: r.Object, raw: r.Raw,
 				facts: &facts{model: &model{tables: t, keyed: true}, object: r.Object, request: r.Request, live: r.Live},
 			}, &sync.Map{})

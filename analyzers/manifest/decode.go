@@ -59,6 +59,9 @@ func (d *decoding) object(root *node, item int, api, kind string) *Object {
 			d.wildcardBesideHosts(n)
 		}
 		o.Spec = spec
+		if d.plain {
+			o.plain = root.object()
+		}
 	} else {
 		o.Tree = root.object()
 	}

@@ -226,7 +226,7 @@ func (w *walker) read(in input, known *kustomizations) *Set {
 	if namespace == "" && !in.stdin {
 		namespace = known.namespace(in.abs)
 	}
-	return parseFile(in.name, data, w.opt.Vars, namespace, known.patches[in.abs])
+	return parseFile(in.name, data, w.opt, namespace, known.patches[in.abs])
 }
 
 func (w *walker) bytes(in input) ([]byte, error) {

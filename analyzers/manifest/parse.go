@@ -19,16 +19,16 @@ func Parse(file string, data []byte, opt Options) *Set {
 	if opt.Namespace != nil {
 		namespace = opt.Namespace(file)
 	}
-	return parseFile(file, data, opt.Vars, namespace, false)
+	return parseFile(file, data, opt, namespace, false)
 }
 
 // parseFile reads the documents of a file, a batch of them at a time on each processor.
-func parseFile(file string, data []byte, vars map[string]string, namespace string, patch bool) *Set {
+func parseFile(file string, data []byte, opt Options, namespace string, patch bool) *Set {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	batches := batched(split(data))
 	readers := make([]*reader, max(len(batches), 1))
 	for i := range readers {
-		readers[i] = &reader{set: &Set{}, file: file, vars: vars, namespace: namespace, names: map[string]bool{}}
+		readers[i] = &reader{set: &Set{}, file: file, vars: opt.Vars, namespace: namespace, plain: opt.Plain, names: map[string]bool{}}
 	}
 	switch {
 	case bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")):
@@ -84,6 +84,7 @@ type reader struct {
 	file      string
 	vars      map[string]string
 	namespace string // stated for objects without one
+	plain     bool   // objects keep their plain values
 	names     map[string]bool
 	objects   []placed
 	broken    []broken

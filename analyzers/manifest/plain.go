@@ -12,6 +12,9 @@ import (
 // without a document is printed from its message. It is made anew each time; parts of it are shared and must not be changed.
 func (o *Object) Plain() map[string]any {
 	out := maps.Clone(o.Tree)
+	if out == nil {
+		out = maps.Clone(o.plain)
+	}
 	if out == nil && o.Doc != nil {
 		out = o.Doc.plain(o.Item)
 	}

@@ -13,7 +13,7 @@ type Rendered struct {
 func ParseRendered(file File, docs []Rendered, sources []File, opt Options) *Set {
 	known := map[string][]*Object{}
 	for _, s := range sources {
-		known[s.Name] = parseFile(s.Name, s.Data, nil, "", false).Objects
+		known[s.Name] = parseFile(s.Name, s.Data, Options{}, "", false).Objects
 	}
 	all := &Set{}
 	by := &Document{File: file.Name, Line: 1, Text: file.Data}
@@ -26,7 +26,7 @@ func ParseRendered(file File, docs []Rendered, sources []File, opt Options) *Set
 		if opt.Namespace != nil {
 			namespace = opt.Namespace(name)
 		}
-		set := parseFile(name, d.Text, opt.Vars, namespace, false)
+		set := parseFile(name, d.Text, opt, namespace, false)
 		set.Files = nil
 		for _, o := range set.Objects {
 			o.Doc.origin = &origin{doc: by}

@@ -20,6 +20,8 @@ type Options struct {
 	StdinName string
 	// Vars are the values of ${NAME} and $(NAME).
 	Vars map[string]string
+	// Plain has each object keep what Plain gives, which otherwise reads the document once more: ten times the memory of the text.
+	Plain bool
 }
 
 // A Set is what was read.

@@ -3,6 +3,7 @@ package cluster
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -44,8 +45,8 @@ func fromJSON(o *unstructured.Unstructured, raw []byte) (*manifest.Object, error
 	return out, nil
 }
 
-// fromMetadata keeps identity, labels and times; of a Secret, whose annotations can hold the private key in clear, the names of
-// its keys, which only managedFields tells. They are unknown if no manager has any.
+// fromMetadata keeps identity, labels and times; of a Namespace its annotations, which policies read; of a Secret, whose annotations can
+// hold the private key in clear, the names of its keys, which only managedFields tells. They are unknown if no manager has any.
 func fromMetadata(r Resource, m *metav1.PartialObjectMetadata) *manifest.Object {
 	gv := schema.GroupVersion{Group: r.Group, Version: r.Version}
 	o := &manifest.Object{
@@ -53,7 +54,11 @@ func fromMetadata(r Resource, m *metav1.PartialObjectMetadata) *manifest.Object 
 		APIVersion: gv.String(), UID: string(m.UID), Labels: m.Labels, Created: m.CreationTimestamp.Time,
 		Tree: map[string]any{"apiVersion": gv.String(), "kind": r.Kind}, Item: -1,
 	}
-	if r.Kind == "Secret" {
+	switch r.Kind {
+	case "Namespace":
+		o.Annotations = maps.Clone(m.Annotations)
+		delete(o.Annotations, lastApplied)
+	case "Secret":
 		if keys := keyNames(m.ManagedFields); len(keys) > 0 {
 			o.Tree["data"] = keys
 		}

@@ -56,6 +56,16 @@ func TestSecretsKeepOnlyTheNamesOfTheirKeys(t *testing.T) {
 	}
 }
 
+func TestNamespacesKeepTheirAnnotations(t *testing.T) {
+	m := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+		Name: "shop", Annotations: map[string]string{lastApplied: "all of it", "gatelint.io/hosts": "shop.example.com"},
+	}}
+	o, err := Convert(Resource{Name: "namespaces", Kind: "Namespace", Metadata: true}, m)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"gatelint.io/hosts": "shop.example.com"}, o.Annotations)
+	require.Len(t, m.Annotations, 2, "what the cache holds is not changed")
+}
+
 func TestObjectsKeepNothingOfTheirHistory(t *testing.T) {
 	u := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",

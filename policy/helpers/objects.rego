@@ -5,6 +5,7 @@ package gatelint.lib.objects
 # METADATA
 # description: The namespace of an object, undefined where the manifest leaves it to kubectl, kustomize or Helm, or to a placeholder.
 namespace(resource) := resource.metadata.namespace if {
+	is_string(resource.metadata.namespace)
 	resource.metadata.namespace != ""
 	not opaque(resource.metadata.namespace)
 }
@@ -30,6 +31,7 @@ opaque(text) if {
 # METADATA
 # description: Whether a text is like one of some patterns, in which * stands for any letters.
 like(patterns, text) if {
+	is_string(text)
 	some pattern in patterns
 	glob.match(pattern, null, text)
 }

@@ -23,33 +23,30 @@ on_mesh(resource) if {
 #   and name.
 gateways(resource) := {i: gateway(text, own) |
 	own := object.get(resource, ["metadata", "namespace"], "")
-	some i, text in objects.texts(object.get(resource, ["spec", "gateways"], []))
+	some i, text in resource.spec.gateways
 	text != "mesh"
+	not objects.opaque(text)
 }
 
 # METADATA
 # scope: document
 # description: The namespace and name of the Gateway that a text names in an object of a namespace, as Istio reads it.
-gateway(text, own) := {"namespace": own, "name": text} if not regex.match(`[./]`, text)
-
-gateway(text, own) := {"namespace": own, "name": parts[1]} if {
+gateway(text, own) := {"namespace": namespace(parts[0], own), "name": parts[1]} if {
+	is_string(text)
 	parts := split(text, "/")
-	count(parts) > 1
-	parts[0] == "."
+	parts[1]
 }
 
-gateway(text, _) := {"namespace": parts[0], "name": parts[1]} if {
-	parts := split(text, "/")
-	count(parts) > 1
-	parts[0] != "."
-}
-
-# name.namespace.svc.cluster.local, which Istio still reads
-gateway(text, _) := {"namespace": parts[1], "name": parts[0]} if {
+# name.namespace.svc.cluster.local is how it once was
+gateway(text, own) := {"namespace": object.get(parts, 1, own), "name": parts[0]} if {
+	is_string(text)
 	not contains(text, "/")
-	parts := split(text, ".")
-	count(parts) > 1
+	parts := {i: part | some i, part in split(text, ".")}
 }
+
+namespace(".", own) := own
+
+namespace(text, _) := text if text != "."
 
 # METADATA
 # scope: document

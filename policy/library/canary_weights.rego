@@ -52,11 +52,15 @@ deny contains {"msg": message, "path": array.concat(division.path, ["route", k, 
 splits contains {"path": ["spec", protocol, i], "weights": weights} if {
 	some protocol in ["http", "tls", "tcp"]
 	some i, rule in input.spec[protocol]
-	weights := [object.get(destination, "weight", 0) | some destination in rule.route]
-	count(weights) > 1
+	rule.route[1]
+	weights := [weight(destination) | some destination in rule.route]
 	every weight in weights {
 		is_number(weight)
 	}
 }
+
+weight(destination) := 0 if {
+	not destination.weight
+} else := destination.weight
 
 heaviest(weights) := min([k | some k, weight in weights; weight == max(weights)])

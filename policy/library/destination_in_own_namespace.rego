@@ -52,21 +52,30 @@ entered(host) if {
 	service.namespace == own
 }
 
-destinations contains {"path": path, "host": host} if {
+# A short name is of its own namespace.
+destinations contains {"path": ["spec", protocol, i, "route", k, "destination"], "host": host} if {
 	some protocol in ["http", "tls", "tcp"]
 	some i, rule in input.spec[protocol]
 	some k, route in rule.route
-	path := ["spec", protocol, i, "route", k, "destination"]
-	some host in objects.texts([route.destination.host])
+	host := route.destination.host
+	is_string(host)
+	contains(host, ".")
+	not objects.opaque(host)
 }
 
 destinations contains {"path": ["spec", "http", i, "mirror"], "host": host} if {
 	some i, rule in input.spec.http
-	some host in objects.texts([rule.mirror.host])
+	host := rule.mirror.host
+	is_string(host)
+	contains(host, ".")
+	not objects.opaque(host)
 }
 
 destinations contains {"path": ["spec", "http", i, "mirrors", k, "destination"], "host": host} if {
 	some i, rule in input.spec.http
 	some k, mirror in rule.mirrors
-	some host in objects.texts([mirror.destination.host])
+	host := mirror.destination.host
+	is_string(host)
+	contains(host, ".")
+	not objects.opaque(host)
 }

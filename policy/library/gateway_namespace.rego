@@ -59,8 +59,11 @@ deny contains {"msg": message, "path": ["metadata", "namespace"]} if {
 deny contains {"msg": message, "path": ["spec", "gateways", i]} if {
 	input.kind == "VirtualService"
 	count(params.bindings) > 0
-	some i, gateway in virtualservices.gateways(input)
+	some i, text in input.spec.gateways
+	text != "mesh"
+	gateway := virtualservices.gateway(text, own)
 	not allowed(gateway)
+	not objects.opaque(text)
 	message := sprintf(
 		"VirtualService %s/%s binds to Gateway %s/%s, which its namespace may not use: its routes get out there",
 		[own, input.metadata.name, gateway.namespace, gateway.name],

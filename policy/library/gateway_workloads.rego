@@ -39,7 +39,11 @@ params := data.gatelint.params.gateway_workloads
 
 own := objects.namespace(input)
 
-selector[key] := value if some key, value in input.spec.selector
+selector[key] := value if {
+	some key, value in input.spec.selector
+	is_string(key)
+	is_string(value)
+}
 
 deny contains {"msg": message, "path": ["spec", "selector"]} if {
 	count(params.selectors) > 0

@@ -2,8 +2,8 @@
 # title: Hosts claimed only by the namespaces that own them
 # description: |
 #   A VirtualService or a Gateway in any namespace can claim any host: whoever may write one can take the requests of another team, or
-#   serve its name with another certificate. A host belongs to the namespaces of that entry of `owners` whose domain is the longest it
-#   lies in; a host in none is anybody's, and an entry for "*" makes all the rest somebody's. A namespace can carry its domains itself,
+#   serve its name with another certificate. A host belongs to the namespaces of the nearest domain in `owners` that it lies in; a host in
+#   none is anybody's, and the domain "*" makes all the rest somebody's. A namespace can carry its domains itself,
 #   in the annotation `gatelint.io/hosts` ("shop.example.com, *.shop.example.org"): it may then claim these, and what `owners` gives
 #   it, and nothing else. In the webhook `users` and `groups` of an entry say who may make the claim; the linter does not know them.
 #
@@ -19,17 +19,15 @@
 #     additionalProperties: false
 #     properties:
 #       owners:
-#         description: which namespaces may claim which domains
-#         type: array
-#         items:
+#         description: |-
+#           who may claim a domain, by the domain in lower case: "shop.example.com" is the name with all below it, "*.shop.example.com"
+#           only those below, "*" all the rest
+#         type: object
+#         additionalProperties:
 #           type: object
 #           additionalProperties: false
-#           required: [hosts, namespaces]
+#           required: [namespaces]
 #           properties:
-#             hosts:
-#               description: domains, "shop.example.com" with all names below it, "*.shop.example.com" only those below
-#               type: array
-#               items: {type: string}
 #             namespaces:
 #               description: patterns of namespaces
 #               type: array
@@ -62,7 +60,7 @@
 # custom:
 #   kinds: [Gateway, VirtualService]
 #   severity: error
-#   params: {owners: [], exceptions: [], annotation: gatelint.io/hosts}
+#   params: {owners: {}, exceptions: [], annotation: gatelint.io/hosts}
 package gatelint.host_ownership
 
 import data.gatelint.lib.hosts
@@ -75,119 +73,111 @@ own := objects.namespace(input)
 
 deny contains {"msg": message, "path": claim.path} if {
 	some claim in claims
-	not annotated(claim.host)
-	message := fault(claim.host)
-	not excepted(claim.host)
+	entry := params.owners[nearest(claim.host)]
+	not objects.like(entry.namespaces, own)
+	not passes(claim)
+	message := sprintf(
+		"namespace %q claims host %q, which belongs to %s: requests to it can end there",
+		[own, claim.host, shown(entry.namespaces)],
+	)
 }
 
-claims contains {"host": host, "path": ["spec", "hosts", i]} if {
+deny contains {"msg": message, "path": claim.path} if {
+	data.gatelint.request.user
+	some claim in claims
+	entry := params.owners[nearest(claim.host)]
+	refused(entry)
+	objects.like(entry.namespaces, own)
+	not passes(claim)
+	message := sprintf(
+		"user %q claims host %q of namespace %q, which only some others may: requests to it would go where they say",
+		[data.gatelint.request.user, claim.host, own],
+	)
+}
+
+deny contains {"msg": message, "path": claim.path} if {
+	some claim in claims
+	hosts.wild(claim.host)
+	[domain, namespaces] := over_others(claim.host)
+	not passes(claim)
+	message := sprintf(
+		"namespace %q claims host %q, which takes in %q of %s: requests that no nearer host takes end there",
+		[own, claim.host, domain, shown(namespaces)],
+	)
+}
+
+deny contains {"msg": message, "path": claim.path} if {
+	count(listed) > 0
+	some claim in claims
+	not nearest(claim.host)
+	not over_others(claim.host)
+	not passes(claim)
+	message := sprintf(
+		"namespace %q claims host %q, which its annotation %q does not list: requests to it are somebody else's",
+		[own, claim.host, params.annotation],
+	)
+}
+
+claims contains {"host": lower(host), "path": ["spec", "hosts", i]} if {
 	input.kind == "VirtualService"
 	reaches_others
-	some i, host in objects.texts(input.spec.hosts)
+	some i, host in input.spec.hosts
+	is_string(host)
 	not service_name(host)
 }
 
-claims contains {"host": host, "path": ["spec", "servers", i, "hosts", k]} if {
-	input.kind == "Gateway"
+claims contains {"host": lower(host), "path": ["spec", "servers", i, "hosts", k], "offer": text} if {
 	some i, server in input.spec.servers
-	some k, text in objects.texts(server.hosts)
+	some k, text in server.hosts
+	is_string(text)
 	host := hosts.of_server(text)
 	not service_name(host)
-	not offered_to_owner(text, host)
+}
+
+reaches_others if {
+	some gateway in input.spec.gateways
+	gateway != "mesh"
 }
 
 reaches_others if virtualservices.exported(input)
 
-reaches_others if count(virtualservices.gateways(input)) > 0
-
 # A name of a Service, or one that Istio makes a name of a Service.
 service_name(host) if {
-	host != "*"
 	not contains(host, ".")
+	host != "*"
 }
 
-service_name(host) if regex.match(`\.svc(\.|$)`, lower(host))
+service_name(host) if contains(host, ".svc.")
 
-offered_to_owner(text, host) if {
-	namespace := hosts.offered_to(text, own)
-	some entry in deciding(host)
-	objects.like(entry.namespaces, namespace)
+service_name(host) if endswith(host, ".svc")
+
+# The nearest domain with an owner that a host lies in. Domains are looked up, as there can be hundreds.
+nearest(host) := host if {
+	params.owners[host]
+} else := above(host) if {
+	above(host)
+} else := "*" if {
+	params.owners["*"]
 }
 
-# The entries that decide about a host: those with the longest domain that it lies in.
-deciding(host) := [candidate.entry |
-	some candidate in candidates(host)
-	candidate.length == max([other.length | some other in candidates(host)])
-]
+above(host) := [domain |
+	labels := array.slice(split(host, "."), 1, 128)
+	some i, _ in labels
+	rest := concat(".", array.slice(labels, i, 128))
+	some domain in [concat("", ["*.", rest]), rest]
+	params.owners[domain]
+][0]
 
-candidates(host) := [{"entry": entry, "length": count(domain)} |
-	some entry in params.owners
-	some domain in entry.hosts
-	hosts.within(domain, host)
-]
-
-given(host) := [entry |
-	some entry in deciding(host)
-	objects.like(entry.namespaces, own)
-]
-
-# What is wrong with a claim: at most one of these.
-fault(host) := of_others(host)
-
-fault(host) := for_others(host)
-
-fault(host) := over_others(host)
-
-fault(host) := not_listed(host)
-
-of_others(host) := message if {
-	entries := deciding(host)
-	count(entries) > 0
-	count(given(host)) == 0
-	message := sprintf(
-		"namespace %q claims host %q, which belongs to %s: requests to it can end there",
-		[own, host, owners(entries)],
-	)
-}
-
-for_others(host) := message if {
-	count(given(host)) > 0
-	every entry in given(host) {
-		refused(entry)
-	}
-	message := sprintf(
-		"user %q claims host %q of namespace %q, which only some others may: requests to it would go where they say",
-		[data.gatelint.request.user, host, own],
-	)
-}
-
-over_others(host) := message if {
-	count(deciding(host)) == 0
-	input.kind == "VirtualService"
-	[domain, entry] := others_below(host)[0]
-	message := sprintf(
-		"namespace %q claims host %q, which takes in %q of %s: requests that no nearer host takes end there",
-		[own, host, domain, owners([entry])],
-	)
-}
-
-not_listed(host) := message if {
-	count(deciding(host)) == 0
-	not over_others(host)
-	message := sprintf(
-		"namespace %q claims host %q, which its annotation %q does not list: requests to it are somebody else's",
-		[own, host, listed.annotation],
-	)
-}
-
-# Domains of other namespaces that a wildcard takes in.
-others_below(host) := [[domain, entry] |
-	hosts.wild(host)
-	some entry in params.owners
+# A domain of other namespaces that a wildcard takes in, where nobody owns the wildcard itself.
+over_others(host) := [[domain, entry.namespaces] |
+	some domain, entry in params.owners
 	not objects.like(entry.namespaces, own)
-	some domain in entry.hosts
 	hosts.covers(host, trim_prefix(domain, "*."))
-]
+][0] if {
+	hosts.wild(host)
+	input.kind == "VirtualService"
+	not nearest(host)
+}
 
 refused(entry) if {
 	data.gatelint.request.user
@@ -195,26 +185,33 @@ refused(entry) if {
 	not objects.asked_by(object.get(entry, "users", []), object.get(entry, "groups", []))
 }
 
-owners(entries) := "no namespace" if count(namespaces_of(entries)) == 0
+shown([]) := "no namespace"
 
-owners(entries) := sprintf("namespace %s", [objects.quoted(namespaces_of(entries))]) if count(namespaces_of(entries)) > 0
-
-namespaces_of(entries) := {namespace | some entry in entries; some namespace in entry.namespaces}
+shown(namespaces) := sprintf("namespace %s", [objects.quoted(namespaces)]) if namespaces != []
 
 # The domains that the namespace carries.
-listed := {"annotation": params.annotation, "domains": domains} if {
+listed contains domain if {
 	text := data.gatelint.mesh.namespaces[own].annotations[params.annotation]
-	domains := {domain | some domain in regex.split(`[\s,]+`, text); domain != ""}
+	some domain in regex.split(`[\s,]+`, text)
+	domain != ""
 }
 
-annotated(host) if {
-	some domain in listed.domains
-	hosts.within(domain, host)
+passes(claim) if objects.opaque(claim.host)
+
+passes(claim) if {
+	some domain in listed
+	hosts.within(domain, claim.host)
 }
 
-excepted(host) if {
+# A Gateway that offers a host to its owner only does not claim it.
+passes(claim) if {
+	namespace := hosts.offered_to(claim.offer, own)
+	objects.like(params.owners[nearest(claim.host)].namespaces, namespace)
+}
+
+passes(claim) if {
 	some exception in params.exceptions
-	holds_hosts(exception, host)
+	holds_hosts(exception, claim.host)
 	input.kind in object.get(exception, "kinds", [input.kind])
 	objects.like(object.get(exception, "namespaces", ["*"]), own)
 	objects.like(object.get(exception, "names", ["*"]), object.get(input, ["metadata", "name"], ""))

@@ -2,14 +2,14 @@ package gatelint.host_ownership_test
 
 import data.gatelint.host_ownership
 
-defaults := {"owners": [], "exceptions": [], "annotation": "gatelint.io/hosts"}
+defaults := {"owners": {}, "exceptions": [], "annotation": "gatelint.io/hosts"}
 
-owners := {"owners": [
-	{"hosts": ["example.com"], "namespaces": ["edge"]},
-	{"hosts": ["shop.example.com"], "namespaces": ["shop", "shop-*"]},
-	{"hosts": ["*.dev.example.com"], "namespaces": ["dev"]},
-	{"hosts": ["nobody.example.org"], "namespaces": []},
-]}
+owners := {"owners": {
+	"example.com": {"namespaces": ["edge"]},
+	"shop.example.com": {"namespaces": ["shop", "shop-*"]},
+	"*.dev.example.com": {"namespaces": ["dev"]},
+	"nobody.example.org": {"namespaces": []},
+}}
 
 route(namespace, hosts) := {
 	"kind": "VirtualService",
@@ -66,16 +66,16 @@ test_nobody if {
 
 test_wildcard_over_others if {
 	some result in found(route("blog", ["*"]), owners)
-	result.msg == `namespace "blog" claims host "*", which takes in "example.com" of namespace "edge": requests that no nearer host takes end there`
+	result.msg == `namespace "blog" claims host "*", which takes in "*.dev.example.com" of namespace "dev": requests that no nearer host takes end there`
 	found(route("blog", ["*.example.net"]), owners) == set()
 }
 
 test_wildcard_over_own if {
-	found(route("shop", ["*"]), {"owners": [{"hosts": ["shop.example.com"], "namespaces": ["shop"]}]}) == set()
+	found(route("shop", ["*"]), {"owners": {"shop.example.com": {"namespaces": ["shop"]}}}) == set()
 }
 
 test_all_the_rest if {
-	params := {"owners": array.concat([{"hosts": ["*"], "namespaces": ["edge"]}], owners.owners)}
+	params := object.union(owners, {"owners": {"*": {"namespaces": ["edge"]}}})
 	paths(route("blog", ["blog.example.org"]), params) == {["spec", "hosts", 0]}
 	found(route("shop", ["shop.example.com"]), params) == set()
 	found(server("edge", ["*"]), params) == set()
@@ -94,7 +94,7 @@ test_offered_to_itself if {
 }
 
 test_names_of_services if {
-	found(route("blog", ["shop", "shop.shop.svc.cluster.local"]), {"owners": [{"hosts": ["*"], "namespaces": ["edge"]}]}) == set()
+	found(route("blog", ["shop", "shop.shop.svc.cluster.local", "shop.shop.svc"]), {"owners": {"*": {"namespaces": ["edge"]}}}) == set()
 }
 
 test_private if {
@@ -138,7 +138,7 @@ test_exceptions if {
 	found(server("edge", ["shop.example.com"]), object.union(owners, {"exceptions": [{"kinds": ["Gateway"]}]})) == set()
 }
 
-restricted := {"owners": [{"hosts": ["pay.example.com"], "namespaces": ["pay"], "users": ["ci-*"], "groups": ["pay-team"]}]}
+restricted := {"owners": {"pay.example.com": {"namespaces": ["pay"], "users": ["ci-*"], "groups": ["pay-team"]}}}
 
 test_users_in_the_linter if {
 	found(route("pay", ["pay.example.com"]), restricted) == set()

@@ -41,8 +41,9 @@ params := data.gatelint.params.https_redirect_required
 deny contains {"msg": message, "path": ["spec", "servers", i]} if {
 	not exempt
 	some i, server in input.spec.servers
+	is_string(server.port.protocol)
 	upper(server.port.protocol) in {"HTTP", "HTTP2"}
-	object.get(server, ["tls", "httpsRedirect"], false) == false
+	not redirects(server)
 	not server.port.number in params.ports
 	not exempt_hosts(server)
 	message := sprintf("server port %v answers plain HTTP and does not redirect to HTTPS: requests travel in clear text", [server.port.number])
@@ -63,6 +64,10 @@ exempt if {
 	}
 }
 
+redirects(server) if server.tls.httpsRedirect == true
+
+redirects(server) if objects.opaque(server.tls.httpsRedirect)
+
 exempt_hosts(server) if {
 	some _ in server.hosts
 	every text in server.hosts {
@@ -73,6 +78,7 @@ exempt_hosts(server) if {
 exempt_host(text) if objects.opaque(text)
 
 exempt_host(text) if {
+	is_string(text)
 	some domain in params.hosts
 	hosts.within(domain, hosts.of_server(text))
 }

@@ -35,23 +35,23 @@ import data.gatelint.lib.virtualservices
 params := data.gatelint.params.no_mesh_wide_virtualservice
 
 deny contains {"msg": message, "path": ["spec", "hosts", i]} if {
-	judged
+	count(captured) > 0
 	virtualservices.exported(input)
-	some i, host in objects.texts(input.spec.hosts)
-	captures(host)
+	judged
+	some i, host in captured
 	message := sprintf("host %q takes the requests of every sidecar to Services of other namespaces: those it does not match get 404", [host])
 }
 
 deny contains {"msg": message, "path": ["spec", "exportTo", i]} if {
-	judged
 	params.exports == "stated"
+	judged
 	some i, "*" in input.spec.exportTo
 	message := "exportTo \"*\" gives the routes to every sidecar of the mesh"
 }
 
 deny contains {"msg": "without exportTo the routes go to every sidecar of the mesh", "path": ["spec"]} if {
-	judged
 	params.exports == "stated"
+	judged
 	object.get(input.spec, "exportTo", []) in {[], null}
 }
 
@@ -68,9 +68,16 @@ exempt if {
 	not objects.namespace(input)
 }
 
+captured[i] := host if {
+	some i, host in input.spec.hosts
+	is_string(host)
+	hosts.wild(host)
+	captures(host)
+	not objects.opaque(host)
+}
+
 # Whether a host takes in Services of other namespaces: of all, or of one that is not its own.
 captures(host) if {
-	hosts.wild(host)
 	hosts.covers(host, sprintf("any.any.svc.%s", [params.cluster_domain]))
 }
 

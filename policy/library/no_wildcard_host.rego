@@ -33,24 +33,33 @@ params := data.gatelint.params.no_wildcard_host
 
 deny contains {"msg": taken(host), "path": ["spec", "hosts", i]} if {
 	input.kind == "VirtualService"
+	count(wild) > 0
 	count(virtualservices.gateways(input)) > 0
-	some i, host in objects.texts(input.spec.hosts)
-	fault(host)
+	some i, host in wild
 }
 
 deny contains {"msg": taken(host), "path": ["spec", "servers", i, "hosts", k]} if {
 	input.kind == "Gateway"
 	some i, server in input.spec.servers
 	not passes_through(server)
-	some k, text in objects.texts(server.hosts)
+	some k, text in server.hosts
+	is_string(text)
+	contains(text, "*")
 	host := hosts.of_server(text)
+	fault(host)
+}
+
+wild[i] := host if {
+	some i, host in input.spec.hosts
 	fault(host)
 }
 
 passes_through(server) if server.tls.mode == "AUTO_PASSTHROUGH"
 
 fault(host) if {
+	is_string(host)
 	hosts.wild(host)
+	not objects.opaque(host)
 	not allowed(host)
 	not allowed_here
 }

@@ -61,6 +61,7 @@ deny contains {"msg": message, "path": ["spec", "http", i, "retries", "perTryTim
 deny contains {"msg": message, "path": ["spec", "http", i, "retries", "retryOn"]} if {
 	count(params.retry_on) > 0
 	some i, retries in retrying
+	is_string(retries.retryOn)
 	some condition in regex.split(`\s*,\s*`, retries.retryOn)
 	condition != ""
 	not objects.opaque(condition)

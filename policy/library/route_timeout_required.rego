@@ -1,7 +1,7 @@
 # METADATA
 # title: Every route has a timeout
 # description: |
-#   Istio waits for an answer without end unless a route has a `timeout`: a Service that hangs holds the connections, threads and memory
+#   Istio by itself waits for an answer without end unless a route has a `timeout`: a Service that hangs holds the connections, threads and memory
 #   of everybody who calls it, until they hang too. A route of a delegate can have its timeout from the rule that delegates to it, so it
 #   is asked for there.
 #
@@ -30,24 +30,28 @@ import data.gatelint.lib.objects
 
 params := data.gatelint.params.route_timeout_required
 
+limit := objects.seconds(params.max)
+
 # A delegate's routes are asked for a timeout where a rule delegates to them.
 deny contains {"msg": message, "path": ["spec", "http", i]} if {
-	some _ in input.spec.hosts
+	input.spec.hosts[0]
 	some i, route in input.spec.http
+	not route.timeout
 	waits(route)
 	message := sprintf("route has no timeout: when %q hangs, so does everybody who calls it", [route.route[0].destination.host])
 }
 
 deny contains {"msg": message, "path": ["spec", "http", i, "timeout"]} if {
+	limit > 0
 	some i, route in input.spec.http
+	objects.seconds(route.timeout) > limit
 	not streams(route)
-	objects.seconds(route.timeout) > objects.seconds(params.max)
 	message := sprintf("timeout %q is longer than %q: callers are held that long when the Service hangs", [route.timeout, params.max])
 }
 
 deny contains {"msg": message, "path": ["spec", "http", i, "delegate"], "related": related} if {
-	some _ in input.spec.hosts
 	some i, rule in input.spec.http
+	rule.delegate.name
 	not rule.timeout
 	not streams(rule)
 	namespace := object.get(rule.delegate, "namespace", object.get(input, ["metadata", "namespace"], ""))
@@ -62,8 +66,8 @@ deny contains {"msg": message, "path": ["spec", "http", i, "delegate"], "related
 }
 
 waits(route) if {
-	some _ in route.route
 	not route.timeout
+	route.route[0]
 	not streams(route)
 }
 

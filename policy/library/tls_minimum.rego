@@ -107,14 +107,17 @@ protocol(server) := upper(server.port.protocol) if is_string(server.port.protoco
 
 plain(server) if {
 	protocol(server) in {"HTTP", "HTTP2", "GRPC", "GRPC-WEB"}
-	redirect := object.get(server, ["tls", "httpsRedirect"], false)
-	redirect == false
+	not redirects(server)
 }
 
 plain(server) if {
 	protocol(server) in {"TCP", "MONGO", "MYSQL", "REDIS"}
 	not server.tls
 }
+
+redirects(server) if server.tls.httpsRedirect == true
+
+redirects(server) if objects.opaque(server.tls.httpsRedirect)
 
 below(version) if versions[version] < versions[params.version]
 
