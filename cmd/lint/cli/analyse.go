@@ -25,6 +25,8 @@ type result struct {
 	unreadable   []error
 	worlds       int // Worlds that were looked at
 
+	assumed string // what is not known of the cluster, and taken for granted
+
 	over []string            // clusters and snapshots under the files
 	new  map[findingKey]bool // faults of the cluster that no file takes part in, and that are there only with the files
 
@@ -77,6 +79,7 @@ func (a *app) analyse(r *request) (*result, error) {
 		}
 	}
 	c.settle(jobs, a.rules)
+	c.assumed = r.assumed
 	return &c.result, nil
 }
 
@@ -271,6 +274,7 @@ func (c *collector) ignores(jobs []*loaded) (list []*settings.Ignore, judged map
 		list = append(list, settings.Annotations(l.with.Objects)...)
 		if l.base != nil {
 			list = append(list, settings.Annotations(l.base.objects)...)
+			judged[l.base.file] = l.base.whole(len(l.set.Objects) > 0)
 		}
 	}
 	for _, s := range c.skipped {

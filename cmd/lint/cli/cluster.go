@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/cmd/cluster"
 	"github.com/spf13/cobra"
@@ -70,14 +72,14 @@ func (f *clusterFlags) target() (*target, error) {
 
 // setCluster finds the cluster that is asked for.
 func (r *request) setCluster(f *flags) (err error) {
-	r.all, r.maxAge = f.cluster.all, f.cluster.maxAge
+	r.all, r.maxAge, r.namespace = f.cluster.all, f.cluster.maxAge, f.namespace
 	if !f.cluster.on {
 		return nil
 	}
 	if r.cluster, err = f.cluster.target(); err != nil {
 		return err
 	}
-	if r.namespace = f.namespace; r.namespace == "" {
+	if r.namespace == "" {
 		r.namespace = r.cluster.namespace
 	}
 	return nil
@@ -122,6 +124,9 @@ func (a *app) readCluster(r *request) (*base, error) {
 	}
 	a.doing("checking")
 	known := cluster.Knowledge(reading.Held, r.cluster.istiod, reading.Remote)
+	if r.mesh.MeshConfig == nil && !slices.ContainsFunc(reading.Objects, func(o *manifest.Object) bool { return o.Kind == "ConfigMap" }) {
+		r.assumed = fmt.Sprintf("the MeshConfig's defaults: there is none to be seen in namespace %s; say --istio-namespace, --revision or --mesh-config", r.cluster.istiod)
+	}
 	return &base{
 		objects: reading.Objects, held: known, closes: known, namespace: r.namespace, apply: r.namespace, all: r.all,
 		name: fmt.Sprintf("the cluster of context %s", r.cluster.name),

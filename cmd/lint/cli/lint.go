@@ -43,6 +43,7 @@ type request struct {
 
 	namespace string        // of the cluster: what is reported without files, and where files that state none go
 	maxAge    time.Duration // of a snapshot that says what is missing
+	assumed   string        // of the cluster, for want of knowing
 	aged      []string      // what is wrong with the age of snapshots
 
 	base    string // the folder that the config's globs are relative to
