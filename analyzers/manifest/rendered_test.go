@@ -14,7 +14,7 @@ apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: web}
 spec:
-  hosts: [a, b]
+  hosts: [a, b, a]
   http:
   - name: first
     route:
@@ -62,6 +62,7 @@ func TestPlacesInWhatItWasMadeOf(t *testing.T) {
 			require.Equal(t, FieldPath(c.path...), pos.Path)
 		})
 	}
+	require.Equal(t, 11, made("web", "{hosts: [a, b, a]}").At("spec", "hosts", 0).Column, "it stands there twice: its index tells")
 	require.Equal(t, 20, made("pre-webs", "{hosts: [a]}").At("metadata", "name").Line, "the longest name is it")
 	require.Equal(t, Pos{File: "kustomization.yaml", Line: 1, Column: 1, EndLine: 1, EndColumn: 2, Path: "spec"}, made("else", "{hosts: [a]}").At("spec"), "nothing there could be it")
 }
