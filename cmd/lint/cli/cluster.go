@@ -96,8 +96,8 @@ func (r *request) empty() string {
 	return fmt.Sprintf("namespace %s of the cluster of context %s has no object that is read; -n names another one, -A reports all", r.namespace, r.cluster.name)
 }
 
-// reader makes a reader of the cluster.
-func (a *app) reader(t *target, namespace string, opt mesh.Options) (*cluster.Reader, error) {
+// reader makes a reader of the cluster; the namespaces are looked at where all may not be.
+func (a *app) reader(t *target, namespaces []string, opt mesh.Options) (*cluster.Reader, error) {
 	clients, err := cluster.Connect(t.config)
 	if err != nil {
 		return nil, err
@@ -107,14 +107,20 @@ func (a *app) reader(t *target, namespace string, opt mesh.Options) (*cluster.Re
 		Wanted: cluster.Wanted{
 			IstiodNamespace: t.istiod, Revision: opt.Revision, SecretNamespaces: []string{"*"}, MeshConfigGiven: opt.MeshConfig != nil,
 		},
-		Namespaces: []string{namespace},
+		Namespaces: namespaces,
 		Progress:   func(kind string, n int) { a.doing(fmt.Sprintf("reading %s, %d so far", kind, n)) },
 	}, nil
 }
 
-// readCluster lists what the cluster has.
-func (a *app) readCluster(r *request) (*base, error) {
-	reader, err := a.reader(r.cluster, r.namespace, r.mesh)
+// readCluster lists what the cluster has, where it may not list everything in the namespaces of the files at least.
+func (a *app) readCluster(r *request, files []*loaded) (*base, error) {
+	namespaces := map[string]bool{r.namespace: true}
+	for _, l := range files {
+		for _, o := range l.set.Objects {
+			namespaces[o.Namespace] = true
+		}
+	}
+	reader, err := a.reader(r.cluster, manifest.Keys(namespaces), r.mesh)
 	if err != nil {
 		return nil, failure{err}
 	}

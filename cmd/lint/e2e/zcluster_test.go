@@ -235,6 +235,13 @@ subjects: [{kind: ServiceAccount, name: NAME, namespace: default}]
 		require.Equal(t, 1, strings.Count(r.errs, "\n"), r.errs)
 		require.Contains(t, r.errs, "gateways.networking.istio.io in team-0 only")
 		require.Contains(t, r.errs, "namespaces not at all")
+		file := filepath.Join(t.TempDir(), "change.yaml")
+		require.NoError(t, os.WriteFile(file, []byte(change), 0o600))
+		r = gatelint(t, narrow, "--cluster", "-n", "nosuch", file) // team-9's is forbidden, and team-0's not asked for
+		require.Contains(t, r.errs, "gateways.networking.istio.io not at all")
+		require.NoError(t, os.WriteFile(file, []byte(strings.ReplaceAll(change, "team-9", "team-0")), 0o600))
+		r = gatelint(t, narrow, "--cluster", "-n", "nosuch", file)
+		require.Contains(t, r.errs, "gateways.networking.istio.io in team-0 only", "the namespaces of the files are")
 		world := gatelint(t, narrow, "snapshot", "--cluster").out
 		require.Contains(t, world, "complete:\n- DestinationRule/team-0\n- Gateway/team-0\n- ServiceEntry/team-0\n- Sidecar/team-0\n- VirtualService/team-0\nkind:")
 	})
@@ -290,7 +297,7 @@ subjects: [{kind: ServiceAccount, name: NAME, namespace: default}]
 	})
 	t.Run("memory", func(t *testing.T) {
 		// What is not kept, the longest annotation that there is, is gone before the next page is asked for.
-		const services, size = 2000, 100 << 10
+		const services, size = 2500, 100 << 10
 		var padded []*unstructured.Unstructured
 		for i := range services {
 			u := lists[3][0].DeepCopy()
