@@ -44,8 +44,8 @@ func (b *base) under(files []*manifest.Object) []*manifest.Object {
 	}
 	out := slices.Clone(files)
 	for _, o := range b.objects {
-		any := o.ID
-		if any.Namespace = ""; !replaced[o.ID] && !nameless[any] {
+		bare := o.ID
+		if bare.Namespace = ""; !replaced[o.ID] && !nameless[bare] {
 			out = append(out, o)
 		}
 	}
@@ -59,9 +59,9 @@ func (b *base) settle(files []*manifest.Object) {
 	named := map[manifest.ID][]*manifest.Object{}
 	for _, o := range b.objects {
 		live[o.ID] = o
-		any := o.ID
-		any.Namespace = ""
-		named[any] = append(named[any], o)
+		bare := o.ID
+		bare.Namespace = ""
+		named[bare] = append(named[bare], o)
 	}
 	for _, o := range files {
 		if o.Namespace == "" && !manifest.ClusterScoped(o.Group, o.Kind) {
@@ -72,9 +72,15 @@ func (b *base) settle(files []*manifest.Object) {
 		if old := live[o.ID]; old != nil {
 			o.Created, o.UID = old.Created, old.UID
 		} else {
-			o.Created, o.Fresh = time.Time{}, b.held.Covers(o.Kind, o.Namespace) && (o.Namespace != "" || len(named[o.ID]) == 0)
+			o.Created, o.Fresh = time.Time{}, b.lacks(o, named)
 		}
 	}
+}
+
+// lacks tells whether an object is certainly not there yet. named are the objects that are, without their namespaces.
+func (b *base) lacks(o *manifest.Object, named map[manifest.ID][]*manifest.Object) bool {
+	return b.held.Covers(o.Kind, o.Namespace) && (o.Namespace != "" || len(named[o.ID]) == 0) &&
+		!manifest.Placeholder(o.Name) && !manifest.Placeholder(o.Namespace)
 }
 
 // lay enters what is reported of the base, and counts it.
