@@ -9,18 +9,18 @@ type Rendered struct {
 }
 
 // ParseRendered reads documents that were made together. A place in one of them is that of the same value in the file that it was made
-// of, as far as both say the same; what has no such file stands in file, which is what they were all made by.
-func ParseRendered(file File, docs []Rendered, sources []File, opt Options) *Set {
+// of, as far as both say the same; what has no such file stands at the beginning of the file by which they were all made.
+func ParseRendered(file string, docs []Rendered, sources []File, opt Options) *Set {
 	known := map[string][]*Object{}
 	for _, s := range sources {
 		known[s.Name] = parseFile(s.Name, s.Data, Options{}, "", false).Objects
 	}
 	all := &Set{}
-	by := &Document{File: file.Name, Line: 1, Text: file.Data}
+	by := &Document{File: file, Line: 1}
 	for _, d := range docs {
 		name := d.From
 		if known[name] == nil {
-			name = file.Name
+			name = file
 		}
 		namespace := ""
 		if opt.Namespace != nil {
@@ -39,7 +39,7 @@ func ParseRendered(file File, docs []Rendered, sources []File, opt Options) *Set
 		}
 		all.Add(set)
 	}
-	all.Files = append([]File{file}, sources...)
+	all.Files = sources // and not the one by which they were made, in which literal values of Secrets can stand
 	return all
 }
 

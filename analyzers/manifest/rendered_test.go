@@ -14,7 +14,7 @@ apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: web}
 spec:
-  hosts: [a, b]
+  hosts: [a, b, a]
   http:
   - name: first
     route:
@@ -32,7 +32,7 @@ metadata: {name: webs}
 func TestPlacesInWhatItWasMadeOf(t *testing.T) {
 	made := func(name, spec string) *Object {
 		text := "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: " + name + ", namespace: shop}\nspec: " + spec + "\n"
-		set := ParseRendered(File{Name: "kustomization.yaml", Data: []byte("resources: [web.yaml]\n")}, []Rendered{{[]byte(text), "web.yaml"}}, []File{{"web.yaml", []byte(madeFrom)}}, Options{})
+		set := ParseRendered("kustomization.yaml", []Rendered{{[]byte(text), "web.yaml"}}, []File{{"web.yaml", []byte(madeFrom)}}, Options{})
 		require.Empty(t, set.Faults)
 		require.Equal(t, "shop", set.Objects[0].Namespace)
 		return set.Objects[0]
@@ -62,6 +62,7 @@ func TestPlacesInWhatItWasMadeOf(t *testing.T) {
 			require.Equal(t, FieldPath(c.path...), pos.Path)
 		})
 	}
+	require.Equal(t, 11, made("web", "{hosts: [a, b, a]}").At("spec", "hosts", 0).Column, "it stands there twice: its index tells")
 	require.Equal(t, 20, made("pre-webs", "{hosts: [a]}").At("metadata", "name").Line, "the longest name is it")
 	require.Equal(t, Pos{File: "kustomization.yaml", Line: 1, Column: 1, EndLine: 1, EndColumn: 2, Path: "spec"}, made("else", "{hosts: [a]}").At("spec"), "nothing there could be it")
 }
@@ -72,7 +73,7 @@ func TestFaultsOfWhatWasMade(t *testing.T) {
 		"web.yaml": {File: "web.yaml", Line: 8, Column: 1, EndLine: 8, EndColumn: 5, Path: "spec.htp"},
 		"":         {File: "kustomization.yaml", Line: 1, Column: 1, EndLine: 1, EndColumn: 2, Path: "spec.htp"},
 	} {
-		set := ParseRendered(File{Name: "kustomization.yaml"}, []Rendered{{[]byte(text), from}}, []File{{"web.yaml", []byte(madeFrom)}}, Options{})
+		set := ParseRendered("kustomization.yaml", []Rendered{{[]byte(text), from}}, []File{{"web.yaml", []byte(madeFrom)}}, Options{})
 		require.Len(t, set.Faults, 1)
 		require.Equal(t, "unknown-field", set.Faults[0].Rule)
 		require.Equal(t, want, set.Faults[0].Pos)

@@ -239,10 +239,16 @@ func (w *World) judgeExternal(host string) Resolution {
 			}
 		}
 	}
-	if w.complete.Covers("ServiceEntry", "") {
+	if w.closedExternal(host) {
 		r.State = Missing
 	}
 	return r
+}
+
+// closedExternal tells whether every service that could have a host outside the cluster domain is known. That of a multi-cluster
+// Service, no list tells: it comes with ServiceExports and ENABLE_MCS_HOST of istiod (pilot/pkg/features/experimental.go).
+func (w *World) closedExternal(host string) bool {
+	return w.complete.All || w.complete.Covers("ServiceEntry", "") && !strings.HasSuffix(host, ".svc.clusterset.local")
 }
 
 // HostClosed tells whether every service that could have the host is known.
@@ -253,7 +259,7 @@ func (w *World) HostClosed(host string) bool {
 	if n, kube := w.kubeName(host); kube {
 		return n.Namespace != "" && w.complete.Covers("Service", n.Namespace)
 	}
-	return w.complete.Covers("ServiceEntry", "")
+	return w.closedExternal(host)
 }
 
 // HostNamespace is the namespace of a Kubernetes Service's host, "" for any other.

@@ -84,7 +84,8 @@ func (w *World) addWorkloads(o *manifest.Object) {
 	w.Settings.TrustedProxies = w.Settings.TrustedProxies || strings.Contains(strs(meta["annotations"])["proxy.istio.io/config"], "gatewayTopology")
 	for _, c := range list(spec["containers"]) {
 		m, _ := c.(map[string]any)
-		if str(m["name"]) == "istio-proxy" && !slices.Contains(list(m["args"]), any("sidecar")) {
+		// Gateways are for routers alone (pilot/pkg/model/context.go, SetGatewaysForProxy).
+		if args := list(m["args"]); str(m["name"]) == "istio-proxy" && !slices.Contains(args, any("sidecar")) && !slices.Contains(args, any("waypoint")) {
 			wl.gateway = true
 		}
 		for _, p := range list(m["ports"]) {

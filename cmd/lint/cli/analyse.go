@@ -26,6 +26,8 @@ type result struct {
 	failed       []error // of policies
 	worlds       int     // Worlds that were looked at
 
+	assumed string // what is not known of the cluster, and taken for granted
+
 	over []string            // clusters and snapshots under the files
 	new  map[findingKey]bool // faults of the cluster that no file takes part in, and that are there only with the files
 
@@ -97,6 +99,7 @@ func (a *app) collect(r *request) (*collector, []*loaded, error) {
 			c.run(l, in, len(jobs) > 1 || l.name != "" || len(l.inputs) > 1)
 		}
 	}
+	c.assumed = r.assumed
 	return c, jobs, nil
 }
 
@@ -335,6 +338,7 @@ func (c *collector) written(jobs []*loaded) (list []*settings.Ignore, judged map
 		list = append(list, settings.Annotations(l.with.Objects)...)
 		if l.base != nil {
 			list = append(list, settings.Annotations(l.base.objects)...)
+			judged[l.base.file] = l.base.whole(len(l.set.Objects) > 0)
 		}
 	}
 	for _, s := range c.skipped {

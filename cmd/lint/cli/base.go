@@ -14,6 +14,7 @@ import (
 // base is what lies under files as if they were applied to it: a cluster, or a snapshot of one.
 type base struct {
 	name      string // for people
+	file      string // of a snapshot
 	objects   []*manifest.Object
 	held      mesh.Complete // the kinds and namespaces of which it has every object
 	closes    mesh.Complete // those of which what is not there is missing
@@ -26,8 +27,11 @@ type base struct {
 
 // reports tells whether faults of an object of the base are reported: not where files lie over it, whose faults are meant.
 func (b *base) reports(o *manifest.Object, files bool) bool {
-	return b.all || !files && (b.namespace == "" || o.Namespace == b.namespace)
+	return b.whole(files) || !files && o.Namespace == b.namespace
 }
+
+// whole tells whether all faults of the base are reported.
+func (b *base) whole(files bool) bool { return b.all || !files && b.namespace == "" }
 
 // under lays the base under the objects of files: they replace those of the same identity.
 func (b *base) under(files []*manifest.Object) []*manifest.Object {
@@ -40,8 +44,8 @@ func (b *base) under(files []*manifest.Object) []*manifest.Object {
 	}
 	out := slices.Clone(files)
 	for _, o := range b.objects {
-		any := o.ID
-		if any.Namespace = ""; !replaced[o.ID] && !nameless[any] {
+		bare := o.ID
+		if bare.Namespace = ""; !replaced[o.ID] && !nameless[bare] {
 			out = append(out, o)
 		}
 	}
@@ -55,9 +59,9 @@ func (b *base) settle(files []*manifest.Object) {
 	named := map[manifest.ID][]*manifest.Object{}
 	for _, o := range b.objects {
 		live[o.ID] = o
-		any := o.ID
-		any.Namespace = ""
-		named[any] = append(named[any], o)
+		bare := o.ID
+		bare.Namespace = ""
+		named[bare] = append(named[bare], o)
 	}
 	for _, o := range files {
 		if o.Namespace == "" && !manifest.ClusterScoped(o.Group, o.Kind) {
@@ -68,9 +72,15 @@ func (b *base) settle(files []*manifest.Object) {
 		if old := live[o.ID]; old != nil {
 			o.Created, o.UID = old.Created, old.UID
 		} else {
-			o.Created, o.Fresh = time.Time{}, b.held.Covers(o.Kind, o.Namespace) && (o.Namespace != "" || len(named[o.ID]) == 0)
+			o.Created, o.Fresh = time.Time{}, b.lacks(o, named)
 		}
 	}
+}
+
+// lacks tells whether an object is certainly not there yet. named are the objects that are, without their namespaces.
+func (b *base) lacks(o *manifest.Object, named map[manifest.ID][]*manifest.Object) bool {
+	return b.held.Covers(o.Kind, o.Namespace) && (o.Namespace != "" || len(named[o.ID]) == 0) &&
+		!manifest.Placeholder(o.Name) && !manifest.Placeholder(o.Namespace)
 }
 
 // lay enters what is reported of the base, and counts it.
@@ -130,7 +140,7 @@ func (r *request) snapshot(l *loaded) (*base, error) {
 	if r.cluster != nil {
 		return nil, fmt.Errorf("--cluster and the snapshot %s exclude each other", head.File())
 	}
-	b := &base{name: "the snapshot " + head.File(), all: r.all}
+	b := &base{name: "the snapshot " + head.File(), file: head.File(), namespace: r.namespace, all: r.all}
 	for _, s := range []*manifest.Set{l.with, l.set} {
 		of := func(o *manifest.Object) bool { return o.File() == head.File() }
 		if slices.ContainsFunc(s.Objects, of) {

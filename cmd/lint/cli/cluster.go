@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/cmd/cluster"
 	"github.com/spf13/cobra"
@@ -70,14 +72,14 @@ func (f *clusterFlags) target() (*target, error) {
 
 // setCluster finds the cluster that is asked for.
 func (r *request) setCluster(f *flags) (err error) {
-	r.all, r.maxAge = f.cluster.all, f.cluster.maxAge
+	r.all, r.maxAge, r.namespace = f.cluster.all, f.cluster.maxAge, f.namespace
 	if !f.cluster.on {
 		return nil
 	}
 	if r.cluster, err = f.cluster.target(); err != nil {
 		return err
 	}
-	if r.namespace = f.namespace; r.namespace == "" {
+	if r.namespace == "" {
 		r.namespace = r.cluster.namespace
 	}
 	return nil
@@ -94,8 +96,8 @@ func (r *request) empty() string {
 	return fmt.Sprintf("namespace %s of the cluster of context %s has no object that is read; -n names another one, -A reports all", r.namespace, r.cluster.name)
 }
 
-// reader makes a reader of the cluster.
-func (a *app) reader(t *target, namespace string, opt mesh.Options) (*cluster.Reader, error) {
+// reader makes a reader of the cluster; the namespaces are looked at where all may not be.
+func (a *app) reader(t *target, namespaces []string, opt mesh.Options) (*cluster.Reader, error) {
 	clients, err := cluster.Connect(t.config)
 	if err != nil {
 		return nil, err
@@ -105,14 +107,20 @@ func (a *app) reader(t *target, namespace string, opt mesh.Options) (*cluster.Re
 		Wanted: cluster.Wanted{
 			IstiodNamespace: t.istiod, Revision: opt.Revision, SecretNamespaces: []string{"*"}, MeshConfigGiven: opt.MeshConfig != nil,
 		},
-		Namespaces: []string{namespace},
+		Namespaces: namespaces,
 		Progress:   func(kind string, n int) { a.doing(fmt.Sprintf("reading %s, %d so far", kind, n)) },
 	}, nil
 }
 
-// readCluster lists what the cluster has.
-func (a *app) readCluster(r *request) (*base, error) {
-	reader, err := a.reader(r.cluster, r.namespace, r.mesh)
+// readCluster lists what the cluster has, where it may not list everything in the namespaces of the files at least.
+func (a *app) readCluster(r *request, files []*loaded) (*base, error) {
+	namespaces := map[string]bool{r.namespace: true}
+	for _, l := range files {
+		for _, o := range l.set.Objects {
+			namespaces[o.Namespace] = true
+		}
+	}
+	reader, err := a.reader(r.cluster, manifest.Keys(namespaces), r.mesh)
 	if err != nil {
 		return nil, failure{err}
 	}
@@ -122,6 +130,9 @@ func (a *app) readCluster(r *request) (*base, error) {
 	}
 	a.doing("checking")
 	known := cluster.Knowledge(reading.Held, r.cluster.istiod, reading.Remote)
+	if r.mesh.MeshConfig == nil && !slices.ContainsFunc(reading.Objects, func(o *manifest.Object) bool { return o.Kind == "ConfigMap" }) {
+		r.assumed = fmt.Sprintf("the MeshConfig's defaults: there is none to be seen in namespace %s; say --istio-namespace, --revision or --mesh-config", r.cluster.istiod)
+	}
 	return &base{
 		objects: reading.Objects, held: known, closes: known, namespace: r.namespace, apply: r.namespace, all: r.all,
 		name: fmt.Sprintf("the cluster of context %s", r.cluster.name),

@@ -89,10 +89,10 @@ func TestManifestsWithoutANamespace(t *testing.T) {
 	}
 	live := []*manifest.Object{object("Gateway", "a", "one"), object("Gateway", "a", "two"), object("Gateway", "b", "two"), object("Sidecar", "b", "one")}
 	for apply, want := range map[string]string{
-		"":  "Gateway a/one, Gateway (no namespace)/two, Gateway (no namespace)/new, Sidecar b/one",
-		"b": "Gateway b/one, Gateway b/two, Gateway b/new, Gateway a/one, Gateway a/two, Sidecar b/one",
+		"":  "Gateway a/one, Gateway (no namespace)/two, Gateway (no namespace)/new, Gateway c/${NAME}, Sidecar b/one",
+		"b": "Gateway b/one, Gateway b/two, Gateway b/new, Gateway c/${NAME}, Gateway a/one, Gateway a/two, Sidecar b/one",
 	} {
-		files := []*manifest.Object{object("Gateway", "", "one"), object("Gateway", "", "two"), object("Gateway", "", "new")}
+		files := []*manifest.Object{object("Gateway", "", "one"), object("Gateway", "", "two"), object("Gateway", "", "new"), object("Gateway", "c", "${NAME}")}
 		b := &base{objects: live, apply: apply, held: mesh.Everything()}
 		b.settle(files)
 		var names []string
@@ -102,5 +102,6 @@ func TestManifestsWithoutANamespace(t *testing.T) {
 		require.Equal(t, want, strings.Join(names, ", "))
 		require.True(t, files[2].Fresh, "nobody has it")
 		require.False(t, files[1].Fresh, "it is one that is there")
+		require.False(t, files[3].Fresh, "it may be any")
 	}
 }

@@ -53,6 +53,7 @@ type request struct {
 
 	namespace string        // of the cluster: what is reported without files, and where files that state none go
 	maxAge    time.Duration // of a snapshot that says what is missing
+	assumed   string        // of the cluster, for want of knowing
 	aged      []string      // what is wrong with the age of snapshots
 
 	base    string // the folder that the config's globs are relative to
@@ -140,11 +141,11 @@ func (f *flags) input(cmd *cobra.Command) {
 	s.Lookup("complete").NoOptDefVal = "true"
 	s.StringArrayVar(&f.with, "with", nil, "load this `PATH` as well, as context: faults within it are not reported; repeatable")
 	s.StringArrayVarP(&f.kustomize, "kustomize", "k", nil, "build the kustomization in `DIR` and read what it gives, instead of PATH; repeatable, each a World of its own")
-	s.StringVarP(&f.namespace, "namespace", "n", "", "`NAMESPACE` of manifests that state none")
+	s.StringVarP(&f.namespace, "namespace", "n", "", "`NAMESPACE` of manifests that state none; of a cluster or snapshot without PATH, whose faults are reported")
 	s.BoolVar(&f.cluster.on, "cluster", f.cluster.on, "read the cluster: without PATH it is checked, else what would break if PATH were applied")
 	s.BoolVarP(&f.cluster.all, "all-namespaces", "A", false, "report faults of all namespaces of the cluster (default: of --namespace, else the context's; with PATH: those that it takes part in or brings)")
 	f.cluster.connection(cmd)
-	s.DurationVar(&f.cluster.maxAge, "max-age", 48*time.Hour, "an older snapshot does not say what is missing")
+	s.DurationVar(&f.cluster.maxAge, "max-age", 48*time.Hour, "a snapshot older than this `DURATION` does not say what is missing")
 	s.StringVar(&f.meshConfig, "mesh-config", "", "`FILE` with the MeshConfig")
 	s.StringVar(&f.clusterDomain, "cluster-domain", "", "`DOMAIN` of the cluster (default cluster.local)")
 	s.StringVar(&f.rootNamespace, "root-namespace", "", "`NAMESPACE` of mesh-wide config (default: the MeshConfig's, else istio-system)")

@@ -66,7 +66,7 @@ annotation of other programs. Secrets are named in namespaces with a gateway wor
 }
 
 func (a *app) snapshot(t *target, namespace, revision, file string) error {
-	reader, err := a.reader(t, namespace, mesh.Options{Revision: revision})
+	reader, err := a.reader(t, []string{namespace}, mesh.Options{Revision: revision})
 	if err != nil {
 		return failure{err}
 	}

@@ -17,6 +17,9 @@ func (t *textReport) notes(res *result) {
 		fmt.Fprintf(t.w, "not judged: what rests on the values of %s (%s); render first, or set vars of a world in .gatelint.yaml\n",
 			count(n, "placeholder"), plainText(few(res.placeholders)))
 	}
+	if res.assumed != "" {
+		fmt.Fprintf(t.w, "assumed: %s\n", plainText(res.assumed))
+	}
 	if len(res.opaque) > 0 {
 		fmt.Fprintf(t.w, "not judged: routes of gateway workloads where these change them: %s\n", plainText(few(res.opaque)))
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
 	networking "istio.io/api/networking/v1alpha3"
@@ -216,4 +217,26 @@ func sent(r routing.Request) string {
 		text += " with server name " + r.ServerName()
 	}
 	return text
+}
+
+// at is a thing with its place: that of its name for a whole object. In a cluster there is no place but the path.
+func at(text string, o *manifest.Object, path ...any) string {
+	switch {
+	case o.Doc == nil && (len(path) == 0 || strings.HasSuffix(text, manifest.FieldPath(path...))):
+		return plainText(text)
+	case o.Doc == nil:
+		return fmt.Sprintf("%s (%s)", plainText(text), manifest.FieldPath(path...))
+	case len(path) == 0:
+		path = []any{"metadata", "name"}
+	}
+	return fmt.Sprintf("%s (%s)", plainText(text), location(o.At(path...), o.ID))
+}
+
+// place is where a route stands, "" in a cluster: its path stands beside it anyway.
+func place(e *routing.Entry) string {
+	vs, _ := e.Rule.Source()
+	if vs.Doc == nil {
+		return ""
+	}
+	return location(e.Rule.At(e.Match), vs.Object.ID)
 }

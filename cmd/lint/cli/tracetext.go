@@ -116,19 +116,6 @@ func (t *traceText) stage(name string, lines ...string) {
 	}
 }
 
-// at is a thing with its place: that of its name for a whole object. In a cluster there is no place but the path.
-func at(text string, o *manifest.Object, path ...any) string {
-	switch {
-	case o.Doc == nil && (len(path) == 0 || strings.HasSuffix(text, manifest.FieldPath(path...))):
-		return plainText(text)
-	case o.Doc == nil:
-		return fmt.Sprintf("%s (%s)", plainText(text), manifest.FieldPath(path...))
-	case len(path) == 0:
-		path = []any{"metadata", "name"}
-	}
-	return fmt.Sprintf("%s (%s)", plainText(text), location(o.At(path...), o.ID))
-}
-
 func (t *traceText) client() {
 	w := t.walk
 	if w.Request.Mesh != nil {
@@ -475,15 +462,6 @@ func byDelegate(d *routing.DelegateRef) string {
 		return ""
 	}
 	return " by delegate " + d.VirtualService + " " + either(d.Match, d.Route)
-}
-
-// place is where a route stands, "" in a cluster: its path stands beside it anyway.
-func place(e *routing.Entry) string {
-	vs, _ := e.Rule.Source()
-	if vs.Doc == nil {
-		return ""
-	}
-	return location(e.Rule.At(e.Match), vs.Object.ID)
 }
 
 func either(a, b string) string {

@@ -184,13 +184,6 @@ func (job worldJob) read(opt manifest.Options) (*manifest.Set, error) {
 // loadAll reads all jobs. Paths of the command line that lie in a world of the config are not read a second time.
 func (a *app) loadAll(r *request) ([]*loaded, error) {
 	var out []*loaded
-	var live *base
-	if r.cluster != nil {
-		var err error
-		if live, err = a.readCluster(r); err != nil {
-			return nil, err
-		}
-	}
 	for _, job := range r.worlds {
 		if job.leftovers {
 			job.paths = slices.DeleteFunc(slices.Clone(job.paths), func(p string) bool { return coveredBy(out, p) })
@@ -202,11 +195,19 @@ func (a *app) loadAll(r *request) ([]*loaded, error) {
 		if err != nil {
 			return nil, err
 		}
-		if live != nil {
+		out = append(out, l)
+	}
+	if r.cluster != nil {
+		live, err := a.readCluster(r, out)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range out {
 			l.base = live
 		}
+	}
+	for _, l := range out {
 		l.split()
-		out = append(out, l)
 	}
 	return out, nil
 }

@@ -16,6 +16,11 @@ import (
 
 // edge is a gateway of the documentation's shop, and what it routes to.
 const edge = `apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio, namespace: istio-system}
+data: {mesh: "defaultConfig: {}"}
+---
+apiVersion: v1
 kind: Namespace
 metadata: {name: shop}
 ---
@@ -67,6 +72,10 @@ func TestDocs(t *testing.T) {
 	require.True(t, found)
 	role, _, _ := strings.Cut(rest, "```")
 	apply(t, edge+"---\n"+route)
+	t.Cleanup(func() {
+		_, err := kubectl(edge+"---\n"+route, "delete", "--wait=false", "-f", "-")
+		require.NoError(t, err)
+	})
 	user := account(t, "docs", "apiVersion: rbac"+role+`---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
@@ -116,6 +125,7 @@ subjects: [{kind: ServiceAccount, name: NAME, namespace: default}]
 			} else {
 				require.Empty(t, errs.String())
 			}
+			require.NotContains(t, out.String(), "assumed:")
 			switch {
 			case strings.Contains(command, "trace"):
 				require.Contains(t, out.String(), "goes to edge.shop.svc.cluster.local:443")

@@ -18,7 +18,7 @@ import (
 
 // Build is what a kustomization gives.
 type Build struct {
-	File    manifest.File // the kustomization
+	File    string // the kustomization
 	Docs    []manifest.Rendered
 	Sources []manifest.File // that documents were made of, each once
 }
@@ -37,7 +37,7 @@ func Run(dir string) (*Build, error) {
 	if err != nil {
 		return nil, fmt.Errorf("building %s: %w", filepath.ToSlash(dir), explained(err))
 	}
-	out := &Build{File: manifest.File{Name: filepath.ToSlash(file), Data: disk.given}}
+	out := &Build{File: filepath.ToSlash(file)}
 	seen := map[string]bool{}
 	for _, r := range list.Resources() {
 		origin, err := r.GetOrigin()
@@ -85,8 +85,8 @@ func find(dir string) (string, error) {
 // fileSystem is the disk, but for the root's kustomization, which asks for the origins of documents besides.
 type fileSystem struct {
 	filesys.FileSystem
-	root         string // absolute, without links
-	given, wants []byte
+	root  string // absolute, without links
+	wants []byte
 }
 
 func withOrigins(file string) (*fileSystem, error) {
@@ -94,7 +94,7 @@ func withOrigins(file string) (*fileSystem, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &fileSystem{FileSystem: filesys.MakeFsOnDisk(), given: data, wants: data}
+	s := &fileSystem{FileSystem: filesys.MakeFsOnDisk(), wants: data}
 	if s.root, err = filepath.EvalSymlinks(filepath.Dir(file)); err != nil {
 		return nil, err
 	}

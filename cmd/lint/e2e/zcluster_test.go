@@ -104,23 +104,25 @@ subjects: [{kind: ServiceAccount, name: NAME, namespace: default}]
 
 // report is what of a JSON report does not hang on where objects come from.
 type report struct {
-	Findings []struct {
-		Rule, Severity, Evidence, Message, Fingerprint string
+	Findings []finding
+	Unknown  []any
+	Summary  map[string]int
+}
 
-		Object   map[string]any
-		Position struct {
-			Path string
-			Line int
-			File string
-		}
-		Related []struct {
-			Object  map[string]any
-			Message string
-		}
-		Witness any
+type finding struct {
+	Rule, Severity, Evidence, Message, Fingerprint string
+
+	Object   map[string]any
+	Position struct {
+		Path string
+		Line int
+		File string
 	}
-	Unknown []any
-	Summary map[string]int
+	Related []struct {
+		Object  map[string]any
+		Message string
+	}
+	Witness any
 }
 
 func (r run) report(t *testing.T) report {
@@ -139,6 +141,17 @@ func (r report) byFinding(t *testing.T) []string {
 		text, err := json.Marshal(f)
 		require.NoError(t, err)
 		out = append(out, string(text))
+	}
+	return out
+}
+
+// fingerprints are those of the findings that do not rest on a sign.
+func fingerprints(r report) []string {
+	out := []string{}
+	for _, f := range r.Findings {
+		if f.Evidence == "proven" {
+			out = append(out, f.Fingerprint)
+		}
 	}
 	return out
 }
@@ -181,7 +194,7 @@ func TestCluster(t *testing.T) {
 		for _, resource := range []string{"virtualservices", "services"} {
 			pages := 0
 			for line := range strings.Lines(string(log)) {
-				if strings.Contains(line, "/"+resource+"?") {
+				if strings.Contains(line, "/"+resource+"?") && strings.Contains(line, "system:serviceaccount:default:reader\"") {
 					require.Contains(t, line, "limit=250")
 					pages++
 				}
@@ -208,6 +221,29 @@ func TestCluster(t *testing.T) {
 		none := gatelint(t, user, "--cluster", "-n", "nosuch")
 		require.Zero(t, none.code)
 		require.Contains(t, none.errs, "NOTHING WAS CHECKED: namespace nosuch of the cluster of context reader has no object that is read")
+	})
+	t.Run("one-namespace-is-all-there-is", func(t *testing.T) {
+		narrow := account(t, "narrow", `apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: NAME, namespace: team-0}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: reader}
+subjects: [{kind: ServiceAccount, name: NAME, namespace: default}]
+`)
+		r := gatelint(t, narrow, "--cluster", "-o", "json")
+		require.Subset(t, fingerprints(all.report(t)), fingerprints(r.report(t)))
+		require.Contains(t, r.report(t).rules(), "dangling-subset", "its DestinationRules are all there")
+		require.Equal(t, 1, strings.Count(r.errs, "\n"), r.errs)
+		require.Contains(t, r.errs, "gateways.networking.istio.io in team-0 only")
+		require.Contains(t, r.errs, "namespaces not at all")
+		file := filepath.Join(t.TempDir(), "change.yaml")
+		require.NoError(t, os.WriteFile(file, []byte(change), 0o600))
+		r = gatelint(t, narrow, "--cluster", "-n", "nosuch", file) // team-9's is forbidden, and team-0's not asked for
+		require.Contains(t, r.errs, "gateways.networking.istio.io not at all")
+		require.NoError(t, os.WriteFile(file, []byte(strings.ReplaceAll(change, "team-9", "team-0")), 0o600))
+		r = gatelint(t, narrow, "--cluster", "-n", "nosuch", file)
+		require.Contains(t, r.errs, "gateways.networking.istio.io in team-0 only", "the namespaces of the files are")
+		world := gatelint(t, narrow, "snapshot", "--cluster").out
+		require.Contains(t, world, "complete:\n- DestinationRule/team-0\n- Gateway/team-0\n- ServiceEntry/team-0\n- Sidecar/team-0\n- VirtualService/team-0\nkind:")
 	})
 	t.Run("what-would-break", func(t *testing.T) {
 		dir := t.TempDir()
@@ -253,6 +289,7 @@ func TestCluster(t *testing.T) {
 			return string(out)
 		}
 		require.Contains(t, kubectl("-n", "team-12"), "VirtualService team-12/elsewhere spec.gateways[0]: error: there is no Gateway \"istio-system/nosuch\"")
+		require.Contains(t, kubectl("lint"), "assumed: the MeshConfig's defaults: there is none to be seen in namespace istio-system; say --istio-namespace")
 		require.Regexp(t, `3 errors in \d+ objects of the cluster of context reader \(\d+ objects\)`, kubectl("lint"))
 		require.Contains(t, kubectl("trace", "http://app1.g0.example.com/"), "goes to app1.team-0.svc.cluster.local:8080 subset v1")
 		require.Contains(t, kubectl("routes", "--help"), "Usage:\n  kubectl gatelint routes")
@@ -260,7 +297,7 @@ func TestCluster(t *testing.T) {
 	})
 	t.Run("memory", func(t *testing.T) {
 		// What is not kept, the longest annotation that there is, is gone before the next page is asked for.
-		const services, size = 1500, 100 << 10
+		const services, size = 2500, 100 << 10
 		var padded []*unstructured.Unstructured
 		for i := range services {
 			u := lists[3][0].DeepCopy()
