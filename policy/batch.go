@@ -52,8 +52,8 @@ func (s *Set) batch(ctx context.Context, id manifest.ID) *batch {
 	return b
 }
 
-// all evaluates every policy on a subject. If one of them fails, each is asked by itself: the others must not suffer.
-func (s *Set) all(ctx context.Context, x *subject) []outcome {
+// all evaluates every policy on a subject, and gives what those say that say something, by policy. If one of them fails, each is asked by itself: the others must not suffer.
+func (s *Set) all(ctx context.Context, x *subject) map[int]outcome {
 	known := map[*query]map[string]any{}
 	if b := s.batch(ctx, x.object.ID); b != nil {
 		if found, err := s.eval(ctx, b.prepared, x, x.input()); err == nil {
@@ -62,9 +62,16 @@ func (s *Set) all(ctx context.Context, x *subject) []outcome {
 			}
 		}
 	}
-	out := make([]outcome, len(s.policies))
+	var out map[int]outcome
 	for i, p := range s.policies {
-		out[i] = s.on(ctx, p, x, known)
+		o := s.on(ctx, p, x, known)
+		if len(o.results)+len(o.failed) == 0 {
+			continue
+		}
+		if out == nil {
+			out = map[int]outcome{}
+		}
+		out[i] = o
 	}
 	return out
 }

@@ -178,7 +178,7 @@ func (w *sweep) of(policy int) []outcome { return w.found[policy] }
 func (w *sweep) run(s *Set) {
 	objects := w.tables.World.Objects
 	m := &model{tables: w.tables}
-	each := make([][]outcome, len(objects))
+	each := make([]map[int]outcome, len(objects))
 	var next atomic.Int64
 	var group sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) { // few goroutines: an evaluation is deep, and each new stack would have to grow again
@@ -192,11 +192,9 @@ func (w *sweep) run(s *Set) {
 	}
 	group.Wait()
 	w.found = make([][]outcome, len(s.policies))
-	for _, list := range each {
-		for j, o := range list {
-			if len(o.results)+len(o.failed) > 0 {
-				w.found[j] = append(w.found[j], o)
-			}
+	for _, found := range each {
+		for j, o := range found {
+			w.found[j] = append(w.found[j], o)
 		}
 	}
 }
