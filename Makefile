@@ -45,10 +45,8 @@ envoy: ## a real Envoy asked over the wire: ENVOY=/path, or the one that .ci/too
 pre-commit: ## the hooks with the real pre-commit: PRE_COMMIT=/path, or the one that .ci/tools fetches
 	pre_commit=$${PRE_COMMIT:-$$(.ci/tools pre-commit)} && PRE_COMMIT=$$pre_commit go test -v -count=1 -timeout 30m -run PreCommit ./cmd/lint
 
-e2e: ## the webhook against a real API server
-	KUBEBUILDER_ASSETS="$$(fixtures/controlplane/build)" go test -tags e2e -v -count=1 -timeout 30m ./cmd/webhook/e2e
 e2e: ## the webhook and lint --cluster against a real API server
-	KUBEBUILDER_ASSETS="$$(fixtures/controlplane/build)" go test -tags e2e -v -count=1 -timeout 30m ./cmd/webhook/e2e ./cmd/lint/e2e
+	KUBEBUILDER_ASSETS="$$(fixtures/controlplane/build)" go test -tags e2e -v -count=1 -timeout 30m -p 1 ./cmd/lint/e2e ./cmd/webhook/e2e
 
 load: ## the load test of e2e with its latency asserted, on a machine that does nothing else
 	KUBEBUILDER_ASSETS="$$(fixtures/controlplane/build)" go test -tags e2e -v -count=1 -timeout 15m -run '^TestLoad$$' ./cmd/webhook/e2e -p99-added 15ms

@@ -52,9 +52,9 @@ func (s *Set) batch(ctx context.Context, id manifest.ID) *batch {
 	return b
 }
 
-// all evaluates every policy on a subject. If one of them fails, each is asked by itself: the others must not suffer. That is
-// remembered in apart: what takes its whole time does so only once for all of them.
-func (s *Set) all(ctx context.Context, x *subject, apart *sync.Map) []outcome {
+// all evaluates every policy on a subject, and gives what those say that say something, by policy. If one of them fails, each is asked
+// by itself: the others must not suffer. That is remembered in apart: what takes its whole time does so only once for all of them.
+func (s *Set) all(ctx context.Context, x *subject, apart *sync.Map) map[int]outcome {
 	known := map[*query]map[string]any{}
 	b := s.batch(ctx, x.object.ID)
 	if _, failed := apart.Load(b); b != nil && !failed {
@@ -68,9 +68,16 @@ func (s *Set) all(ctx context.Context, x *subject, apart *sync.Map) []outcome {
 			}
 		}
 	}
-	out := make([]outcome, len(s.policies))
+	var out map[int]outcome
 	for i, p := range s.policies {
-		out[i] = s.on(ctx, p, x, known)
+		o := s.on(ctx, p, x, known)
+		if len(o.results)+len(o.failed) == 0 {
+			continue
+		}
+		if out == nil {
+			out = map[int]outcome{}
+		}
+		out[i] = o
 	}
 	return out
 }

@@ -188,7 +188,7 @@ func (w *sweep) of(policy int) []outcome { return w.found[policy] }
 func (w *sweep) run(s *Set, workers int) {
 	objects := w.tables.World.Objects
 	m := &model{tables: w.tables}
-	each := make([][]outcome, len(objects))
+	each := make([]map[int]outcome, len(objects))
 	apart := &sync.Map{}
 	ended := func() bool { return w.tables.Ended != nil && w.tables.Ended() } // nobody waits for the answer
 	var next atomic.Int64
@@ -204,11 +204,9 @@ func (w *sweep) run(s *Set, workers int) {
 	}
 	group.Wait()
 	w.found = make([][]outcome, len(s.policies))
-	for _, list := range each {
-		for j, o := range list {
-			if len(o.results)+len(o.failed) > 0 {
-				w.found[j] = append(w.found[j], o)
-			}
+	for _, found := range each {
+		for j, o := range found {
+			w.found[j] = append(w.found[j], o)
 		}
 	}
 }

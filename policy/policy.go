@@ -130,11 +130,11 @@ type Request struct {
 func (s *Set) Of(ctx context.Context, r Review) []*rules.Rule {
 	out := make([]*rules.Rule, len(s.policies))
 	var mu sync.Mutex
-	said := map[*routing.Tables][]outcome{}
-	of := func(t *routing.Tables) []outcome {
+	said := map[*routing.Tables]map[int]outcome{}
+	of := func(t *routing.Tables) map[int]outcome {
 		mu.Lock()
 		defer mu.Unlock()
-		if said[t] == nil {
+		if _, asked := said[t]; !asked {
 			said[t] = s.all(ctx, &subject{
 				object: r.Object, raw: r.Raw,
 				facts: &facts{model: &model{tables: t, keyed: true}, object: r.Object, request: r.Request, live: r.Live},
@@ -144,7 +144,7 @@ func (s *Set) Of(ctx context.Context, r Review) []*rules.Rule {
 	}
 	for i, p := range s.policies {
 		rule := *p.rule
-		rule.Run = func(pass *rules.Pass) { joined(of(pass.Tables)[i : i+1]).report(pass) }
+		rule.Run = func(pass *rules.Pass) { joined([]outcome{of(pass.Tables)[i]}).report(pass) }
 		out[i] = &rule
 	}
 	return out

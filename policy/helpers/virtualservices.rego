@@ -29,24 +29,15 @@ gateways(resource) := {i: gateway(text, own) |
 }
 
 # METADATA
-# scope: document
 # description: The namespace and name of the Gateway that a text names in an object of a namespace, as Istio reads it.
-gateway(text, own) := {"namespace": namespace(parts[0], own), "name": parts[1]} if {
+gateway(text, own) := {"namespace": object.get({".": own}, parts[0], parts[0]), "name": parts[1]} if {
 	is_string(text)
 	parts := split(text, "/")
 	parts[1]
-}
-
-# name.namespace.svc.cluster.local is how it once was
-gateway(text, own) := {"namespace": object.get(parts, 1, own), "name": parts[0]} if {
+} else := {"namespace": object.get(parts, 1, own), "name": parts[0]} if {
 	is_string(text)
-	not contains(text, "/")
-	parts := {i: part | some i, part in split(text, ".")}
+	parts := {i: part | some i, part in split(text, ".")} # name.namespace.svc.cluster.local is how it once was
 }
-
-namespace(".", own) := own
-
-namespace(text, _) := text if text != "."
 
 # METADATA
 # scope: document

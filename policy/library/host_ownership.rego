@@ -142,14 +142,7 @@ reaches_others if {
 reaches_others if virtualservices.exported(input)
 
 # A name of a Service, or one that Istio makes a name of a Service.
-service_name(host) if {
-	not contains(host, ".")
-	host != "*"
-}
-
-service_name(host) if contains(host, ".svc.")
-
-service_name(host) if endswith(host, ".svc")
+service_name(host) if regex.match(`^[^.*]+$|\.svc(\.|$)`, host)
 
 # The nearest domain with an owner that a host lies in. Domains are looked up, as there can be hundreds.
 nearest(host) := host if {
