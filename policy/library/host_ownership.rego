@@ -60,6 +60,7 @@
 # custom:
 #   kinds: [Gateway, VirtualService]
 #   severity: error
+#   admission: deny
 #   params: {owners: {}, exceptions: [], annotation: gatelint.io/hosts}
 package gatelint.host_ownership
 
