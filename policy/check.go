@@ -28,11 +28,12 @@ type pkg struct {
 func (p *pkg) name() string       { return strings.Join(p.path, ".") }
 func (p *pkg) loc() *ast.Location { return p.modules[0].Package.Location }
 
-// mixed tells a package of which only a part is the library's.
-func (p *pkg) mixed() bool {
-	brought := func(m *ast.Module) bool { return strings.HasPrefix(m.Package.Location.File, Library) }
-	return slices.ContainsFunc(p.modules, brought) && len(p.modules) > 1
+// brought tells a package of the library, and mixed one of which only a part is.
+func (p *pkg) brought() bool {
+	return slices.ContainsFunc(p.modules, func(m *ast.Module) bool { return strings.HasPrefix(m.Package.Location.File, Library) })
 }
+
+func (p *pkg) mixed() bool { return p.brought() && len(p.modules) > 1 }
 
 func (p *pkg) under(r string) bool { return p.name() == r || strings.HasPrefix(p.name(), r+".") }
 
@@ -89,7 +90,7 @@ func (c *checker) policies() []*policy {
 		}
 		switch {
 		case c.isReserved(p):
-		case !slices.ContainsFunc(c.roots, p.under):
+		case !slices.ContainsFunc(c.roots, p.under) && !p.brought():
 			c.outside(p)
 		case len(p.rules) == 0:
 			c.empty(p)

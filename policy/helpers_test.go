@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/rego"
@@ -11,7 +12,27 @@ import (
 	networking "istio.io/api/networking/v1alpha3"
 
 	"github.com/gatelint/gatelint/analyzers/match"
+	"github.com/gatelint/gatelint/analyzers/routing"
 )
+
+// TestHostsAgainstRouting asks for each pair of some hosts whether one covers the other, in Rego and in Go.
+func TestHostsAgainstRouting(t *testing.T) {
+	hosts := []any{"*", "example.com", "*.example.com", "a.example.com", "*.a.example.com", "b.a.example.com", "notexample.com", "*.com", "com", "a.Example.com", "*.A.example.com"}
+	set, err := Load(context.Background(), Options{Paths: []string{Library + "canary-weights"}})
+	require.NoError(t, err)
+	q := rego.New(rego.Query(`found := [[a, b] | some a in input; some b in input; data.gatelint.lib.hosts.covers(a, b)]`), rego.Compiler(set.compiler), rego.Input(hosts))
+	res, err := q.Eval(context.Background())
+	require.NoError(t, err)
+	var want []any
+	for _, a := range hosts {
+		for _, b := range hosts {
+			if routing.Covers(strings.ToLower(a.(string)), strings.ToLower(b.(string))) {
+				want = append(want, []any{a, b})
+			}
+		}
+	}
+	require.Equal(t, want, res[0].Bindings["found"])
+}
 
 // TestMatchesAgainstAlgebra asks for each pair of some matches whether one covers the other, in Rego and of the algebra: what Rego is
 // sure of is so.

@@ -90,6 +90,15 @@ func TestLibraryProblems(t *testing.T) {
 	}
 }
 
+// TestLibraryBesideOthers has the library run beside conftest's policies, which are in another package.
+func TestLibraryBesideOthers(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"main.rego": "package main\n\nimport data.gatelint.lib.hosts\n\ndeny contains \"a\" if hosts.wild(input.spec.hosts[0])\n"})
+	set, err := Load(context.Background(), Options{Paths: []string{dir, Library + "canary-weights"}, Namespaces: []string{"main"}})
+	require.NoError(t, err)
+	require.Len(t, set.Policies(), 2)
+}
+
 // TestLibraryInAdmission asks as the webhook does: about one object, with who asks.
 func TestLibraryInAdmission(t *testing.T) {
 	set, err := Load(context.Background(), Options{

@@ -22,6 +22,7 @@
 # custom:
 #   kinds: [VirtualService]
 #   severity: error
+#   admission: deny
 #   params: {sum: 100, steps: []}
 package gatelint.canary_weights
 

@@ -21,6 +21,7 @@
 # custom:
 #   kinds: [VirtualService]
 #   severity: error
+#   admission: deny
 #   params: {namespaces: [], external: true}
 package gatelint.destination_in_own_namespace
 

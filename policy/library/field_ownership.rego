@@ -50,6 +50,7 @@
 # custom:
 #   kinds: [Gateway, VirtualService, DestinationRule, ServiceEntry, Sidecar]
 #   severity: error
+#   admission: deny
 #   params: {fields: []}
 package gatelint.field_ownership
 

@@ -36,6 +36,7 @@
 # custom:
 #   kinds: [Gateway, VirtualService]
 #   severity: error
+#   admission: deny
 #   params: {namespaces: [], bindings: []}
 package gatelint.gateway_namespace
 

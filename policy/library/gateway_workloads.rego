@@ -30,6 +30,7 @@
 # custom:
 #   kinds: [Gateway]
 #   severity: error
+#   admission: deny
 #   params: {selectors: []}
 package gatelint.gateway_workloads
 

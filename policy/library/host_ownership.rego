@@ -60,6 +60,7 @@
 # custom:
 #   kinds: [Gateway, VirtualService]
 #   severity: error
+#   admission: deny
 #   params: {owners: {}, exceptions: [], annotation: gatelint.io/hosts}
 package gatelint.host_ownership
 
@@ -72,6 +73,7 @@ params := data.gatelint.params.host_ownership
 own := objects.namespace(input)
 
 deny contains {"msg": message, "path": claim.path} if {
+	count(params.owners) > 0
 	some claim in claims
 	entry := params.owners[nearest(claim.host)]
 	not objects.like(entry.namespaces, own)
@@ -96,6 +98,7 @@ deny contains {"msg": message, "path": claim.path} if {
 }
 
 deny contains {"msg": message, "path": claim.path} if {
+	count(params.owners) > 0
 	some claim in claims
 	hosts.wild(claim.host)
 	[domain, namespaces] := over_others(claim.host)

@@ -30,6 +30,7 @@
 # custom:
 #   kinds: [Gateway]
 #   severity: error
+#   admission: deny
 #   params: {hosts: [], ports: [], namespaces: [], selectors: [{istio: egressgateway}]}
 package gatelint.https_redirect_required
 

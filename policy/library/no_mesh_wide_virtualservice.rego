@@ -25,6 +25,7 @@
 # custom:
 #   kinds: [VirtualService]
 #   severity: error
+#   admission: deny
 #   params: {exports: any, namespaces: [], cluster_domain: cluster.local}
 package gatelint.no_mesh_wide_virtualservice
 

@@ -22,6 +22,7 @@
 # custom:
 #   kinds: [Gateway, VirtualService]
 #   severity: error
+#   admission: deny
 #   params: {namespaces: [], hosts: []}
 package gatelint.no_wildcard_host
 

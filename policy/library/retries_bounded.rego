@@ -26,6 +26,7 @@
 # custom:
 #   kinds: [VirtualService]
 #   severity: error
+#   admission: deny
 #   params: {attempts: 3, per_try_timeout: "", retry_on: []}
 package gatelint.retries_bounded
 

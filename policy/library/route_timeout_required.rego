@@ -23,6 +23,7 @@
 # custom:
 #   kinds: [VirtualService]
 #   severity: error
+#   admission: deny
 #   params: {max: "", streams: []}
 package gatelint.route_timeout_required
 

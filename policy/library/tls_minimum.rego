@@ -38,6 +38,7 @@
 # custom:
 #   kinds: [Gateway]
 #   severity: error
+#   admission: deny
 #   params: {version: TLSV1_2, modes: [], ciphers: [], plaintext: true, mesh_defaults: {}}
 package gatelint.tls_minimum
 
