@@ -42,7 +42,7 @@ func TestDeadline(t *testing.T) {
 	})
 	start := time.Now()
 	res := rules.Run(tables(t, shop), s.Rules(0))
-	require.Less(t, time.Since(start), 5*time.Second)
+	require.Less(t, time.Since(start), time.Minute)
 	require.Len(t, res.Findings, 1)
 	require.Len(t, res.Failed, 1)
 	require.Regexp(t, `slow.rego:1: the evaluation took longer than 50ms, on \w+ \w+/\w+ and 1 more`, res.Failed[0].Error())

@@ -13,6 +13,9 @@ import (
 
 const goodDocument = "\n---\napiVersion: v1\nkind: Service\nmetadata:\n  name: good\n"
 
+// hang is what nothing takes, with the race detector on two busy cores.
+const hang = time.Minute
+
 // hostile inputs must neither hang nor take much memory, and never hide the good document beside them.
 func TestHostileInput(t *testing.T) {
 	bomb := "apiVersion: v1\nkind: ConfigMap\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
@@ -67,7 +70,7 @@ func TestHostileInput(t *testing.T) {
 			s := Parse("f.yaml", []byte(c.text+goodDocument), Options{})
 			runtime.ReadMemStats(&after)
 			t.Logf("%v, %d MiB allocated", time.Since(start).Round(time.Millisecond), (after.TotalAlloc-before.TotalAlloc)>>20)
-			require.Less(t, time.Since(start), 5*time.Second)
+			require.Less(t, time.Since(start), hang)
 			if len(s.Skipped) == 0 {
 				require.Equal(t, "good", s.Objects[len(s.Objects)-1].Name)
 			}
@@ -124,7 +127,7 @@ func TestLargeInput(t *testing.T) {
 			t.Logf("%d KiB, %d objects, %d faults: %v, places %v", len(text)>>10, len(s.Objects), len(s.Faults), parsed, time.Since(start)-parsed)
 			require.Equal(t, "good", s.Objects[len(s.Objects)-1].Name)
 			require.LessOrEqual(t, len(s.Faults), maxFaults*s.Documents)
-			require.Less(t, time.Since(start), 10*time.Second)
+			require.Less(t, time.Since(start), hang)
 		})
 	}
 }
@@ -142,7 +145,7 @@ func TestLongStream(t *testing.T) {
 		require.Equal(t, map[string]any{"apiVersion": "v1", "kind": "Service", "metadata": map[string]any{"name": name}}, o.Tree)
 		require.Equal(t, o.Doc.Line+4, o.At("metadata", "name").Line)
 	}
-	require.Less(t, time.Since(start), 20*time.Second)
+	require.Less(t, time.Since(start), hang)
 }
 
 func TestNullAnywhere(t *testing.T) {
