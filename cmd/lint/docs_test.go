@@ -27,7 +27,7 @@ func program(t *testing.T) []string {
 func TestGuides(t *testing.T) {
 	env := append(program(t), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
 		"GIT_AUTHOR_NAME=Ann", "GIT_AUTHOR_EMAIL=ann@example.com", "GIT_COMMITTER_NAME=Ann", "GIT_COMMITTER_EMAIL=ann@example.com")
-	for _, name := range []string{"getting-started", "policies", "verdicts"} {
+	for _, name := range []string{"getting-started", "coming-from", "policies", "verdicts"} {
 		t.Run(name, func(t *testing.T) {
 			file, err := filepath.Abs("../../docs/" + name + ".md")
 			require.NoError(t, err)

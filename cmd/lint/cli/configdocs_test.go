@@ -17,23 +17,17 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
-const (
-	configPage = "../../../docs/configuration.md"
-	keysBegin  = "<!-- generated from rules/settings/schema.json: go test ./cmd/lint/cli -run ConfigDocs -update -->\n"
-	keysEnd    = "<!-- end of what is generated -->\n"
-)
+const configPage = "../../../docs/configuration.md"
 
 // TestConfigDocs keeps the list of keys fresh, runs every command of the page in some script, and reads every config that it shows.
 func TestConfigDocs(t *testing.T) {
 	data, err := os.ReadFile(configPage)
 	require.NoError(t, err)
-	before, rest, found := strings.Cut(string(data), keysBegin)
-	require.True(t, found)
-	had, after, found := strings.Cut(rest, keysEnd)
+	before, had, after, found := guide.Generated(string(data))
 	require.True(t, found)
 	keys := keysAsMarkdown(t)
 	if *update {
-		require.NoError(t, os.WriteFile(configPage, []byte(before+keysBegin+keys+keysEnd+after), 0o644))
+		require.NoError(t, os.WriteFile(configPage, []byte(before+keys+after), 0o644))
 		return
 	}
 	require.Equal(t, keys, had, "go test ./cmd/lint/cli -run ConfigDocs -update")
