@@ -80,32 +80,59 @@ func elsewhere(t *testing.T, command string) bool {
 	return false
 }
 
-// TestDocs runs every command of docs/ci.md over a small repository, and holds its snippets to the action and the hooks.
+// TestDocs runs every command of docs/ci.md and README.md over a small repository, and holds snippets to the action and the hooks.
 func TestDocs(t *testing.T) {
-	page, err := guide.Read("../../docs/ci.md")
-	require.NoError(t, err)
 	env := program(t)
-	ran := 0
-	for _, s := range page.Steps {
-		command := s.Gatelint()
-		if command == "" {
-			continue
-		}
-		ran++
-		t.Run(command, func(t *testing.T) {
-			dir := t.TempDir()
-			require.NoError(t, os.Mkdir(filepath.Join(dir, "deploy"), 0o755))
-			require.NoError(t, os.WriteFile(filepath.Join(dir, "deploy/edge.yaml"), []byte(edge+clash), 0o644))
-			out, failed := shell(t, dir, env, "sh", "-c", command+" <deploy/edge.yaml")
-			require.Equal(t, !strings.Contains(command, "--fail-on never"), failed, out)
-			require.NotContains(t, out, "--help")
-			for _, file := range regexp.MustCompile(`=(\S+\.\S+)`).FindAllStringSubmatch(command, -1) {
-				require.FileExists(t, filepath.Join(dir, file[1]))
+	for file, count := range map[string]int{"docs/ci.md": 8, "README.md": 7} {
+		page, err := guide.Read("../../" + file)
+		require.NoError(t, err)
+		ran := 0
+		for _, s := range page.Steps {
+			if command := s.Gatelint(); command != "" {
+				ran++
+				t.Run(command, func(t *testing.T) { overSmall(t, env, command) })
 			}
-		})
+		}
+		require.Equal(t, count, ran, file)
 	}
-	require.Equal(t, 8, ran)
-	t.Run("snippets", func(t *testing.T) { snippets(t, page.Text) })
+	ci, err := os.ReadFile("../../docs/ci.md")
+	require.NoError(t, err)
+	t.Run("snippets", func(t *testing.T) { snippets(t, string(ci)) })
+	t.Run("first", func(t *testing.T) { firstExample(t, env) })
+}
+
+// overSmall runs a command in a repository with one error.
+func overSmall(t *testing.T, env []string, command string) {
+	if strings.Contains(command, "--cluster") {
+		t.Skip("run in cmd/lint/e2e, as docs/cluster.md has it")
+	}
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "deploy"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "deploy/edge.yaml"), []byte(edge+clash), 0o644))
+	out, failed := shell(t, dir, env, "sh", "-c", command+" <deploy/edge.yaml")
+	lints := !regexp.MustCompile(`^gatelint (explain|trace|routes) `).MatchString(command)
+	require.Equal(t, lints && !strings.Contains(command, "--fail-on never"), failed, out)
+	require.NotContains(t, out, "--help")
+	for _, file := range regexp.MustCompile(`=(\S+\.\S+)`).FindAllStringSubmatch(command, -1) {
+		require.FileExists(t, filepath.Join(dir, file[1]))
+	}
+}
+
+// firstExample holds what README.md shows first to what gatelint says of it, beside a Gateway and the Services.
+func firstExample(t *testing.T, env []string) {
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	m := regexp.MustCompile("(?s)```yaml\n(.*?)```\n\n```\n(.*?)```").FindStringSubmatch(string(readme))
+	require.NotNil(t, m)
+	dir := t.TempDir()
+	beside := strings.NewReplacer("namespace: edge", "namespace: istio-system", "*.example.com", "shop.example.com").Replace(edge)
+	for _, name := range []string{"catalog", "search"} {
+		beside += "---\napiVersion: v1\nkind: Service\nmetadata: {name: " + name + ", namespace: shop}\nspec: {ports: [{name: http, port: 80}]}\n"
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "beside.yaml"), []byte(beside), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "routes.yaml"), []byte(m[1]), 0o644))
+	out, _ := shell(t, dir, env, "sh", "-c", "gatelint -q routes.yaml beside.yaml")
+	require.Equal(t, m[2]+"\n", out)
 }
 
 func snippets(t *testing.T, page string) {
