@@ -2,6 +2,7 @@
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 KO          := github.com/google/ko@v0.19.1
+GORELEASER  := github.com/goreleaser/goreleaser/v2@v2.16.0
 
 # The number of generated worlds that istiod's own code and gatelint answer, and the first seed.
 WORLDS ?= 100
@@ -10,7 +11,7 @@ FUZZTIME ?= 5m
 # The number of worlds that a real Envoy answers too.
 ENVOY_WORLDS ?= 100
 
-.PHONY: build test unit lint rego chart image conformance envoy pre-commit e2e load bench fuzz generate fmt clean
+.PHONY: build test unit lint rego chart image conformance envoy pre-commit release-check release e2e load bench fuzz generate fmt clean
 
 build: ## the binaries, in bin/
 	go build -trimpath -o bin/gatelint ./cmd/lint
@@ -45,6 +46,12 @@ envoy: ## a real Envoy asked over the wire: ENVOY=/path, or the one that .ci/too
 pre-commit: ## the hooks with the real pre-commit: PRE_COMMIT=/path, or the one that .ci/tools fetches
 	pre_commit=$${PRE_COMMIT:-$$(.ci/tools pre-commit)} && PRE_COMMIT=$$pre_commit go test -v -count=1 -timeout 30m -run PreCommit ./cmd/lint
 
+release-check: ## .goreleaser.yaml; the first run compiles goreleaser, some minutes
+	go run $(GORELEASER) check
+
+release: ## a draft of a release of the tag that is checked out; see CONTRIBUTING.md
+	go run $(GORELEASER) release --clean
+
 e2e: ## the webhook and lint --cluster against a real API server
 	KUBEBUILDER_ASSETS="$$(fixtures/controlplane/build)" go test -tags e2e -v -count=1 -timeout 30m -p 1 ./cmd/lint/e2e ./cmd/webhook/e2e
 
@@ -63,9 +70,10 @@ generate: ## the embedded schemas, the rule catalogue, and the kustomize base
 	cd cmd/webhook/deploy && go run . -managed-by kustomize -values kustomize/values.yaml >new.yaml && mv new.yaml kustomize/gatelint.yaml
 	go test ./rules ./policy -run Docs -update
 	go test ./cmd/lint/cli -run 'Scripts|ConfigDocs' -update
+	go test ./cmd/lint -run Guides -update
 
 fmt:
 	go run $(GOFUMPT) -w .
 
 clean:
-	rm -rf bin
+	rm -rf bin dist

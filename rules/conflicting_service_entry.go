@@ -9,7 +9,7 @@ import (
 
 var conflictingServiceEntry = &Rule{
 	Name: "conflicting-service-entry", Severity: Error, Admission: Warn, Elsewhere: Warn,
-	AlsoKnownAs: []string{"IST0177"}, Since: "0.1.0",
+	AlsoKnownAs: []string{"IST0177", "KIA1211", "KIA1212"}, Since: "0.1.0",
 	Doc: `Two ServiceEntries that describe one host and port differently
 
 Of several ServiceEntries with the same host and port a client gets one: that of its own namespace, else the oldest of those

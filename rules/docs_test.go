@@ -3,9 +3,11 @@ package rules_test
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
+	"github.com/gatelint/gatelint/fixtures/guide"
 	"github.com/gatelint/gatelint/fixtures/want"
 	"github.com/gatelint/gatelint/rules"
 )
@@ -93,6 +96,44 @@ func ruleDoc(t *testing.T, b *strings.Builder, r *rules.Rule, fixture string) {
 		fmt.Fprintf(b, "%s:%d:%d: %s\n", f.Pos.File, f.Pos.Line, f.Pos.Column, want.Line(f))
 	}
 	b.WriteString("```\n")
+}
+
+var code = regexp.MustCompile(`(?:IST|KIA)\d{4}`)
+
+// TestDocsComingFrom keeps the table of other tools' codes fresh, and what is said of codes without a rule true.
+func TestDocsComingFrom(t *testing.T) {
+	const file = "../docs/coming-from.md"
+	page, err := os.ReadFile(file)
+	require.NoError(t, err)
+	before, had, after, found := guide.Generated(string(page))
+	require.True(t, found)
+	byCode := map[string][]string{}
+	for _, r := range rules.All() {
+		for _, c := range r.AlsoKnownAs {
+			byCode[c] = append(byCode[c], fmt.Sprintf("[`%s`](../rules/README.md#%s)", r.Name, r.Name))
+		}
+	}
+	table := "\n| code | rule |\n|---|---|\n"
+	for _, c := range slices.Sorted(maps.Keys(byCode)) {
+		table += fmt.Sprintf("| %s | %s |\n", c, strings.Join(byCode[c], ", "))
+	}
+	table += "\n"
+	if *update {
+		require.NoError(t, os.WriteFile(file, []byte(before+table+after), 0o644))
+		had = table
+	}
+	require.Equal(t, table, had, "run go test ./rules -run Docs -update")
+	about, without, found := strings.Cut(after, "## Codes without a rule")
+	require.True(t, found)
+	for _, c := range code.FindAllString(about, -1) {
+		require.Contains(t, byCode, c)
+	}
+	for _, c := range code.FindAllString(without, -1) {
+		require.NotContains(t, byCode, c, "a rule stands for it")
+	}
+	for _, m := range regexp.MustCompile("`([a-z-]+)`(?:, | \\|)").FindAllStringSubmatch(about, -1) {
+		require.True(t, slices.ContainsFunc(rules.All(), func(r *rules.Rule) bool { return r.Name == m[1] }), "no rule %s", m[1])
+	}
 }
 
 var anyWant = regexp.MustCompile(`(?m)[ \t]*# want ".*$`)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,52 +10,147 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
+
+	"github.com/gatelint/gatelint/fixtures/guide"
 )
 
-var (
-	commandLine = regexp.MustCompile(`(?m)^(?:    |  - |    sh ')(?:[a-z]+ [^|\n]*\| )?(gatelint [^|'\n]*)`)
-	fenced      = regexp.MustCompile("(?s)```yaml\n(.*?)```")
-)
+var update = flag.Bool("update", false, "rewrite what commands print in docs/")
 
-// TestDocs runs every command of docs/ci.md over a small repository, and holds its snippets to the action and the hooks.
-func TestDocs(t *testing.T) {
-	page, err := os.ReadFile("../../docs/ci.md")
-	require.NoError(t, err)
+// program builds gatelint, and gives the environment in which a shell finds it.
+func program(t *testing.T) []string {
 	bin := t.TempDir()
 	must(t, "../..", nil, "go", "build", "-o", bin+"/gatelint", ".")
-	env := []string{"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "GITHUB_STEP_SUMMARY="}
-	commands := commandLine.FindAllStringSubmatch(string(page), -1)
-	require.Len(t, commands, 8)
-	for _, c := range commands {
-		t.Run(c[1], func(t *testing.T) {
+	return []string{"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "GITHUB_STEP_SUMMARY=", "NO_COLOR=1"}
+}
+
+// TestGuides does what the pages say, step by step, and holds commands to what is shown of them.
+func TestGuides(t *testing.T) {
+	env := append(program(t), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=Ann", "GIT_AUTHOR_EMAIL=ann@example.com", "GIT_COMMITTER_NAME=Ann", "GIT_COMMITTER_EMAIL=ann@example.com")
+	for _, name := range []string{"getting-started", "coming-from", "policies", "verdicts"} {
+		t.Run(name, func(t *testing.T) {
+			file, err := filepath.Abs("../../docs/" + name + ".md")
+			require.NoError(t, err)
+			page, err := guide.Read(file)
+			require.NoError(t, err)
 			dir := t.TempDir()
-			require.NoError(t, os.Mkdir(filepath.Join(dir, "deploy"), 0o755))
-			require.NoError(t, os.WriteFile(filepath.Join(dir, "deploy/edge.yaml"), []byte(edge+clash), 0o644))
-			out, failed := shell(t, dir, env, "sh", "-c", c[1]+" <deploy/edge.yaml")
-			require.Equal(t, !strings.Contains(c[1], "--fail-on never"), failed, out)
-			require.NotContains(t, out, "--help")
-			for _, file := range regexp.MustCompile(`=(\S+\.\S+)`).FindAllStringSubmatch(c[1], -1) {
-				require.FileExists(t, filepath.Join(dir, file[1]))
+			outputs, ran := map[int]string{}, 0
+			for i, s := range page.Steps {
+				if s.File != "" {
+					require.NoError(t, s.Write(dir))
+					continue
+				}
+				if elsewhere(t, s.Command) {
+					continue
+				}
+				ran++
+				out, failed := shell(t, dir, env, "sh", "-c", s.Command+"\ntest $? -lt 2")
+				if s.Shown {
+					outputs[i] = out
+				}
+				if !*update && s.Shown {
+					require.Equal(t, s.Output, out, s.Command)
+				}
+				require.False(t, failed, "%s: %s", s.Command, out)
+			}
+			require.NotZero(t, ran)
+			if *update {
+				require.NoError(t, os.WriteFile(file, []byte(page.With(outputs)), 0o644))
 			}
 		})
 	}
-	t.Run("snippets", func(t *testing.T) {
-		hooks, err := os.ReadFile("../../.pre-commit-hooks.yaml")
+}
+
+// elsewhere tells whether another test runs a command, or its like.
+func elsewhere(t *testing.T, command string) bool {
+	words := strings.Fields(command)
+	switch words[0] {
+	case "kubectl", "helm": // cmd/webhook/e2e
+		return true
+	case "pre-commit": // TestPreCommit
+		require.Equal(t, "pre-commit install", command)
+		return true
+	case "go": // what an installation from the network does is a build
+		mod, err := os.ReadFile("../../go.mod")
 		require.NoError(t, err)
-		var list []struct{ ID, Entry, Language string }
-		require.NoError(t, yaml.UnmarshalStrict(hooks, new(any)))
-		require.NoError(t, yaml.Unmarshal(hooks, &list))
-		for _, h := range list {
-			require.Contains(t, string(page), "| `"+h.ID+"` |")
-		}
-		for _, snippet := range fenced.FindAllStringSubmatch(string(page), -1) {
-			require.NoError(t, yaml.UnmarshalStrict([]byte(snippet[1]), new(any)))
-			if _, with, found := strings.Cut(snippet[1], "gatelint/gatelint@"); found {
-				with, _, _ = strings.Cut(with, "- uses:")
-				for _, input := range regexp.MustCompile(`(?m)^        ([a-z-]+):`).FindAllStringSubmatch(with, -1) {
-					require.Contains(t, readAction(t).Inputs, input[1])
-				}
+		module, _, _ := strings.Cut(strings.TrimPrefix(string(mod), "module "), "\n")
+		require.Equal(t, "go install "+module+"@latest", command)
+		return true
+	}
+	return false
+}
+
+// TestDocs runs every command of docs/ci.md and README.md over a small repository, and holds snippets to the action and the hooks.
+func TestDocs(t *testing.T) {
+	env := program(t)
+	for file, count := range map[string]int{"docs/ci.md": 8, "README.md": 7} {
+		page, err := guide.Read("../../" + file)
+		require.NoError(t, err)
+		ran := 0
+		for _, s := range page.Steps {
+			if command := s.Gatelint(); command != "" {
+				ran++
+				t.Run(command, func(t *testing.T) { overSmall(t, env, command) })
 			}
 		}
-	})
+		require.Equal(t, count, ran, file)
+	}
+	ci, err := os.ReadFile("../../docs/ci.md")
+	require.NoError(t, err)
+	t.Run("snippets", func(t *testing.T) { snippets(t, string(ci)) })
+	t.Run("first", func(t *testing.T) { firstExample(t, env) })
+}
+
+// overSmall runs a command in a repository with one error.
+func overSmall(t *testing.T, env []string, command string) {
+	if strings.Contains(command, "--cluster") {
+		t.Skip("run in cmd/lint/e2e, as docs/cluster.md has it")
+	}
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "deploy"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "deploy/edge.yaml"), []byte(edge+clash), 0o644))
+	out, failed := shell(t, dir, env, "sh", "-c", command+" <deploy/edge.yaml")
+	lints := !regexp.MustCompile(`^gatelint (explain|trace|routes) `).MatchString(command)
+	require.Equal(t, lints && !strings.Contains(command, "--fail-on never"), failed, out)
+	require.NotContains(t, out, "--help")
+	for _, file := range regexp.MustCompile(`=(\S+\.\S+)`).FindAllStringSubmatch(command, -1) {
+		require.FileExists(t, filepath.Join(dir, file[1]))
+	}
+}
+
+// firstExample holds what README.md shows first to what gatelint says of it, beside a Gateway and the Services.
+func firstExample(t *testing.T, env []string) {
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	m := regexp.MustCompile("(?s)```yaml\n(.*?)```\n\n```\n(.*?)```").FindStringSubmatch(string(readme))
+	require.NotNil(t, m)
+	dir := t.TempDir()
+	beside := strings.NewReplacer("namespace: edge", "namespace: istio-system", "*.example.com", "shop.example.com").Replace(edge)
+	for _, name := range []string{"catalog", "search"} {
+		beside += "---\napiVersion: v1\nkind: Service\nmetadata: {name: " + name + ", namespace: shop}\nspec: {ports: [{name: http, port: 80}]}\n"
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "beside.yaml"), []byte(beside), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "routes.yaml"), []byte(m[1]), 0o644))
+	out, _ := shell(t, dir, env, "sh", "-c", "gatelint -q routes.yaml beside.yaml")
+	require.Equal(t, m[2]+"\n", out)
+}
+
+func snippets(t *testing.T, page string) {
+	hooks, err := os.ReadFile("../../.pre-commit-hooks.yaml")
+	require.NoError(t, err)
+	var list []struct{ ID, Entry, Language string }
+	require.NoError(t, yaml.UnmarshalStrict(hooks, new(any)))
+	require.NoError(t, yaml.Unmarshal(hooks, &list))
+	for _, h := range list {
+		require.Contains(t, page, "| `"+h.ID+"` |")
+	}
+	for _, snippet := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(page, -1) {
+		require.NoError(t, yaml.UnmarshalStrict([]byte(snippet[1]), new(any)))
+		if _, with, found := strings.Cut(snippet[1], "gatelint/gatelint@"); found {
+			with, _, _ = strings.Cut(with, "- uses:")
+			for _, input := range regexp.MustCompile(`(?m)^        ([a-z-]+):`).FindAllStringSubmatch(with, -1) {
+				require.Contains(t, readAction(t).Inputs, input[1])
+			}
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatelint/gatelint/fixtures/guide"
 	"github.com/gatelint/gatelint/rules"
 	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/stretchr/testify/require"
@@ -16,23 +17,17 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
-const (
-	configPage = "../../../docs/configuration.md"
-	keysBegin  = "<!-- generated from rules/settings/schema.json: go test ./cmd/lint/cli -run ConfigDocs -update -->\n"
-	keysEnd    = "<!-- end of what is generated -->\n"
-)
+const configPage = "../../../docs/configuration.md"
 
 // TestConfigDocs keeps the list of keys fresh, runs every command of the page in some script, and reads every config that it shows.
 func TestConfigDocs(t *testing.T) {
 	data, err := os.ReadFile(configPage)
 	require.NoError(t, err)
-	before, rest, found := strings.Cut(string(data), keysBegin)
-	require.True(t, found)
-	had, after, found := strings.Cut(rest, keysEnd)
+	before, had, after, found := guide.Generated(string(data))
 	require.True(t, found)
 	keys := keysAsMarkdown(t)
 	if *update {
-		require.NoError(t, os.WriteFile(configPage, []byte(before+keysBegin+keys+keysEnd+after), 0o644))
+		require.NoError(t, os.WriteFile(configPage, []byte(before+keys+after), 0o644))
 		return
 	}
 	require.Equal(t, keys, had, "go test ./cmd/lint/cli -run ConfigDocs -update")
@@ -41,22 +36,20 @@ func TestConfigDocs(t *testing.T) {
 	code, out, _ := execute(rules.All(), "", "config", "schema")
 	require.Equal(t, exitClean, code)
 	require.Equal(t, string(settings.Schema), out)
-	commands, configs := 0, 0
-	for _, m := range regexp.MustCompile("(?s)```(sh|yaml)\n(.*?)```").FindAllStringSubmatch(string(data), -1) {
-		for _, line := range strings.Split(m[2], "\n") {
-			line, _, _ = strings.Cut(line, "  #")
-			if m[1] == "sh" && line != "" {
-				commands++
-				require.Contains(t, ran, strings.TrimSpace(line), "no script of fixtures/cli runs it")
-			}
-		}
-		if strings.HasPrefix(m[2], "version: 1\n") {
+	page, err := guide.Read(configPage)
+	require.NoError(t, err)
+	for _, s := range page.Steps {
+		require.Contains(t, ran, s.Command, "no script of fixtures/cli runs it")
+	}
+	configs := 0
+	for _, m := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(data), -1) {
+		if strings.HasPrefix(m[1], "version: 1\n") {
 			configs++
-			_, err := settings.Parse([]byte(m[2]), "c", rules.All())
-			require.NoError(t, err, m[2])
+			_, err := settings.Parse([]byte(m[1]), "c", rules.All())
+			require.NoError(t, err, m[1])
 		}
 	}
-	require.Greater(t, commands, 10)
+	require.Greater(t, len(page.Steps), 10)
 	require.Greater(t, configs, 10)
 }
 

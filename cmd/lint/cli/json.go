@@ -6,7 +6,8 @@ import (
 	"github.com/gatelint/gatelint/rules"
 )
 
-// The report of -o json. Other programs rely on it: every key is always there, an empty list is [].
+// The report of -o json. Other programs rely on it: every key is always there, an empty list is []; but renderedFrom only beside what
+// helm template has made.
 type (
 	reportJSON struct {
 		Schema   int           `json:"schema"`
@@ -16,17 +17,18 @@ type (
 		Summary  summary       `json:"summary"`
 	}
 	findingJSON struct {
-		Rule        string        `json:"rule"`
-		Severity    string        `json:"severity"`
-		Evidence    string        `json:"evidence"`
-		Admission   string        `json:"admission"`
-		Message     string        `json:"message"`
-		Object      objectJSON    `json:"object"`
-		Position    positionJSON  `json:"position"`
-		Related     []relatedJSON `json:"related"`
-		Witness     *witnessJSON  `json:"witness"`
-		Worlds      []string      `json:"worlds"`
-		Fingerprint string        `json:"fingerprint"`
+		Rule         string        `json:"rule"`
+		Severity     string        `json:"severity"`
+		Evidence     string        `json:"evidence"`
+		Admission    string        `json:"admission"`
+		Message      string        `json:"message"`
+		Object       objectJSON    `json:"object"`
+		Position     positionJSON  `json:"position"`
+		RenderedFrom string        `json:"renderedFrom,omitempty"`
+		Related      []relatedJSON `json:"related"`
+		Witness      *witnessJSON  `json:"witness"`
+		Worlds       []string      `json:"worlds"`
+		Fingerprint  string        `json:"fingerprint"`
 	}
 	objectJSON struct {
 		APIVersion string `json:"apiVersion"`
@@ -43,9 +45,10 @@ type (
 		Path      string `json:"path"`
 	}
 	relatedJSON struct {
-		Object   objectJSON   `json:"object"`
-		Position positionJSON `json:"position"`
-		Message  string       `json:"message"`
+		Object       objectJSON   `json:"object"`
+		Position     positionJSON `json:"position"`
+		RenderedFrom string       `json:"renderedFrom,omitempty"`
+		Message      string       `json:"message"`
 	}
 	witnessJSON struct {
 		URL     string         `json:"url"`
@@ -100,14 +103,14 @@ func (a *app) reportJSON(res *result) reportJSON {
 func findingAsJSON(f rules.Finding) findingJSON {
 	x := findingJSON{
 		Rule: f.Rule, Severity: f.Severity.String(), Evidence: "proven", Admission: f.Admission.String(), Message: f.Message,
-		Object: identity(f.Object, f.API), Position: positionJSON(f.Pos), Related: []relatedJSON{},
+		Object: identity(f.Object, f.API), Position: positionJSON(f.Pos), RenderedFrom: template(f.Source), Related: []relatedJSON{},
 		Worlds: append([]string{}, f.Worlds...), Fingerprint: f.Fingerprint,
 	}
 	if f.Suspect {
 		x.Evidence = "suspect"
 	}
 	for _, r := range f.Related {
-		x.Related = append(x.Related, relatedJSON{identity(r.Object, r.API), positionJSON(r.Pos), r.Message})
+		x.Related = append(x.Related, relatedJSON{identity(r.Object, r.API), positionJSON(r.Pos), template(r.Source), r.Message})
 	}
 	if f.Witness != nil {
 		x.Witness = &witnessJSON{f.Witness.URL, wire(f.Witness.Request), f.Witness.Answer}

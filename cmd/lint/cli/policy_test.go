@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -30,35 +29,6 @@ func TestPolicies(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-// A file or a transcript of the guide.
-var (
-	guideFile    = regexp.MustCompile("(?ms)^`([^`\n]+)`:\n\n```[a-z]+\n(.*?)^```$")
-	guideConsole = regexp.MustCompile("(?ms)^```console\n\\$ ((?:gatelint|kubectl|helm) [^\n]*)\n(.*?)^```$")
-)
-
-// TestGuide writes the files that docs/policies.md shows and holds its commands to what they print.
-func TestGuide(t *testing.T) {
-	text, err := os.ReadFile("../../../docs/policies.md")
-	require.NoError(t, err)
-	t.Setenv("NO_COLOR", "")
-	t.Chdir(t.TempDir())
-	files := guideFile.FindAllStringSubmatch(string(text), -1)
-	for _, f := range files {
-		require.NoError(t, os.MkdirAll(filepath.Dir(f[1]), 0o755))
-		require.NoError(t, os.WriteFile(f[1], []byte(f[2]), 0o644))
-	}
-	commands := guideConsole.FindAllStringSubmatch(string(text), -1)
-	require.Equal(t, strings.Count(string(text), "\n```")/2, len(files)+len(commands), "every snippet is a file or a command")
-	for _, c := range commands {
-		if !strings.HasPrefix(c[1], "gatelint ") {
-			continue // the end-to-end tests run these
-		}
-		var out bytes.Buffer
-		Main(strings.Fields(c[1])[1:], strings.NewReader(""), &out, &out)
-		require.Equal(t, c[2], out.String(), c[1])
 	}
 }
 

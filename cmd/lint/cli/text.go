@@ -84,11 +84,18 @@ func (t *textReport) related(r rules.Related) {
 	t.template(r.Source)
 }
 
-// template names the Helm template that made an object, where the input says it.
 func (t *textReport) template(o *manifest.Object) {
-	if o != nil && o.Doc != nil && o.Doc.Source != "" {
-		fmt.Fprintf(t.w, "rendered from: %s\n", plainText(o.Doc.Source))
+	if name := template(o); name != "" {
+		fmt.Fprintf(t.w, "rendered from: %s\n", plainText(name))
 	}
+}
+
+// template names the Helm template that made an object, where the input says it.
+func template(o *manifest.Object) string {
+	if o == nil || o.Doc == nil {
+		return ""
+	}
+	return o.Doc.Source
 }
 
 // location is file:line:col, or the object and the path where there is no file.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatelint/gatelint/fixtures/guide"
 	"github.com/stretchr/testify/require"
 )
 
@@ -66,9 +67,9 @@ spec:
 
 // TestDocs runs the commands of docs/cluster.md, as a user with the role that it gives: that is allowed everything that is read.
 func TestDocs(t *testing.T) {
-	text, err := os.ReadFile("../../../docs/cluster.md")
+	page, err := guide.Read("../../../docs/cluster.md")
 	require.NoError(t, err)
-	_, rest, found := strings.Cut(string(text), "```yaml\napiVersion: rbac")
+	_, rest, found := strings.Cut(page.Text, "```yaml\napiVersion: rbac")
 	require.True(t, found)
 	role, _, _ := strings.Cut(rest, "```")
 	apply(t, edge+"---\n"+route)
@@ -96,19 +97,12 @@ subjects: [{kind: ServiceAccount, name: NAME, namespace: default}]
 	for _, name := range []string{"gatelint", "kubectl-gatelint"} {
 		require.NoError(t, os.Symlink(cluster.binary, filepath.Join(bin, name)))
 	}
-	commands := 0
-	for line := range strings.Lines(string(text)) {
-		command, ok := strings.CutPrefix(line, "    ")
-		if !ok {
-			continue
-		}
-		command, _, _ = strings.Cut(strings.TrimSpace(command), "#")
-		stdin := ""
-		if _, after, piped := strings.Cut(command, "| "); piped {
-			command, stdin = after, "---\n# Source: chart/templates/route.yaml\n"+route
+	for _, s := range page.Steps {
+		command, stdin := s.Gatelint(), ""
+		if strings.Contains(s.Command, "| ") {
+			stdin = "---\n# Source: chart/templates/route.yaml\n" + route
 		}
 		words := strings.Fields(command)
-		commands++
 		t.Run(strings.Join(words, "-"), func(t *testing.T) {
 			cmd := exec.Command("env", words...)
 			cmd.Env = append(os.Environ(), "KUBECONFIG="+user, "PATH="+bin+":"+os.Getenv("KUBEBUILDER_ASSETS")+":"+os.Getenv("PATH"))
@@ -134,5 +128,5 @@ subjects: [{kind: ServiceAccount, name: NAME, namespace: default}]
 			}
 		})
 	}
-	require.Greater(t, commands, 15)
+	require.Greater(t, len(page.Steps), 15)
 }

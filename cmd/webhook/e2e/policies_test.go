@@ -12,13 +12,13 @@ import (
 	"encoding/pem"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/gatelint/gatelint/fixtures/guide"
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/bundle"
 	"github.com/stretchr/testify/require"
@@ -138,25 +138,20 @@ func TestPolicies(t *testing.T) {
 			return strings.Contains(page, `gatelint_audit_findings{namespace="`+w.ns+`",rule="host-owner",severity="error"} 1`)
 		}, 30*time.Second, 200*time.Millisecond)
 	})
-	t.Run("the-guide", guide)
+	t.Run("the-guide", policyGuide)
 	t.Run("bundles", func(t *testing.T) { bundles(t, w) })
 }
 
-// A file or a transcript of docs/policies.md.
-var (
-	guideFile    = regexp.MustCompile("(?ms)^`([^`\n]+)`:\n\n```[a-z]+\n(.*?)^```$")
-	guideConsole = regexp.MustCompile("(?ms)^```console\n\\$ (kubectl|helm) ([^\n]*)\n(.*?)^```$")
-)
-
-// guide does what docs/policies.md says of the webhook. For helm the chart is rendered with the values; the webhook then has the flags
+// policyGuide does what docs/policies.md says of the webhook. For helm the chart is rendered with the values; the webhook then has the flags
 // and settings of its pods, and the folder that a pod would find.
-func guide(t *testing.T) {
-	text, err := os.ReadFile("../../../docs/policies.md")
+func policyGuide(t *testing.T) {
+	page, err := guide.Read("../../../docs/policies.md")
 	require.NoError(t, err)
 	dir, mounted := t.TempDir(), t.TempDir()
-	for _, f := range guideFile.FindAllStringSubmatch(string(text), -1) {
-		require.NoError(t, os.MkdirAll(filepath.Join(dir, filepath.Dir(f[1])), 0o755))
-		require.NoError(t, os.WriteFile(filepath.Join(dir, f[1]), []byte(f[2]), 0o644))
+	for _, s := range page.Steps {
+		if s.File != "" {
+			require.NoError(t, s.Write(dir))
+		}
 	}
 	args := cluster.hook.args
 	defer func() { cluster.hook.args = args }()
@@ -164,12 +159,16 @@ func guide(t *testing.T) {
 	require.NoError(t, err)
 	(&world{t, "shop"}).apply(`{"apiVersion":"v1","kind":"Service","metadata":{"name":"shop","namespace":"shop"},"spec":{"clusterIP":"None","ports":[{"port":80}]}}`)
 	var ran []string
-	for _, c := range guideConsole.FindAllStringSubmatch(string(text), -1) {
-		ran = append(ran, c[1])
-		if c[1] == "kubectl" {
-			words := strings.Fields(strings.NewReplacer("--from-file policy", "--from-file "+dir+"/policy", "-f deploy", "-f "+dir+"/deploy").Replace(c[2]))
+	for _, s := range page.Steps {
+		program, rest, _ := strings.Cut(s.Command, " ")
+		if program != "kubectl" && program != "helm" {
+			continue
+		}
+		ran = append(ran, program)
+		if program == "kubectl" {
+			words := strings.Fields(strings.NewReplacer("--from-file policy", "--from-file "+dir+"/policy", "-f deploy", "-f "+dir+"/deploy").Replace(rest))
 			out, _ := kubectl("", words...)
-			require.Equal(t, c[3], strings.ReplaceAll(out, dir+"/", ""), c[2])
+			require.Equal(t, s.Output, strings.ReplaceAll(out, dir+"/", ""), s.Command)
 			continue
 		}
 		values, err := os.ReadFile(filepath.Join(dir, "values.yaml"))
