@@ -75,7 +75,7 @@ func (p *Pass) subset(u *routing.Use, v *routing.View) bool {
 	}
 	if near := manifest.Nearest(name, subsetNames(r)); near != "" {
 		f.Message += fmt.Sprintf("; did you mean %q?", near)
-		f.Instead = near
+		f.Instead, f.Meant = near, mesh.Meant(name, subsetNames(r))
 	}
 	if beyond := p.Tables.HiddenRule(&v.Target); r.Tier == routing.TierClient && beyond != nil && beyond.Subsets[name] != nil {
 		// The subset is defined, and hidden: the finding stands on what hides it.

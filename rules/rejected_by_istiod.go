@@ -18,7 +18,7 @@ Fix: correct the field that the finding names; kubectl apply --dry-run=server as
 			for _, r := range p.refusalsOf(o) {
 				p.Report(Fault{
 					On: o, Path: r.Path, Severity: Error, Words: r.Message,
-					Message: r.Message + ": istiod's webhook refuses " + o.ID.String(),
+					Message: r.Message + ": istiod's webhook refuses " + o.ID.String(), Twice: r.Twice,
 				})
 			}
 		}

@@ -118,7 +118,10 @@ type Finding struct {
 	Related   []Related
 	Witness   *Witness
 	Instead   string // what was probably meant in the place of the text at Pos, "" if nothing is near
-	Worlds    []string
+	// Fix is the value, or comment, that can stand at Pos without asking anyone, as it breaks nothing that works; "" takes out what
+	// stands there, with its key or its place in a list. Nil for a fault that people have to look at.
+	Fix    *string
+	Worlds []string
 	// Fingerprint identifies the fault over edits elsewhere: rule, object, the fault's own words, the other end of a clash.
 	Fingerprint string
 	Source      *manifest.Object // nil when the object could not be read
@@ -169,6 +172,8 @@ type Fault struct {
 	Ends     []End
 	Witness  *Witness
 	Instead  string // what was probably meant in the place of the value at Path
+	Meant    bool   // nothing but Instead can be meant
+	Twice    bool   // the very same stands before it, so that nothing rests on it
 	// Words are the fault's own: this match's content, this host, this reference. They and the identities of the clashing
 	// ends make the fingerprint.
 	Words string
@@ -198,6 +203,12 @@ func (p *Pass) Report(f Fault) {
 	}
 	if p.rule.Preview {
 		x.Severity, x.Admission = Info, Off
+	}
+	switch {
+	case f.Twice:
+		x.Fix = new(string)
+	case f.Meant && f.Instead != "" && !f.Suspect && f.Severity == Error: // of a mere warning something works, as it is
+		x.Fix = &f.Instead
 	}
 	words := []string{p.rule.Name, f.On.Group, f.On.ID.String(), f.Words}
 	for _, e := range f.Ends {

@@ -103,7 +103,7 @@ func (p *Pass) shadowed(v *mesh.VirtualService, f *routing.Fate, path []any, sev
 	if d.Entry.Rule.Goes() == "nothing" {
 		return // istiod refuses the rule: another finding says so
 	}
-	fault := Fault{On: v.Object, Path: path, Severity: severity, Words: d.Entry.Box.String() + "\x00" + d.Entry.Rule.Goes()}
+	fault := Fault{On: v.Object, Path: path, Severity: severity, Words: d.Entry.Box.String() + "\x00" + d.Entry.Rule.Goes(), Twice: slices.Contains(path, any("match")) && f.Repeated()}
 	if path == nil {
 		fault.Path, fault.Words = []any{"metadata", "name"}, "whole"
 	}

@@ -79,7 +79,7 @@ func (p *Pass) reportHost(f Fault, host string, sibling bool, text, consequence 
 func (p *Pass) explain(f *Fault, r mesh.Resolution, text string) {
 	if r.Near != "" {
 		f.Message += fmt.Sprintf("; did you mean %q?", r.Near)
-		f.Instead = nearWritten(text, r.Near)
+		f.Instead, f.Meant = nearWritten(text, r.Near), r.Meant
 	}
 	if r.State == mesh.Suspect {
 		f.Message += " (" + r.Why + ")"

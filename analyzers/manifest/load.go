@@ -236,6 +236,11 @@ func (w *walker) bytes(in input) ([]byte, error) {
 		}
 		return limited(w.opt.Stdin, 0)
 	}
+	if len(w.opt.Texts) > 0 {
+		if text, ok := w.opt.Texts[Real(in.path)]; ok {
+			return text, nil
+		}
+	}
 	f, err := os.Open(in.path)
 	if err != nil {
 		return nil, err
@@ -246,6 +251,17 @@ func (w *walker) bytes(in input) ([]byte, error) {
 		return nil, err
 	}
 	return limited(f, info.Size())
+}
+
+// Real is the one path of a file that can have several: absolute, and without symbolic links where it is there.
+func Real(file string) string {
+	if to, err := filepath.EvalSymlinks(file); err == nil {
+		file = to
+	}
+	if abs, err := filepath.Abs(file); err == nil {
+		file = abs
+	}
+	return file
 }
 
 // limited reads all of a file, unless it is larger than any input has reason to be. The size is a hint: a pipe has none.

@@ -18,6 +18,8 @@ type Options struct {
 	// Stdin is read for the path "-"; StdinName is what it is called in positions.
 	Stdin     io.Reader
 	StdinName string
+	// Texts stand for what files hold, by what Real gives of their names.
+	Texts map[string][]byte
 	// Vars are the values of ${NAME} and $(NAME).
 	Vars map[string]string
 	// Plain has each object keep what Plain gives, which otherwise reads the document once more: ten times the memory of the text.

@@ -71,6 +71,7 @@ type Resolution struct {
 	// Instead is what was found in its stead, for a suspect or missing reference: the near name, the namespace that has it.
 	Instead *manifest.Object
 	Near    string // the nearest name, "" if none is close
+	Meant   bool   // nothing but Near can be meant
 	Why     string // the positive sign, for a suspect reference: a clause
 }
 
@@ -94,6 +95,7 @@ func (w *World) judge(c candidates) Resolution {
 	near := w.near.of(c.kind+"/"+c.where.Namespace, c.names)
 	if r.Near = near.nearest(c.where.Name); r.Near != "" {
 		r.Instead = near.names[r.Near]
+		r.Meant = c.elsewhere == nil && Meant(c.where.Name, near.candidates(c.where.Name))
 	}
 	switch {
 	case c.kind == "Secret" && (w.unread[c.where.Namespace] || w.unread[""]): // it may be the one
@@ -226,7 +228,7 @@ func (w *World) judgeExternal(host string) Resolution {
 		return names
 	})
 	if near := index.nearest(host); near != "" && slip(host, near) {
-		r.Near, r.Instead = near, index.names[near]
+		r.Near, r.Instead, r.Meant = near, index.names[near], Meant(host, index.candidates(host))
 		r.State, r.Why = Suspect, "a host close to it is there"
 	}
 	// name.namespace and name.namespace.svc stay literal: they look like a Service and are none (semantics 3.2).

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -43,12 +44,14 @@ func newNearIndex(names map[string]*manifest.Object) *nearIndex {
 }
 
 // nearest gives the closest name within two edits, "" if there is none; short names are too easily alike.
-func (x *nearIndex) nearest(name string) string {
-	if len(name) < 5 || strings.Contains(name, "$") {
-		return ""
+func (x *nearIndex) nearest(name string) string { return manifest.Nearest(name, x.candidates(name)) }
+
+// candidates are names that can be within two edits.
+func (x *nearIndex) candidates(name string) (candidates []string) {
+	if len(name) < shortest || strings.Contains(name, "$") {
+		return nil
 	}
 	seen := map[string]bool{}
-	var candidates []string
 	for length := len(name) - edits; length <= len(name)+edits; length++ {
 		at := cut(length)
 		for i := 0; i <= edits; i++ {
@@ -67,7 +70,18 @@ func (x *nearIndex) nearest(name string) string {
 			}
 		}
 	}
-	return manifest.Nearest(name, candidates)
+	return candidates
+}
+
+// shortest is the length from which a name that is near another one tells something.
+const shortest = 5
+
+// Meant tells whether a name that is none of the candidates can only be a slip of one: no other is near, and they are not told
+// apart on purpose.
+func Meant(name string, candidates []string) bool {
+	near := manifest.Nearest(name, candidates)
+	others := slices.DeleteFunc(slices.Clone(candidates), func(c string) bool { return c == near })
+	return near != "" && len(name) >= shortest && slip(name, near) && manifest.Nearest(name, others) == ""
 }
 
 // counterparts stands in for what tells apart names that are alike on purpose.

@@ -1,8 +1,12 @@
 package routing
 
 import (
+	"slices"
+
 	"github.com/gatelint/gatelint/analyzers/match"
 	"github.com/gatelint/gatelint/analyzers/mesh"
+	"google.golang.org/protobuf/proto"
+	networking "istio.io/api/networking/v1alpha3"
 )
 
 // Place is where a match of a rule is written: spec.http[Rule].match[Match], the rule itself for Match -1.
@@ -18,6 +22,15 @@ func (p Place) Path() []any {
 		return []any{"spec", "http", p.Rule}
 	}
 	return []any{"spec", "http", p.Rule, "match", p.Match}
+}
+
+// Repeated tells whether an earlier match of its rule is the very same.
+func (p Place) Repeated() bool {
+	if p.Match < 1 || !p.VS.Object.Known("spec", "http", p.Rule, "match") {
+		return false
+	}
+	list := p.VS.Spec.Http[p.Rule].Match
+	return slices.ContainsFunc(list[:p.Match], func(m *networking.HTTPMatchRequest) bool { return proto.Equal(m, list[p.Match]) })
 }
 
 // Place is where the route is written: in the delegate for a merged one.

@@ -17,6 +17,7 @@ import (
 type Refusal struct {
 	Path    []any
 	Message string // a clause without the consequence
+	Twice   bool   // the very same value stands before it in its list
 }
 
 // Check lists why istiod refuses an object, in the order of its fields; nil for kinds that it does not know. What rests on a
@@ -72,7 +73,7 @@ func (a at) in(path ...any) at {
 // refuse enters a refusal, unless something in or around the place is not known or has been reported.
 func (a at) refuse(format string, args ...any) {
 	if a.known() {
-		*a.list = append(*a.list, Refusal{slices.Clone(a.path[:a.deep]), fmt.Sprintf(format, args...)})
+		*a.list = append(*a.list, Refusal{Path: slices.Clone(a.path[:a.deep]), Message: fmt.Sprintf(format, args...)})
 	}
 }
 

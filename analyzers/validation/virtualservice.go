@@ -77,7 +77,11 @@ func (a at) overlaps(hosts []string) {
 	refuse := func(i, j int) {
 		if i, j = max(i, j), min(i, j); !refused[i] {
 			refused[i] = true
+			n := len(*a.list)
 			a.in("hosts", i).refuse("hosts %q and %q overlap in one VirtualService", hosts[j], hosts[i])
+			if len(*a.list) > n {
+				(*a.list)[n].Twice = hosts[i] == hosts[j]
+			}
 		}
 	}
 	for i, h := range hosts {

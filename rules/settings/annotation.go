@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -57,6 +58,8 @@ var entryHead = regexp.MustCompile(`^\s*([A-Za-z0-9_-]+(?:\s*,\s*[A-Za-z0-9_-]+)
 
 func parseAnnotation(text string) []*Ignore {
 	var out, last []*Ignore
+	var texts []string         // of entries
+	of := map[*Ignore][2]int{} // the entry it is of, and its place among the rules there
 	for _, entry := range strings.Split(text, ";") {
 		m := entryHead.FindStringSubmatch(entry)
 		switch {
@@ -64,12 +67,28 @@ func parseAnnotation(text string) []*Ignore {
 			for _, g := range last {
 				g.Reason += ";" + entry
 			}
+			texts[len(texts)-1] += ";" + entry
 		case m == nil && strings.TrimSpace(entry) != "":
 			return append(out, &Ignore{problem: fmt.Sprintf("%q is no ignore: write \"rule: reason\"", strings.TrimSpace(entry))})
 		case m != nil:
 			last = entries(m[1], m[2], strings.TrimSpace(entry[len(m[0]):]))
+			for i, g := range last {
+				of[g] = [2]int{len(texts), i}
+			}
+			texts = append(texts, entry)
 			out = append(out, last...)
 		}
+	}
+	for _, g := range out {
+		others := slices.Clone(texts)
+		at, i := of[g][0], of[g][1]
+		names := entryHead.FindStringSubmatch(texts[at])[1]
+		others[at] = strings.Replace(texts[at], names, without(names, i), 1)
+		if without(names, i) == "" {
+			others = slices.Delete(others, at, at+1)
+		}
+		rest := strings.TrimSpace(strings.Join(others, ";"))
+		g.rest = &rest
 	}
 	if len(out) == 0 {
 		out = append(out, &Ignore{problem: Annotation + ` is empty: write "rule: reason"`})
@@ -92,6 +111,11 @@ func entries(names, until, reason string) []*Ignore {
 		out = append(out, g)
 	}
 	return out
+}
+
+// without is a list of rules, separated by commas, without one of them.
+func without(names string, i int) string {
+	return strings.TrimSpace(strings.Join(slices.Delete(strings.Split(names, ","), i, i+1), ","))
 }
 
 // misplaced gives the paths at which an object has the annotation's key elsewhere than among its annotations.

@@ -69,7 +69,16 @@ func parseComment(text string) []*Ignore {
 	if strings.TrimSpace(names) == "" {
 		return []*Ignore{{problem: `the ignore names no rule: write "# gatelint:ignore rule -- reason"`}}
 	}
-	return entries(names, until, strings.TrimSpace(reason))
+	list := entries(names, until, strings.TrimSpace(reason))
+	before, after, _ := strings.Cut(text[len(head):], strings.TrimSpace(names))
+	for i, g := range list {
+		rest := ""
+		if others := without(names, i); others != "" {
+			rest = head + before + others + after
+		}
+		g.rest = &rest
+	}
+	return list
 }
 
 // scanner finds comments line by line. It knows what a "#" can stand in that is none: quoted strings and block scalars.

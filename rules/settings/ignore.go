@@ -24,7 +24,8 @@ type Ignore struct {
 	Line    int              // of a comment: the line whose findings it accepts
 	Objects []ObjectPattern  // of an exception
 
-	problem string // why it is not valid, "" when it is
+	problem string  // why it is not valid, "" when it is
+	rest    *string // of the annotation or comment without it; nil where that is not told
 }
 
 // Suppressed is a finding with the ignore that accepted it.
@@ -84,12 +85,14 @@ func Apply(findings []rules.Finding, ignores []*Ignore, p Policy) Applied {
 		return out
 	}
 	for _, g := range ignores {
-		why := g.Mistake(p)
+		why, fix := g.Mistake(p), (*string)(nil)
 		if why == "" && ran[g.Rule] && out.Accepts(g) == 0 {
-			why = fmt.Sprintf("the %s of %q matches no finding: %s", g.noun(), g.Rule, g.reach())
+			why, fix = fmt.Sprintf("the %s of %q matches no finding: %s", g.noun(), g.Rule, g.reach()), g.rest
 		}
 		if why != "" && (p.Judge == nil || p.Judge(g)) {
-			out.Unused = append(out.Unused, g.finding(why, p))
+			f := g.finding(why, p)
+			f.Fix = fix // a mistake, or a day that is over, is for its author to look at
+			out.Unused = append(out.Unused, f)
 		}
 	}
 	return out

@@ -33,9 +33,13 @@ type result struct {
 
 	// Of lint --as-webhook.
 	verdicts map[findingKey]verdict // nil without it
-	notes    []string               // what is wrong with annotations that were looked at
+	notes    []string               // what is wrong with annotations that were looked at; what was fixed
 	unasked  int                    // documents that admission never sees, as they cannot be read
 	stats    routing.Stats
+
+	own   map[string]bool // of lint --fix: the files that it may write
+	fixed int             // findings that it mends
+	patch string          // of lint --diff
 
 	ignores   []*settings.Ignore // and exceptions
 	policy    settings.Policy    // by which they were applied

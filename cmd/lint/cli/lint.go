@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -32,7 +33,7 @@ type flags struct {
 	noConfig, quiet, stats, asWebhook  bool
 	failOn, minSeverity, now, colorise string
 
-	noIgnores                           bool
+	noIgnores, fix, diff                bool
 	baseline, newFrom, newFromMergeBase string
 
 	heeded *pflag.FlagSet    // those that environment variables can give
@@ -68,6 +69,9 @@ type request struct {
 	quiet     bool
 	stats     bool
 	asWebhook bool
+
+	fix, diff bool              // files are mended, or how they would be is shown
+	texts     map[string][]byte // in the place of what files hold, by real path
 
 	noIgnores bool
 	baseline  string // a file
@@ -113,6 +117,8 @@ func (f *flags) lint(cmd *cobra.Command) {
 	s.StringVar(&f.baseline, "baseline", "", "leave out the findings that this `FILE` holds, see gatelint baseline (default the config's; empty for none)")
 	s.StringVar(&f.newFrom, "new-from", "", "of all findings report those that the change since this git `REV` brings, or that have an end in what it touches")
 	s.StringVar(&f.newFromMergeBase, "new-from-merge-base", "", "as --new-from, since the commit where HEAD left this `BRANCH`")
+	s.BoolVar(&f.fix, "fix", false, "write into PATH what mends a finding and can break nothing, and report what is left; never in standard input, --with, or what helm has rendered")
+	s.BoolVar(&f.diff, "diff", false, "show what --fix would write as a unified diff, and write nothing; 1 is the exit code if there is anything")
 	s.BoolVarP(&f.quiet, "quiet", "q", false, "findings only, no summary")
 	s.BoolVar(&f.stats, "stats", false, "say on standard error what was modelled, and how many matches could not be decided")
 	s.StringVar(&f.colorise, "color", "auto", "`WHEN` to colour: auto, always or never; NO_COLOR is heeded")
@@ -189,7 +195,7 @@ func (a *app) request(f *flags, args []string) (*request, error) {
 			}
 		}
 	}
-	if err := r.setNarrow(f); err != nil {
+	if err := errors.Join(r.setNarrow(f), r.setFix(f)); err != nil {
 		return nil, err
 	}
 	r.list, r.only = r.config.Select(a.rules, f.only, f.disable), len(f.only) > 0
@@ -384,7 +390,11 @@ func completeness(text string) mesh.Complete {
 // lint runs a request: load, run, apply the settings, report.
 func (a *app) lint(r *request) error {
 	done := a.progress()
-	res, err := a.analyse(r)
+	look := a.analyse
+	if r.fix || r.diff {
+		look = a.fixed
+	}
+	res, err := look(r)
 	done()
 	for _, text := range r.aged {
 		a.say("%s", text)
@@ -410,6 +420,9 @@ func (a *app) lint(r *request) error {
 	if res.unasked > 0 {
 		a.say("admission is never asked about what cannot be read: %s", count(res.unasked, "document"))
 	}
+	if _, err := io.WriteString(a.stdout, res.patch); err != nil {
+		return failure{fmt.Errorf("writing the diff: %w", err)}
+	}
 	if r.fails(res) {
 		a.code = exitFindings
 	}
@@ -426,6 +439,9 @@ func (a *app) lint(r *request) error {
 
 // fails tells whether findings make for exit code 1.
 func (r *request) fails(res *result) bool {
+	if r.diff {
+		return !r.neverFail && res.fixed > 0
+	}
 	if r.asWebhook {
 		return slices.ContainsFunc(slices.Collect(maps.Values(res.verdicts)), func(v verdict) bool { return v.Action == rules.Deny })
 	}

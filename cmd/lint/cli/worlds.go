@@ -154,7 +154,7 @@ func (r *request) fromHere(glob string) (string, error) {
 
 // load reads a job and parts it into inputs that live in one cluster together.
 func (a *app) load(r *request, job worldJob) (*loaded, error) {
-	opt := manifest.Options{Namespace: job.namespace, Exclude: r.exclude, Stdin: a.stdin, StdinName: r.stdinName, Vars: job.vars, Plain: a.policies != nil}
+	opt := manifest.Options{Namespace: job.namespace, Exclude: r.exclude, Stdin: a.stdin, StdinName: r.stdinName, Vars: job.vars, Plain: a.policies != nil, Texts: r.texts}
 	set, err := job.read(opt)
 	if err != nil {
 		return nil, err // wrong usage: a path that does not exist

@@ -104,18 +104,30 @@ func (r *Report) instead(f rules.Finding) (string, bool) {
 	if !plainName.MatchString(f.Instead) || pos.Line != pos.EndLine || to > len(line) || from >= to {
 		return "", false
 	}
-	old, quote := line[from:to], ""
+	old := line[from:to]
 	if n := len(old); n > 2 && (old[0] == '"' || old[0] == '\'') && old[n-1] == old[0] {
-		old, quote = old[1:n-1], old[:1]
+		old = old[1 : n-1]
 	}
 	near := strings.HasPrefix(f.Instead, old) || manifest.Nearest(old, []string{f.Instead}) != ""
 	if !plainName.MatchString(old) || !near || strings.Contains(old, "/") != strings.Contains(f.Instead, "/") {
 		return "", false
 	}
-	if quote == "" && !readsAs(f.Instead) {
-		quote = `"`
+	return Scalar(line[from:to], f.Instead), true
+}
+
+// Scalar writes a value in the place of another one, in quotes as that one is, or where it means something else without.
+func Scalar(old, value string) string {
+	switch {
+	case strings.HasPrefix(old, "'"):
+		return "'" + strings.ReplaceAll(value, "'", "''") + "'"
+	case strings.HasPrefix(old, `"`) || !readsAs(value):
+		var b strings.Builder
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		_ = e.Encode(value) // a string always has a form
+		return strings.TrimSuffix(b.String(), "\n")
 	}
-	return quote + f.Instead + quote, true
+	return value
 }
 
 // readsAs tells whether unquoted text means itself in YAML.

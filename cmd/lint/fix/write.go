@@ -1,0 +1,54 @@
+package fix
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Mark is the byte order mark, which texts here are without.
+var Mark = []byte("\xef\xbb\xbf")
+
+// Write gives a file another text, at once or not at all, with the mode it has. A symbolic link stays one: what it names is
+// written. A byte order mark, which neither text has, stays too. A file that no longer holds the old text is left alone.
+func Write(name string, before, after []byte) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("writing %s: %w", filepath.ToSlash(name), err)
+		}
+	}()
+	if name, err = filepath.EvalSymlinks(name); err != nil {
+		return err
+	}
+	old, err := os.OpenFile(name, os.O_RDWR, 0) // a file that may not be written is not replaced either
+	if err != nil {
+		return err
+	}
+	info, err := old.Stat()
+	old.Close()
+	if err != nil {
+		return err
+	}
+	data, err := os.ReadFile(name)
+	switch {
+	case err != nil:
+		return err
+	case !bytes.Equal(bytes.TrimPrefix(data, Mark), before):
+		return errors.New("it has changed meanwhile")
+	case bytes.HasPrefix(data, Mark):
+		after = append(bytes.Clone(Mark), after...)
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".gatelint-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // gone already, if all went well
+	_, err = f.Write(after)
+	err = errors.Join(err, f.Chmod(info.Mode()), f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}
