@@ -150,23 +150,20 @@ func (f *fixer) round(res *result) error {
 		files[file.Name] = file.Data
 	}
 	var edits []fix.Edit
+	taken := map[string][]fix.Edit{} // by real path: a file can have two names
 	sources := newSources(res.files)
 	for _, x := range res.findings {
 		if x.Fix == nil || !res.own[x.Pos.File] || f.refused[editKey(x)] || sources.file(x.Pos.File).secret(x.Pos.Line) {
 			continue
 		}
 		e, ok := fix.For(files[x.Pos.File], x)
-		clash := func(had fix.Edit) bool {
-			return manifest.Real(had.Finding.Pos.File) == manifest.Real(x.Pos.File) && had.Overlaps(e)
+		real := manifest.Real(x.Pos.File)
+		if !ok || slices.ContainsFunc(taken[real], e.Overlaps) {
+			continue
 		}
-		if ok && !slices.ContainsFunc(edits, clash) {
-			edits = append(edits, e)
-		}
-	}
-	for _, e := range edits {
-		name := e.Finding.Pos.File
-		if real := manifest.Real(name); f.first[real].name == "" {
-			f.first[real] = fixFile{name, files[name]}
+		edits, taken[real] = append(edits, e), append(taken[real], e)
+		if f.first[real].name == "" {
+			f.first[real] = fixFile{x.Pos.File, files[x.Pos.File]}
 		}
 	}
 	if len(edits) > 0 && f.now == nil {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/rules"
 	"github.com/stretchr/testify/require"
 )
 
@@ -56,6 +58,21 @@ func TestDiff(t *testing.T) {
 func TestDiffHides(t *testing.T) {
 	diff := Diff("/x.yaml", []byte("a\nb\nc\nd\ne\n"), []byte("A\nb\nc\nd\nE\n"), func(line int) bool { return line == 2 })
 	require.Equal(t, "--- /x.yaml\n+++ /x.yaml\n@@ -1,2 +1,2 @@\n-a\n+A\n b\n@@ -4,2 +4,2 @@\n d\n-e\n+E\n", diff)
+}
+
+// TestExact sees an edit that does more than it should, of which a test of commands knows nothing.
+func TestExact(t *testing.T) {
+	const head = `{"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": {"name": "a", "annotations": {`
+	text := head + `"x": "y", "z": "w"}}}`
+	object := manifest.Parse("", []byte(text), manifest.Options{}).Objects[0]
+	e := Edit{From: len(head) + len(`"x": "y"`), To: len(text) - len("}}}")}
+	e.Finding = rules.Finding{Source: object, Pos: manifest.Pos{Path: "metadata.annotations.z"}, Fix: new(string)}
+	require.True(t, Exact([]byte(text), []Edit{e}))
+	e.From++
+	require.False(t, Exact([]byte(text), []Edit{e}), "YAML forgives the comma, JSON does not")
+	e.From--
+	e.Finding.Pos.Path = "metadata.annotations.x"
+	require.False(t, Exact([]byte(text), []Edit{e}), "not the one that the finding is about")
 }
 
 func TestWrite(t *testing.T) {
