@@ -54,6 +54,41 @@ func TestFixProperties(t *testing.T) {
 	t.Log(mended)
 }
 
+// TestFixByTwoNames mends a file once that is read by two names, through the link, which stays.
+func TestFixByTwoNames(t *testing.T) {
+	t.Chdir(t.TempDir())
+	text := "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: web, namespace: shop}\nspec: # gatelint:ignore no-effect -- gone\n" +
+		"  hosts: [a.example.com, a.example.com]\n  gateways: [mesh]\n  http: [{directResponse: {status: 200}}]\n"
+	require.NoError(t, os.MkdirAll("deploy", 0o755))
+	require.NoError(t, os.WriteFile("deploy/web.yaml", []byte(text), 0o644))
+	require.NoError(t, os.Symlink("web.yaml", "deploy/also.yaml"))
+	fixRun(t, []string{"--no-config", "--fix", "deploy"})
+	link, err := os.Readlink("deploy/also.yaml")
+	require.NoError(t, err)
+	require.Equal(t, "web.yaml", link)
+	got, err := os.ReadFile("deploy/web.yaml")
+	require.NoError(t, err)
+	require.Equal(t, strings.NewReplacer(" # gatelint:ignore no-effect -- gone", "", "a.example.com, ", "").Replace(text), string(got))
+	require.Empty(t, fixRun(t, []string{"--no-config", "--diff", "-q", "deploy"}))
+}
+
+// TestFixKeepsFailing tells files that cannot be written: it fails, and what can be is written.
+func TestFixKeepsFailing(t *testing.T) {
+	if os.Getuid() == 0 {
+		t.Skip("root may write everything")
+	}
+	t.Chdir(t.TempDir())
+	text := "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: NAME, namespace: shop}\nspec: {selector: {a: b}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [NAME.example.com]}]} # gatelint:ignore no-effect -- gone\n"
+	require.NoError(t, os.WriteFile("a.yaml", []byte(strings.ReplaceAll(text, "NAME", "x")), 0o444))
+	require.NoError(t, os.WriteFile("b.yaml", []byte(strings.ReplaceAll(text, "NAME", "z")), 0o644))
+	code, _, errs := execute(rules.All(), "", "--no-config", "--fix", "a.yaml", "b.yaml")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, errs, "writing a.yaml: ")
+	got, err := os.ReadFile("b.yaml")
+	require.NoError(t, err)
+	require.NotContains(t, string(got), "gatelint:ignore")
+}
+
 var wants = regexp.MustCompile(`(?m) *# want .*$`)
 
 func caseFlags(c *want.Case) (flags []string) {
