@@ -73,14 +73,15 @@ type fixFile struct {
 
 // fixed makes all edits, writes or shows them, and gives what is left; with --diff, what there is.
 func (a *app) fixed(r *request) (*result, error) {
-	strict := *r
-	strict.list, strict.only, strict.least, strict.baseline, strict.since = r.config.Select(a.rules, nil, nil), false, rules.Info, "", revision{}
-	strict.list = slices.DeleteFunc(strict.list, func(x *rules.Rule) bool { return x.Clock && r.mesh.Now.IsZero() })
-	f := &fixer{app: a, request: r, strict: &strict, first: map[string]fixFile{}, texts: map[string][]byte{}, refused: map[[3]string]bool{}}
-	before, err := f.all()
+	f := &fixer{app: a, request: r, first: map[string]fixFile{}, texts: map[string][]byte{}, refused: map[[3]string]bool{}}
+	before, err := f.look(r, nil)
 	if err != nil {
 		return nil, err
 	}
+	strict := *r // the cluster is not read again
+	f.strict = &strict
+	strict.list, strict.only, strict.least, strict.baseline, strict.since = r.config.Select(a.rules, nil, nil), false, rules.Info, "", revision{}
+	strict.list = slices.DeleteFunc(strict.list, func(x *rules.Rule) bool { return x.Clock && r.mesh.Now.IsZero() })
 	res := before
 	for range rounds {
 		if len(res.unreadable) > 0 {
@@ -106,23 +107,16 @@ func (a *app) fixed(r *request) (*result, error) {
 	return res, f.write()
 }
 
-// all looks at everything for the first time.
-func (f *fixer) all() (*result, error) {
-	strict, err := f.look(f.strict, nil)
-	if err != nil {
-		return nil, err
-	}
-	f.now = tally(strict.findings)
-	return f.look(f.request, nil)
-}
-
 // look analyses the files with some texts in the place of their own.
 func (f *fixer) look(r *request, texts map[string][]byte) (*result, error) {
-	x := *r
-	x.texts = texts
-	c, jobs, err := f.collect(&x)
-	if err != nil {
+	aged := r.aged
+	r.texts = texts
+	c, jobs, err := f.collect(r)
+	if r.texts = nil; err != nil {
 		return nil, err
+	}
+	if len(aged) > 0 {
+		r.aged = aged // said once
 	}
 	c.own = map[string]bool{}
 	for _, l := range jobs {
@@ -156,24 +150,28 @@ func (f *fixer) round(res *result) error {
 		files[file.Name] = file.Data
 	}
 	var edits []fix.Edit
+	taken := map[string][]fix.Edit{} // by real path: a file can have two names
 	sources := newSources(res.files)
 	for _, x := range res.findings {
 		if x.Fix == nil || !res.own[x.Pos.File] || f.refused[editKey(x)] || sources.file(x.Pos.File).secret(x.Pos.Line) {
 			continue
 		}
 		e, ok := fix.For(files[x.Pos.File], x)
-		clash := func(had fix.Edit) bool {
-			return manifest.Real(had.Finding.Pos.File) == manifest.Real(x.Pos.File) && had.Overlaps(e)
+		real := manifest.Real(x.Pos.File)
+		if !ok || slices.ContainsFunc(taken[real], e.Overlaps) {
+			continue
 		}
-		if ok && !slices.ContainsFunc(edits, clash) {
-			edits = append(edits, e)
+		edits, taken[real] = append(edits, e), append(taken[real], e)
+		if f.first[real].name == "" {
+			f.first[real] = fixFile{x.Pos.File, files[x.Pos.File]}
 		}
 	}
-	for _, e := range edits {
-		name := e.Finding.Pos.File
-		if real := manifest.Real(name); f.first[real].name == "" {
-			f.first[real] = fixFile{name, files[name]}
+	if len(edits) > 0 && f.now == nil {
+		strict, err := f.look(f.strict, nil)
+		if err != nil {
+			return err
 		}
+		f.now = tally(strict.findings)
 	}
 	_, err := f.try(files, nil, edits)
 	return err
@@ -299,7 +297,10 @@ func (f *fixer) show(res *result) {
 			before, after = slices.Concat(fix.Mark, before), slices.Concat(fix.Mark, after)
 		}
 		lines := sources.file(file.name)
-		res.patch += fix.Diff(file.name, before, after, func(line int) bool { return lines.secret(line + 1) })
+		res.patch += fix.Diff(file.name, before, after, func(line int) bool {
+			text, _ := lines.line(line + 1)
+			return lines.secret(line+1) && text != "---" // git wants a line below a change, else it looks for the file's end
+		})
 	}
 }
 

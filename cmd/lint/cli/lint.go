@@ -49,6 +49,7 @@ type request struct {
 	paths   []string // of the command line
 	worlds  []worldJob
 	mesh    mesh.Options
+	live    *base   // what is in the cluster, once it was read
 	cluster *target // whose objects lie under the files; nil for none
 	all     bool    // faults of the cluster, or snapshot, are reported whether files take part in them or not
 

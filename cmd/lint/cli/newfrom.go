@@ -91,7 +91,7 @@ func (a *app) past(r *request) (*past, error) {
 // look enters what is found in the old tree.
 func (p *past) look(a *app, r *request) error {
 	old := *r
-	old.worlds = slices.Clone(r.worlds)
+	old.worlds, old.live = slices.Clone(r.worlds), nil
 	for i := range old.worlds {
 		w := &old.worlds[i]
 		w.paths, w.with = p.paths(w.paths), p.paths(w.with)

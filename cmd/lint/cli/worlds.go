@@ -198,12 +198,15 @@ func (a *app) loadAll(r *request) ([]*loaded, error) {
 		out = append(out, l)
 	}
 	if r.cluster != nil {
-		live, err := a.readCluster(r, out)
-		if err != nil {
-			return nil, err
+		if r.live == nil {
+			live, err := a.readCluster(r, out)
+			if err != nil {
+				return nil, err
+			}
+			r.live = live
 		}
 		for _, l := range out {
-			l.base = live
+			l.base = r.live
 		}
 	}
 	for _, l := range out {

@@ -174,14 +174,19 @@ func (s sheet) silent(e *Edit) bool {
 	return !bytes.Contains(s[e.From:e.To], []byte("#")) && !strings.HasPrefix(s.above(e.From), "#")
 }
 
-// key takes a key of a map out, and the map's own if it is the only one.
+// key takes a key of a map out, with its line and the comma of JSON, and the map's own if it is the only one.
 func (s sheet) key(e *Edit) bool {
-	if before := s.before(e.From); !name.MatchString(before) || strings.TrimSpace(s.after(e.To)) != "" {
+	after := strings.TrimSpace(s.after(e.To))
+	if !name.MatchString(s.before(e.From)) || after != "" && after != "," {
 		return false
 	}
 	s.lines(e)
 	if !s.silent(e) {
 		return false
+	}
+	if last := bytes.TrimRight(s[:e.From], " \t\r\n"); after == "" && bytes.HasSuffix(last, []byte(",")) {
+		e.From, e.To = len(last)-1, len(bytes.TrimRight(s[:e.To], "\r\n"))
+		return true
 	}
 	parent := s.start(max(e.From-1, 0))
 	holder := string(s[parent:e.From])

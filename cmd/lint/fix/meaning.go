@@ -23,13 +23,19 @@ func Exact(text []byte, edits []Edit) bool {
 		for _, e := range edits {
 			if x := e.Finding.Source; e.Finding.Pos.Path != "" && x != nil && x.Doc.Line == o.Doc.Line && x.Item == o.Item && x.Kind == o.Kind && x.Name == o.Name {
 				path, ok := manifest.ParsePath(e.Finding.Pos.Path)
-				if e.emptied {
+				if ok && e.emptied {
 					path = path[:len(path)-1]
 				}
-				if want, ok = edited(want, path, *e.Finding.Fix); !ok {
+				if ok {
+					want, ok = edited(want, path, *e.Finding.Fix)
+				}
+				if !ok {
 					return false
 				}
 			}
+		}
+		if o.Doc.JSON != after.Objects[i].Doc.JSON { // YAML forgives a comma too many
+			return false
 		}
 		if !reflect.DeepEqual(want, any(after.Objects[i].Plain())) {
 			return false

@@ -19,10 +19,11 @@ func Write(name string, before, after []byte) (err error) {
 			err = fmt.Errorf("writing %s: %w", filepath.ToSlash(name), err)
 		}
 	}()
-	if name, err = filepath.EvalSymlinks(name); err != nil {
+	real, err := filepath.EvalSymlinks(name)
+	if err != nil {
 		return err
 	}
-	old, err := os.OpenFile(name, os.O_RDWR, 0) // a file that may not be written is not replaced either
+	old, err := os.OpenFile(real, os.O_RDWR, 0) // a file that may not be written is not replaced either
 	if err != nil {
 		return err
 	}
@@ -31,7 +32,7 @@ func Write(name string, before, after []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	data, err := os.ReadFile(name)
+	data, err := os.ReadFile(real)
 	switch {
 	case err != nil:
 		return err
@@ -40,7 +41,7 @@ func Write(name string, before, after []byte) (err error) {
 	case bytes.HasPrefix(data, Mark):
 		after = append(bytes.Clone(Mark), after...)
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".gatelint-*")
+	f, err := os.CreateTemp(filepath.Dir(real), ".gatelint-*")
 	if err != nil {
 		return err
 	}
@@ -50,5 +51,5 @@ func Write(name string, before, after []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), name)
+	return os.Rename(f.Name(), real)
 }
