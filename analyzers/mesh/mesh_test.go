@@ -246,6 +246,14 @@ func TestSplit(t *testing.T) {
 			[]*manifest.Object{doc("eu/dev/x.yaml", "80"), doc("eu/prod/x.yaml", "81"), doc("us/x.yaml", "82"), lone("eu/y.yaml", "db")},
 			map[string][]string{"eu/dev": {"eu/dev/x.yaml", "eu/y.yaml"}, "eu/prod": {"eu/prod/x.yaml", "eu/y.yaml"}, "us": {"us/x.yaml"}},
 		},
+		"a copy in each part": {
+			[]*manifest.Object{doc("dev/x.yaml", "80"), lone("dev/y.yaml", "db"), doc("prod/x.yaml", "81"), lone("prod/y.yaml", "db")},
+			map[string][]string{"dev": {"dev/x.yaml", "dev/y.yaml"}, "prod": {"prod/x.yaml", "prod/y.yaml"}},
+		},
+		"copies of a variant": {
+			[]*manifest.Object{doc("a/x.yaml", "80"), doc("b/x.yaml", "80"), doc("c/w.yaml", "81"), doc("c/x.yaml", "81"), doc("d/x.yaml", "80"), lone("d/y.yaml", "db")},
+			map[string][]string{"a": {"a/x.yaml"}, "b": {"b/x.yaml"}, "c": {"c/w.yaml"}, "d": {"d/x.yaml", "d/y.yaml"}},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := map[string][]string{}

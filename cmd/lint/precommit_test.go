@@ -77,6 +77,17 @@ spec:
     hosts: ["*"]
 `
 
+const routes = `---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web, namespace: edge}
+spec:
+  hosts: [shop.example.com]
+  gateways: [public]
+  http:
+  - route: [{destination: {host: web.example.com}}]
+`
+
 const goodPolicy = `package gatelint.named
 
 deny contains "it has no name" if not input.metadata.name
@@ -152,7 +163,19 @@ func TestPreCommit(t *testing.T) {
 			require.Contains(t, out, "Passed")
 			out, refused = h.change(t, dir, "README.md", "y")
 			require.False(t, refused, out)
-			require.Contains(t, out, "Skipped")
+			if hook == "gatelint-changed" {
+				require.Contains(t, out, "Skipped")
+				return // it is about the files of a commit, and one that is deleted is none of them
+			}
+			require.Contains(t, out, "Passed")
+			out, refused = h.change(t, dir, "routes.yaml", routes)
+			require.False(t, refused, out)
+			out, refused = h.change(t, dir, ".gatelint.yaml", "version: 1\ncomplete: Gateway\n")
+			require.False(t, refused, out)
+			must(t, dir, h.env, "git", "rm", "-q", "edge.yaml")
+			out, refused = shell(t, dir, h.env, "git", "commit", "-m", "delete")
+			require.True(t, refused, out)
+			require.Contains(t, out, "[unknown-gateway]")
 		})
 	}
 	for hook, files := range map[string]map[string]string{

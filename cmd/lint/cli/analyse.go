@@ -172,18 +172,20 @@ func (c *collector) run(l *loaded, in mesh.Input, several bool) {
 		c.asking(name, in.Objects).all(in, opt, res.Findings)
 	}
 	for _, f := range res.Findings {
-		if !c.request.asWebhook && c.concerns(f) {
-			c.add(f, name)
+		if !c.request.asWebhook {
+			for _, f := range c.standing(f, in) {
+				c.add(f, name)
+			}
 		}
 	}
 	if !c.request.asWebhook && l.base != nil && len(l.set.Objects) > 0 {
-		for _, f := range c.brought(l.base, opt, res.Findings) {
+		for _, f := range c.brought(l.base, opt, in, res.Findings) {
 			c.add(f, name)
 			c.new[keyOf(f)] = true
 		}
 	}
 	for _, ref := range res.Unknown {
-		if ref.By == nil || c.reported[ref.By] {
+		if ref.By == nil || c.wanted(ref.By, in) {
 			c.refer(ref)
 		}
 	}
@@ -194,13 +196,6 @@ func (c *collector) run(l *loaded, in mesh.Input, several bool) {
 			}
 		}
 	}
-}
-
-func (c *collector) concerns(f rules.Finding) bool {
-	if f.Source == nil || c.reported[f.Source] {
-		return true
-	}
-	return slices.ContainsFunc(f.Related, func(r rules.Related) bool { return r.Source != nil && c.reported[r.Source] })
 }
 
 func keyOf(f rules.Finding) findingKey { return findingKey{f.Rule, f.Fingerprint, f.Message, f.Pos} }

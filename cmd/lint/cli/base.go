@@ -106,13 +106,13 @@ func (b *base) before(opt mesh.Options, list []*rules.Rule) map[string]int {
 }
 
 // brought gives those of the faults that no file takes part in and that the base does not have by itself.
-func (c *collector) brought(b *base, opt mesh.Options, found []rules.Finding) (out []rules.Finding) {
+func (c *collector) brought(b *base, opt mesh.Options, in mesh.Input, found []rules.Finding) (out []rules.Finding) {
 	before := map[string]int{}
 	for k, n := range b.before(opt, c.request.list) {
 		before[k] = n
 	}
 	for _, f := range found {
-		if c.concerns(f) || f.Suspect { // another object can be the first sign of an old fault
+		if c.concerns(f, in) || f.Suspect { // another object can be the first sign of an old fault
 			continue
 		}
 		if before[f.Fingerprint]--; before[f.Fingerprint] < 0 {

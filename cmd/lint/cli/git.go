@@ -75,14 +75,11 @@ func blame(file string, lines []int) map[int]author {
 	return out
 }
 
-// resolve gives the commit that is meant, and the top folder of the repository.
-func (v revision) resolve() (commit, top string, err error) {
+// resolve gives the commit of a repository that is meant.
+func (v revision) resolve(top string) (commit string, err error) {
 	ask := func(args ...string) (string, error) {
-		out, err := git("", nil, args...)
+		out, err := git(top, nil, args...)
 		return strings.TrimSpace(string(out)), err
-	}
-	if top, err = ask("rev-parse", "--show-toplevel"); err != nil {
-		return "", "", fmt.Errorf("%s: %w", v.said, err)
 	}
 	named := func(name string) (string, error) {
 		return ask("rev-parse", "--verify", "--quiet", "--end-of-options", name+"^{commit}")
@@ -92,27 +89,28 @@ func (v revision) resolve() (commit, top string, err error) {
 	if commit, err = named(v.name); err != nil {
 		switch _, remote := named("origin/" + v.name); {
 		case remote == nil:
-			return "", "", fmt.Errorf("%s: there is no revision %q here; did you mean %q?", v.said, v.name, "origin/"+v.name)
+			return "", fmt.Errorf("%s: there is no revision %q here; did you mean %q?", v.said, v.name, "origin/"+v.name)
 		case shallow == "true":
-			return "", "", fmt.Errorf("%s: the clone is shallow and has no revision %q: %s", v.said, v.name, fetch)
+			return "", fmt.Errorf("%s: the clone is shallow and has no revision %q: %s", v.said, v.name, fetch)
 		}
-		return "", "", fmt.Errorf("%s: there is no revision %q here", v.said, v.name)
+		return "", fmt.Errorf("%s: there is no revision %q here", v.said, v.name)
 	}
 	if !v.mergeBase {
-		return commit, filepath.FromSlash(top), nil
+		return commit, nil
 	}
 	base, err := ask("merge-base", commit, "HEAD")
 	switch {
 	case err == nil:
-		return base, filepath.FromSlash(top), nil
+		return base, nil
 	case shallow == "true":
-		return "", "", fmt.Errorf("%s: the clone is shallow and does not have the commit where HEAD left %q: %s", v.said, v.name, fetch)
+		return "", fmt.Errorf("%s: the clone is shallow and does not have the commit where HEAD left %q: %s", v.said, v.name, fetch)
 	}
-	return "", "", fmt.Errorf("%s: HEAD and %q have no commit in common", v.said, v.name)
+	return "", fmt.Errorf("%s: HEAD and %q have no commit in common", v.said, v.name)
 }
 
-// checkOut writes the manifests of a commit into a folder. Links are left out: they could lead anywhere.
-func checkOut(top, commit, dir string) error {
+// checkOut writes the manifests of a commit into a folder, or all of its files: a kustomization can read any. Links are left out: they
+// could lead anywhere.
+func checkOut(top, commit, dir string, all bool) error {
 	tree, err := git(top, nil, "ls-tree", "-r", "-z", "--full-tree", commit)
 	if err != nil {
 		return err
@@ -122,7 +120,7 @@ func checkOut(top, commit, dir string) error {
 	for _, entry := range strings.Split(string(tree), "\x00") {
 		head, name, _ := strings.Cut(entry, "\t")
 		f := strings.Fields(head)
-		if len(f) == 3 && strings.HasPrefix(f[0], "100") && manifestName(name) && filepath.IsLocal(filepath.FromSlash(name)) {
+		if len(f) == 3 && strings.HasPrefix(f[0], "100") && (all || manifestName(name)) && filepath.IsLocal(filepath.FromSlash(name)) {
 			names = append(names, name)
 			fmt.Fprintln(&ids, f[2])
 		}

@@ -77,6 +77,7 @@ type request struct {
 	noIgnores bool
 	baseline  string // a file
 	since     revision
+	past      bool // it is about the tree of since: what cannot be built there was not there
 }
 
 func (a *app) lintCommand(use, short string) *cobra.Command {

@@ -33,8 +33,8 @@ func (c *collector) onlyNew(jobs []*loaded, a *app) error {
 	brought := past.brought(c.findings)
 	kept := c.findings[:0]
 	for i, f := range c.findings {
-		near := slices.ContainsFunc(f.Related, func(r rules.Related) bool { return touched(r.Pos) })
-		if near || brought[i] || touched(f.Pos) {
+		near := slices.ContainsFunc(f.Related, func(r rules.Related) bool { return touched(r.Object, r.Pos) })
+		if near || brought[i] || touched(f.Object, f.Pos) {
 			kept = append(kept, f)
 		}
 	}
@@ -47,7 +47,8 @@ func (c *collector) onlyNew(jobs []*loaded, a *app) error {
 // past is what stood at a revision.
 type past struct {
 	top, here string // the repository and the working directory, without links
-	folder    string // where the old tree stands
+	from      string // the outer one of the two
+	folder    string // where from is, as it was
 
 	findings []rules.Finding
 	files    map[string][]byte // by where they stand now
@@ -57,7 +58,11 @@ type past struct {
 // past analyses the tree of the revision in a folder of its own, which for that time is the working directory: names and globs are
 // relative to it.
 func (a *app) past(r *request) (*past, error) {
-	commit, top, err := r.since.resolve()
+	top, err := r.repository()
+	if err != nil {
+		return nil, err
+	}
+	commit, err := r.since.resolve(top)
 	if err != nil {
 		return nil, err
 	}
@@ -65,13 +70,17 @@ func (a *app) past(r *request) (*past, error) {
 	if err != nil {
 		return nil, failure{fmt.Errorf("finding the working directory: %w", err)}
 	}
-	p := &past{top: top, here: unlinked(here), files: map[string][]byte{}, texts: map[string]bool{}}
+	p := &past{top: top, here: unlinked(here), from: top, files: map[string][]byte{}, texts: map[string]bool{}}
+	if inside(top, p.here) {
+		p.from = p.here
+	}
 	if p.folder, err = os.MkdirTemp("", "gatelint-"); err != nil {
 		return nil, failure{fmt.Errorf("making a folder for the old tree: %w", err)}
 	}
 	p.folder = unlinked(p.folder)
 	defer os.RemoveAll(p.folder)
-	if err := checkOut(top, commit, p.folder); err != nil {
+	kustomized := slices.ContainsFunc(r.worlds, func(w worldJob) bool { return w.kustomize != "" })
+	if err := checkOut(top, commit, p.then(top), kustomized); err != nil {
 		return nil, failure{fmt.Errorf("reading the tree of %s: %w", r.since.name, err)}
 	}
 	dir := p.then(p.here)
@@ -88,13 +97,45 @@ func (a *app) past(r *request) (*past, error) {
 	return p, p.look(a, r)
 }
 
+// repository is the top folder of the repository that the paths lie in, else of the one around the working directory.
+func (r *request) repository() (top string, err error) {
+	var dirs []string
+	for _, w := range r.worlds {
+		for _, name := range append([]string{w.kustomize}, w.paths...) {
+			if base, _ := doublestar.SplitPattern(filepath.ToSlash(name)); strings.ContainsAny(name, "*?[{") {
+				name = base
+			}
+			if info, err := os.Stat(name); err == nil && !info.IsDir() {
+				name = filepath.Dir(name)
+			}
+			if name != "" && name != "-" {
+				dirs = append(dirs, name)
+			}
+		}
+	}
+	for _, dir := range append(dirs, ".") {
+		var out []byte
+		if out, err = git(dir, nil, "rev-parse", "--show-toplevel"); err == nil {
+			return filepath.FromSlash(strings.TrimSpace(string(out))), nil
+		}
+	}
+	return "", fmt.Errorf("%s: %w", r.since.said, err)
+}
+
 // look enters what is found in the old tree.
 func (p *past) look(a *app, r *request) error {
 	old := *r
-	old.worlds, old.live = slices.Clone(r.worlds), nil
-	for i := range old.worlds {
-		w := &old.worlds[i]
+	old.past, old.worlds, old.live = true, nil, nil
+	for _, w := range r.worlds {
 		w.paths, w.with = p.paths(w.paths), p.paths(w.with)
+		if w.kustomize != "" {
+			there := p.paths([]string{w.kustomize})
+			if len(there) == 0 || !inside(p.now(there[0]), p.top) {
+				continue // all that it gives is new
+			}
+			w.kustomize = there[0]
+		}
+		old.worlds = append(old.worlds, w)
 	}
 	c, jobs, err := a.collect(&old)
 	if err != nil {
@@ -129,34 +170,47 @@ func unlinked(file string) string {
 	return file
 }
 
-// moved is a path of one folder in another one; outside of it, the path itself.
-func moved(file, from, to string) string {
+// inside tells whether a path is, or lies under, a folder.
+func inside(file, folder string) bool {
+	rel, err := filepath.Rel(folder, file)
+	return err == nil && filepath.IsLocal(rel)
+}
+
+// relocated is a path of one folder in another one; outside of it, the path itself.
+func relocated(file, from, to string) string {
 	if rel, err := filepath.Rel(from, file); err == nil && filepath.IsLocal(rel) {
 		return filepath.Join(to, rel)
 	}
 	return file
 }
 
-// then is where a path stands in the old tree; outside of the repository nothing is old.
-func (p *past) then(file string) string {
+// absolute is a path of today from the root, without links.
+func (p *past) absolute(file string) string {
 	if !filepath.IsAbs(file) {
 		file = filepath.Join(p.here, file)
 	}
-	return moved(unlinked(file), p.top, p.folder)
+	return unlinked(file)
 }
+
+// then is where a path stands in the old tree.
+func (p *past) then(file string) string { return relocated(p.absolute(file), p.from, p.folder) }
 
 // now is where a file, named from the working directory or in the old tree, stands now.
 func (p *past) now(file string) string {
 	if !filepath.IsAbs(file) {
 		return filepath.Join(p.here, file)
 	}
-	return moved(unlinked(file), p.folder, p.top)
+	return relocated(unlinked(file), p.folder, p.from)
 }
 
-// path is a path of the command line or the config in the old tree; one that means the same there stays as it is.
+// path is a path of the command line or the config in the old tree; one that means the same there stays as it is. Outside of the
+// repository nothing is old.
 func (p *past) path(name string) string {
-	if at := p.then(name); filepath.IsAbs(name) || moved(at, p.folder, "") == at {
+	switch at := p.absolute(name); {
+	case !inside(at, p.top):
 		return at
+	case filepath.IsAbs(name) || !inside(p.here, p.from):
+		return p.then(name)
 	}
 	return name
 }
@@ -179,8 +233,9 @@ func plainDoc(text []byte) string {
 	return strings.TrimSpace(strings.TrimSuffix(strings.TrimPrefix(plain, "---"), "---"))
 }
 
-// touched tells of a place whether the change touches the document there: its file is new or another, and no document was like it.
-func (p *past) touched(c *collector, jobs []*loaded) func(manifest.Pos) bool {
+// touched tells of an end of a finding whether the change touches the document there: its file is new, or another, and no document was
+// like it. What is linted outside of the repository counts as changed: git does not know it.
+func (p *past) touched(c *collector, jobs []*loaded) func(manifest.ID, manifest.Pos) bool {
 	same := map[string]bool{}
 	for _, f := range c.files {
 		if was, ok := p.files[p.now(f.Name)]; ok && plainDoc(was) == plainDoc(f.Data) {
@@ -188,15 +243,37 @@ func (p *past) touched(c *collector, jobs []*loaded) func(manifest.Pos) bool {
 		}
 	}
 	type lines struct{ from, to int }
+	type made struct {
+		id   manifest.ID
+		file string
+	}
 	untouched := map[string][]lines{}
+	rendered := map[made]bool{} // of a kustomization: whether any file that takes part in it has changed what it says
 	for _, l := range jobs {
-		for _, o := range append(slices.Clone(l.set.Objects), l.with.Objects...) {
-			if d := o.Doc; d != nil && !same[d.File] && p.texts[plainDoc(d.Text)] {
+		for _, f := range l.set.Files {
+			if !inside(p.absolute(f.Name), p.top) && (l.base == nil || l.base.file != f.Name) {
+				same[f.Name] = false
+			}
+		}
+		list := slices.Clone(l.with.Objects)
+		for _, o := range l.set.Objects {
+			if l.kustomize == "" {
+				list = append(list, o)
+				continue
+			}
+			at := made{o.ID, o.At().File}
+			rendered[at] = rendered[at] || !p.texts[plainDoc(o.Doc.Text)]
+		}
+		for _, o := range list {
+			if d := o.Doc; d != nil && !same[d.File] && inside(p.absolute(d.File), p.top) && p.texts[plainDoc(d.Text)] {
 				untouched[d.File] = append(untouched[d.File], lines{d.Line, d.Line + bytes.Count(d.Text, []byte("\n"))})
 			}
 		}
 	}
-	return func(pos manifest.Pos) bool { // what has no file lives in a cluster
+	return func(id manifest.ID, pos manifest.Pos) bool { // what has no file lives in a cluster
+		if changed, ok := rendered[made{id, pos.File}]; ok {
+			return changed
+		}
 		return pos.File != "" && !same[pos.File] && !slices.ContainsFunc(untouched[pos.File], func(x lines) bool { return x.from <= pos.Line && pos.Line <= x.to })
 	}
 }

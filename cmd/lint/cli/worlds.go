@@ -192,10 +192,14 @@ func (a *app) loadAll(r *request) ([]*loaded, error) {
 			}
 		}
 		l, err := a.load(r, job)
-		if err != nil {
+		switch {
+		case err != nil && r.past && job.kustomize != "":
+			a.say("%s: %s could not be built then, so all that it gives is new", r.since.said, filepath.ToSlash(job.kustomize))
+		case err != nil:
 			return nil, err
+		default:
+			out = append(out, l)
 		}
-		out = append(out, l)
 	}
 	if r.cluster != nil {
 		if r.live == nil {
