@@ -2,8 +2,11 @@ package policy
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -62,6 +65,32 @@ func TestProblems(t *testing.T) {
 			err := load(t, c.text)
 			require.ErrorContains(t, err, c.want)
 			require.ErrorAs(t, err, new(Problems))
+		})
+	}
+}
+
+// TestSchemasStayHere holds that loading a policy fetches no URL and opens no file that a schema names.
+func TestSchemasStayHere(t *testing.T) {
+	var hits atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hits.Add(1) }))
+	t.Cleanup(server.Close)
+	for name, c := range map[string]struct{ path, schema, want string }{
+		"URL":           {"data.gatelint.params.a", `{$ref: "` + server.URL + `/s"}`, `a.rego:1: METADATA schemas: $ref "` + server.URL + `/s" leads out of the schema`},
+		"file":          {"data.gatelint.params.a", `{$ref: "file:///etc/hostname"}`, `a.rego:1: METADATA schemas: $ref "file:///etc/hostname" leads out of the schema`},
+		"deep":          {"data.gatelint.params.a", `{properties: {x: {anyOf: [{$ref: "file:///etc/hostname"}]}}}`, `$ref "file:///etc/hostname" leads out`},
+		"of input":      {"input", `{$ref: "file:///etc/hostname"}`, `$ref "file:///etc/hostname" leads out`},
+		"relative":      {"input", `{$id: "FILE:///etc/x#y", properties: {x: {$ref: "#/z"}}}`, `$id "FILE:///etc/x#y" leads out`},
+		"id of nothing": {"data.gatelint.params.a", `{$id: "` + server.URL + `/s#y", properties: {x: {$ref: "#/z"}}}`, `remote reference loading disabled`},
+		"within":        {"data.gatelint.params.a", `{definitions: {x: {type: number}}, properties: {x: {$ref: "#/definitions/x"}, id: {type: string}}}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := load(t, "# METADATA\n# schemas:\n#   - "+c.path+": "+c.schema+"\n# custom: {params: {x: 1}}\npackage gatelint.a\n\ndeny contains \"a\" if data.gatelint.params.a.x == 2\n")
+			if c.want == "" {
+				require.NoError(t, err)
+			} else {
+				require.ErrorContains(t, err, c.want)
+			}
+			require.Zero(t, hits.Load())
 		})
 	}
 }

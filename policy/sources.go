@@ -173,8 +173,9 @@ func parseModule(name, text string) (*ast.Module, error) {
 			list[0].Message = "this is Rego v0: opa fmt --v0-v1 --write rewrites it (" + list[0].Message + ")"
 			return nil, list[0]
 		}
+		return nil, err
 	}
-	return m, err
+	return m, checkSchemas(m)
 }
 
 // document enters a data.json or data.yaml, under the names of the folders that lead to it.
