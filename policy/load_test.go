@@ -59,6 +59,11 @@ func TestProblems(t *testing.T) {
 		"fact":             {"package gatelint.a\n\ndeny contains h if some h in data.gatelint.mesh.by_hots[\"a\"]\n", `a.rego:3: there is no "by_hots" in data.gatelint.mesh; did you mean "by_host"?`},
 		"parameter":        {"# METADATA\n# custom: {params: {domains: []}}\npackage gatelint.a\n\ndeny contains h if some h in data.gatelint.params.a.domain\n", `a.rego:5: there is no "domain" in data.gatelint.params.a; did you mean "domains"?`},
 		"unset parameter":  {"# METADATA\n# custom: {params: {domains: null}}\npackage gatelint.a\n\ndeny contains h if some h in data.gatelint.params.a.domains\n", `a.rego:3: parameter domains has no default and is not set: policies.params.a.domains`},
+		"kind, a number":   {"# METADATA\n# custom: {kinds: [1, true]}\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:2: custom.kinds: "1" is no name of a kind`},
+		"unread":           {"package gatelint.a\n\ndeny contains \"a\"\n\nwran contains \"b\"\n", `a.rego:5: wran is never evaluated: findings are in deny, violation and warn, or one of these with _suffix; did you mean "warn"?`},
+		"unread, capital":  {"package gatelint.a\n\ndeny contains \"a\"\n\nDeny contains \"b\"\n", `did you mean "deny"?`},
+		"unread, plural":   {"package gatelint.a\n\ndeny contains \"a\"\n\nviolations_x contains \"b\"\n", `did you mean "violation_x"?`},
+		"unread, joined":   {"package gatelint.a\n\ndeny contains \"a\"\n\ndenyhost contains \"b\"\n", `a.rego:5: denyhost is never evaluated`},
 		"library only":     {"package gatelint.lib.a\n\nf(x) := x\n", `there is no policy in a.rego`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -67,6 +72,27 @@ func TestProblems(t *testing.T) {
 			require.ErrorAs(t, err, new(Problems))
 		})
 	}
+}
+
+// TestHelpersNamedLikeVerdicts lets helpers have names like those of verdicts.
+func TestHelpersNamedLikeVerdicts(t *testing.T) {
+	require.NoError(t, load(t, `package gatelint.a
+
+deny contains host if some host in denied
+
+denied contains host if {
+	some host in input.spec.hosts
+	host in denylist
+}
+
+denylist contains "a"
+
+warning(host) := sprintf("%s", [host])
+
+warns := {"a"}
+
+warn contains warning("a")
+`))
 }
 
 // TestSchemasStayHere holds that loading a policy fetches no URL and opens no file that a schema names.
