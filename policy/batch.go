@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
@@ -52,15 +53,22 @@ func (s *Set) batch(ctx context.Context, id manifest.ID) *batch {
 	return b
 }
 
+// course is what is learnt of policies while one run goes from object to object.
+type course struct {
+	apart sync.Map // batches that failed
+	slow  sync.Map // *Problem by policy that took its whole time: it is asked no more
+	some  atomic.Bool
+}
+
 // all evaluates every policy on a subject, and gives what those say that say something, by policy. If one of them fails, each is asked
-// by itself: the others must not suffer. That is remembered in apart: what takes its whole time does so only once for all of them.
-func (s *Set) all(ctx context.Context, x *subject, apart *sync.Map) map[int]outcome {
+// by itself: the others must not suffer.
+func (s *Set) all(ctx context.Context, x *subject, run *course) map[int]outcome {
 	known := map[*query]map[string]any{}
 	b := s.batch(ctx, x.object.ID)
-	if _, failed := apart.Load(b); b != nil && !failed {
+	if _, failed := run.apart.Load(b); b != nil && !failed && !run.some.Load() {
 		found, err := s.eval(ctx, b.prepared, x, x.input())
 		if err != nil {
-			apart.Store(b, true)
+			run.apart.Store(b, true)
 		}
 		for i, q := range b.parts {
 			if err == nil {
@@ -70,7 +78,7 @@ func (s *Set) all(ctx context.Context, x *subject, apart *sync.Map) map[int]outc
 	}
 	var out map[int]outcome
 	for i, p := range s.policies {
-		o := s.on(ctx, p, x, known)
+		o := s.on(ctx, p, x, known, run)
 		if len(o.results)+len(o.failed) == 0 {
 			continue
 		}

@@ -95,6 +95,7 @@ func (c *checker) policies() []*policy {
 		case len(p.rules) == 0:
 			c.empty(p)
 		default:
+			c.unread(p)
 			if x := c.policy(p); x != nil {
 				out = append(out, x)
 			}
@@ -175,6 +176,63 @@ func (c *checker) empty(p *pkg) {
 		}
 	}
 	c.fail(p.loc(), "package %s has no rule deny, violation or warn, so nothing of it is evaluated; helpers are packages under %s.lib", p.name(), root)
+}
+
+// unread refuses a set beside the verdicts that has nearly the name of one, and that no rule reads.
+func (c *checker) unread(p *pkg) {
+	for _, m := range p.modules {
+		for _, r := range m.Rules {
+			name := headName(r)
+			word, rest, _ := strings.Cut(name, "_")
+			near := manifest.Nearest(word, verdicts)
+			for _, v := range verdicts {
+				if strings.HasPrefix(strings.ToLower(word), v) {
+					near = v
+				}
+			}
+			if near == "" || slices.Contains(verdicts, word) || r.Head.RuleKind() != ast.MultiValue || c.mentions(name) {
+				continue
+			}
+			if rest != "" {
+				near += "_" + rest
+			}
+			c.fail(r.Location, "%s is never evaluated: findings are in deny, violation and warn, or one of these with _suffix; did you mean %q?", name, near)
+		}
+	}
+}
+
+// mentions tells whether a rule or an import of any package speaks of a name.
+func (c *checker) mentions(name string) (found bool) {
+	walk := func(x any) {
+		ast.WalkTerms(x, func(t *ast.Term) bool {
+			found = found || t.Value.Compare(ast.Var(name)) == 0 || t.Value.Compare(ast.String(name)) == 0
+			return found
+		})
+	}
+	for _, p := range c.packages {
+		for _, m := range p.modules {
+			for _, i := range m.Imports {
+				walk(i)
+			}
+			for _, r := range m.Rules {
+				walk(r)
+			}
+		}
+	}
+	return found
+}
+
+// NameFault says why a policy cannot have a name that is written as those of rules are; "" if it can.
+func NameFault(name string) string {
+	switch element := strings.ReplaceAll(name, "-", "_"); {
+	case ast.IsKeyword(element) || element == "input":
+		return "it is a word of Rego"
+	case slices.Contains(reserved, element):
+		return fmt.Sprintf("package %s.%s is reserved", root, element)
+	case strings.HasSuffix(element, "_test"):
+		return fmt.Sprintf("a file %s.rego holds tests", element)
+	}
+	return ""
 }
 
 var element = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)

@@ -82,7 +82,7 @@ func (v verdict) report(pass *rules.Pass) {
 }
 
 // on evaluates a policy on a subject, where it is not known already what it says.
-func (s *Set) on(ctx context.Context, p *policy, x *subject, known map[*query]map[string]any) outcome {
+func (s *Set) on(ctx context.Context, p *policy, x *subject, known map[*query]map[string]any, run *course) outcome {
 	out := outcome{object: x.object}
 	for i := range p.queries {
 		q := &p.queries[i]
@@ -91,9 +91,18 @@ func (s *Set) on(ctx context.Context, p *policy, x *subject, known map[*query]ma
 		}
 		found, ok := known[q]
 		if !ok {
+			if slow, left := run.slow.Load(p); left {
+				out.failed = append(out.failed, slow.(*Problem))
+				break
+			}
 			var err error
 			if found, err = s.ask(ctx, p, q, x); err != nil {
 				out.failed = append(out.failed, s.problem(err, p))
+			}
+			if late(err) {
+				run.slow.Store(p, out.failed[len(out.failed)-1])
+				run.some.Store(true)
+				break
 			}
 		}
 		for _, v := range q.verdicts {
@@ -136,14 +145,18 @@ func (s *Set) eval(ctx context.Context, q rego.PreparedEvalQuery, x *subject, in
 	return found, nil
 }
 
+// late tells an evaluation that took its whole time.
+func late(err error) bool { return errors.Is(err, context.DeadlineExceeded) || topdown.IsCancel(err) }
+
 // problem is an error of an evaluation with the place in the policy.
 func (s *Set) problem(err error, p *policy) *Problem {
 	out := &Problem{File: p.File, Line: p.Line, Message: err.Error()}
 	var e *topdown.Error
 	var unread *storage.Error
 	switch {
-	case errors.Is(err, context.DeadlineExceeded) || topdown.IsCancel(err):
-		out.Message = fmt.Sprintf("the evaluation took longer than %s", s.timeout)
+	case late(err):
+		out.Message = fmt.Sprintf("the evaluation took longer than %s, so the policy is left out", s.timeout)
+		return out
 	case errors.As(err, &e):
 		out.Message = e.Message
 	case errors.As(err, &unread):
@@ -166,6 +179,7 @@ type sweep struct {
 type sweeps struct {
 	set     *Set
 	workers int
+	course  course
 
 	mu   sync.Mutex
 	last *sweep
@@ -179,17 +193,16 @@ func (r *sweeps) over(t *routing.Tables) *sweep {
 		r.last = w
 	}
 	r.mu.Unlock()
-	w.once.Do(func() { w.run(r.set, r.workers) })
+	w.once.Do(func() { w.run(r.set, r.workers, &r.course) })
 	return w
 }
 
 func (w *sweep) of(policy int) []outcome { return w.found[policy] }
 
-func (w *sweep) run(s *Set, workers int) {
+func (w *sweep) run(s *Set, workers int, run *course) {
 	objects := w.tables.World.Objects
 	m := &model{tables: w.tables}
 	each := make([]map[int]outcome, len(objects))
-	apart := &sync.Map{}
 	ended := func() bool { return w.tables.Ended != nil && w.tables.Ended() } // nobody waits for the answer
 	var next atomic.Int64
 	var group sync.WaitGroup
@@ -197,7 +210,7 @@ func (w *sweep) run(s *Set, workers int) {
 		group.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(objects)) && !ended(); i = next.Add(1) - 1 {
 				if o := objects[i]; o.Spec != nil || len(o.Tree) > 0 { // else it is what a kustomization will make
-					each[i] = s.all(context.Background(), &subject{object: o, facts: &facts{model: m, object: o}}, apart)
+					each[i] = s.all(context.Background(), &subject{object: o, facts: &facts{model: m, object: o}}, run)
 				}
 			}
 		})

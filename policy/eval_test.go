@@ -45,7 +45,30 @@ func TestDeadline(t *testing.T) {
 	require.Less(t, time.Since(start), time.Minute)
 	require.Len(t, res.Findings, 1)
 	require.Len(t, res.Failed, 1)
-	require.Regexp(t, `slow.rego:1: the evaluation took longer than 50ms, on \w+ \w+/\w+ and 1 more`, res.Failed[0].Error())
+	require.Regexp(t, `slow.rego:1: the evaluation took longer than 50ms, so the policy is left out, on \w+ \w+/\w+ and 1 more`, res.Failed[0].Error())
+}
+
+// TestDeadlineOfARun lets a policy that does not end take its time once, and not for each object and World.
+func TestDeadlineOfARun(t *testing.T) {
+	s := set(t, Options{Timeout: 100 * time.Millisecond}, map[string]string{
+		"slow.rego": "package gatelint.slow\n\ndeny contains \"never\" if {\n\tsome i in numbers.range(1, 100000)\n\tsome j in numbers.range(1, 100000)\n\ti * j == -1\n}\n\n" +
+			"# METADATA\n# custom: {kinds: [Service]}\nwarn contains \"never\" if data.gatelint.slow.deny[\"never\"]\n",
+		"fast.rego": "package gatelint.fast\n\nwarn contains \"here\"\n",
+	})
+	var many strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&many, "apiVersion: v1\nkind: Service\nmetadata: {name: s%d, namespace: a}\nspec: {ports: [{port: 80}]}\n---\n", i)
+		fmt.Fprintf(&many, "apiVersion: v1\nkind: Namespace\nmetadata: {name: n%d}\n---\n", i)
+	}
+	list := s.Rules(2)
+	start := time.Now()
+	for range 3 {
+		res := rules.Run(tables(t, many.String()), list)
+		require.Len(t, res.Findings, 200)
+		require.Len(t, res.Failed, 1)
+		require.Contains(t, res.Failed[0].Error(), "so the policy is left out, on Namespace (no namespace)/n0 and 199 more")
+	}
+	require.Less(t, time.Since(start), 3*time.Second)
 }
 
 // TestCrash holds that a policy which crashes the engine is one failed policy.

@@ -2,8 +2,11 @@ package policy
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -56,12 +59,64 @@ func TestProblems(t *testing.T) {
 		"fact":             {"package gatelint.a\n\ndeny contains h if some h in data.gatelint.mesh.by_hots[\"a\"]\n", `a.rego:3: there is no "by_hots" in data.gatelint.mesh; did you mean "by_host"?`},
 		"parameter":        {"# METADATA\n# custom: {params: {domains: []}}\npackage gatelint.a\n\ndeny contains h if some h in data.gatelint.params.a.domain\n", `a.rego:5: there is no "domain" in data.gatelint.params.a; did you mean "domains"?`},
 		"unset parameter":  {"# METADATA\n# custom: {params: {domains: null}}\npackage gatelint.a\n\ndeny contains h if some h in data.gatelint.params.a.domains\n", `a.rego:3: parameter domains has no default and is not set: policies.params.a.domains`},
+		"kind, a number":   {"# METADATA\n# custom: {kinds: [1, true]}\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:2: custom.kinds: "1" is no name of a kind`},
+		"unread":           {"package gatelint.a\n\ndeny contains \"a\"\n\nwran contains \"b\"\n", `a.rego:5: wran is never evaluated: findings are in deny, violation and warn, or one of these with _suffix; did you mean "warn"?`},
+		"unread, capital":  {"package gatelint.a\n\ndeny contains \"a\"\n\nDeny contains \"b\"\n", `did you mean "deny"?`},
+		"unread, plural":   {"package gatelint.a\n\ndeny contains \"a\"\n\nviolations_x contains \"b\"\n", `did you mean "violation_x"?`},
+		"unread, joined":   {"package gatelint.a\n\ndeny contains \"a\"\n\ndenyhost contains \"b\"\n", `a.rego:5: denyhost is never evaluated`},
 		"library only":     {"package gatelint.lib.a\n\nf(x) := x\n", `there is no policy in a.rego`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := load(t, c.text)
 			require.ErrorContains(t, err, c.want)
 			require.ErrorAs(t, err, new(Problems))
+		})
+	}
+}
+
+// TestHelpersNamedLikeVerdicts lets helpers have names like those of verdicts.
+func TestHelpersNamedLikeVerdicts(t *testing.T) {
+	require.NoError(t, load(t, `package gatelint.a
+
+deny contains host if some host in denied
+
+denied contains host if {
+	some host in input.spec.hosts
+	host in denylist
+}
+
+denylist contains "a"
+
+warning(host) := sprintf("%s", [host])
+
+warns := {"a"}
+
+warn contains warning("a")
+`))
+}
+
+// TestSchemasStayHere holds that loading a policy fetches no URL and opens no file that a schema names.
+func TestSchemasStayHere(t *testing.T) {
+	var hits atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hits.Add(1) }))
+	t.Cleanup(server.Close)
+	for name, c := range map[string]struct{ path, schema, want string }{
+		"URL":           {"data.gatelint.params.a", `{$ref: "` + server.URL + `/s"}`, `a.rego:1: METADATA schemas: $ref "` + server.URL + `/s" leads out of the schema`},
+		"file":          {"data.gatelint.params.a", `{$ref: "file:///etc/hostname"}`, `a.rego:1: METADATA schemas: $ref "file:///etc/hostname" leads out of the schema`},
+		"deep":          {"data.gatelint.params.a", `{properties: {x: {anyOf: [{$ref: "file:///etc/hostname"}]}}}`, `$ref "file:///etc/hostname" leads out`},
+		"of input":      {"input", `{$ref: "file:///etc/hostname"}`, `$ref "file:///etc/hostname" leads out`},
+		"relative":      {"input", `{$id: "FILE:///etc/x#y", properties: {x: {$ref: "#/z"}}}`, `$id "FILE:///etc/x#y" leads out`},
+		"id of nothing": {"data.gatelint.params.a", `{$id: "` + server.URL + `/s#y", properties: {x: {$ref: "#/z"}}}`, `remote reference loading disabled`},
+		"within":        {"data.gatelint.params.a", `{definitions: {x: {type: number}}, properties: {x: {$ref: "#/definitions/x"}, id: {type: string}}}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := load(t, "# METADATA\n# schemas:\n#   - "+c.path+": "+c.schema+"\n# custom: {params: {x: 1}}\npackage gatelint.a\n\ndeny contains \"a\" if data.gatelint.params.a.x == 2\n")
+			if c.want == "" {
+				require.NoError(t, err)
+			} else {
+				require.ErrorContains(t, err, c.want)
+			}
+			require.Zero(t, hits.Load())
 		})
 	}
 }

@@ -140,6 +140,10 @@ func (r *metadataReader) kinds(n *yaml.Node) {
 		if slices.Contains(known, k.Value) {
 			continue
 		}
+		if k.ShortTag() != "!!str" || k.Value == "" {
+			r.fail(k, "custom.kinds: %q is no name of a kind", k.Value)
+			continue
+		}
 		if near := manifest.Nearest(k.Value, known); near != "" {
 			r.fail(k, "custom.kinds: unknown kind %q; did you mean %q?", k.Value, near)
 		}

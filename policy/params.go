@@ -2,7 +2,9 @@ package policy
 
 import (
 	"fmt"
+	"strings"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
@@ -19,13 +21,57 @@ func paramSchema(a *ast.Annotations, x *Policy) map[string]any {
 	return nil
 }
 
+// remote tells what of a schema would be looked up elsewhere: a policy makes nobody fetch a URL or open a file. An $id moves what the
+// references below it mean.
+func remote(schema any) string {
+	switch x := schema.(type) {
+	case []any:
+		for _, e := range x {
+			if r := remote(e); r != "" {
+				return r
+			}
+		}
+	case map[string]any:
+		for _, key := range manifest.Keys(x) {
+			text, ok := x[key].(string)
+			if !ok {
+				if r := remote(x[key]); r != "" {
+					return r
+				}
+				continue
+			}
+			id := (key == "$id" || key == "id") && strings.HasPrefix(strings.ToLower(text), "file:")
+			if id || key == "$ref" && !strings.HasPrefix(text, "#") {
+				return fmt.Sprintf("%s %q", key, text)
+			}
+		}
+	}
+	return ""
+}
+
+// checkSchemas refuses schemas that would be looked up elsewhere, before OPA compiles them.
+func checkSchemas(m *ast.Module) error {
+	for _, a := range m.Annotations {
+		for _, s := range a.Schemas {
+			if s.Definition == nil {
+				continue
+			}
+			if r := remote(*s.Definition); r != "" {
+				return at(a.Location, "METADATA schemas: %s leads out of the schema: a reference begins with #", r)
+			}
+		}
+	}
+	return nil
+}
+
 // fits holds parameters against their schema: one that is misspelt deep in a list would be lost without a word.
 func (c *checker) fits(p *Policy, params map[string]any) {
 	if p.Schema == nil {
 		return
 	}
 	match := topdown.GetBuiltin(ast.JSONMatchSchema.Name)
-	err := match(topdown.BuiltinContext{}, []*ast.Term{ast.NewTerm(value(params)), ast.NewTerm(value(p.Schema))}, func(answer *ast.Term) error {
+	none := topdown.BuiltinContext{Capabilities: &ast.Capabilities{AllowNet: []string{}}}
+	err := match(none, []*ast.Term{ast.NewTerm(value(params)), ast.NewTerm(value(p.Schema))}, func(answer *ast.Term) error {
 		return answer.Value.(*ast.Array).Elem(1).Value.(*ast.Array).Iter(func(e *ast.Term) error {
 			text := func(key string) string {
 				s, _ := e.Value.(ast.Object).Get(ast.StringTerm(key)).Value.(ast.String)

@@ -138,7 +138,7 @@ func (s *Set) Of(ctx context.Context, r Review) []*rules.Rule {
 			said[t] = s.all(ctx, &subject{
 				object: r.Object, raw: r.Raw,
 				facts: &facts{model: &model{tables: t, keyed: true}, object: r.Object, request: r.Request, live: r.Live},
-			}, &sync.Map{})
+			}, &course{})
 		}
 		return said[t]
 	}

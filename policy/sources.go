@@ -26,6 +26,7 @@ type sources struct {
 	tests    map[string]*ast.Module // files named *_test.rego
 	helpers  map[string]*ast.Module // of gatelint's own
 	files    []string               // of modules, in the order read
+	fixtures []string               // files named *.txtar beside them
 	data     map[string]any         // of data.json and data.yaml
 	problems Problems
 	seen     map[string]bool
@@ -114,6 +115,9 @@ func (s *sources) folder(root string) {
 			s.file(p)
 		case name == "data.json" || name == "data.yaml" || name == "data.yml":
 			s.document(root, p)
+		case strings.HasSuffix(name, ".txtar") && !s.seen[p]:
+			s.seen[p] = true
+			s.fixtures = append(s.fixtures, p)
 		}
 		return nil
 	})
@@ -173,8 +177,9 @@ func parseModule(name, text string) (*ast.Module, error) {
 			list[0].Message = "this is Rego v0: opa fmt --v0-v1 --write rewrites it (" + list[0].Message + ")"
 			return nil, list[0]
 		}
+		return nil, err
 	}
-	return m, err
+	return m, checkSchemas(m)
 }
 
 // document enters a data.json or data.yaml, under the names of the folders that lead to it.

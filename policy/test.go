@@ -64,6 +64,9 @@ func (s *Set) Test(ctx context.Context, run string, covered *Coverage) ([]TestRe
 	return out, nil
 }
 
+// Fixtures are the files named *.txtar in the folders that the policies were read from.
+func (s *Set) Fixtures() []string { return s.sources.fixtures }
+
 // Coverage is which lines of policies ran in tests.
 type Coverage struct {
 	Percent float64             `json:"percent"`

@@ -50,3 +50,21 @@ a.txtar:1: failed: a.txtar/two
 	require.Equal(t, exitUsage, Main([]string{"policy", "test", "a.rego", "a.txtar"}, strings.NewReader(""), &out, &out))
 	require.Contains(t, out.String(), "a.txtar holds no case")
 }
+
+// TestFixturesOfConfig runs the fixtures beside policies however these are named, each once.
+func TestFixturesOfConfig(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.MkdirAll("policy/deep", 0o755))
+	for name, text := range map[string]string{
+		"policy/a.rego":       "package gatelint.a\n\nwarn contains \"found\"\n",
+		"policy/deep/a.txtar": "Why.\n\n-- one/vs.yaml --\napiVersion: v1 # want \"found\"\nkind: Service\nmetadata: {name: a, namespace: b}\n",
+		"gatelint.yaml":       "version: 1\npolicies: [policy]\n",
+	} {
+		require.NoError(t, os.WriteFile(name, []byte(text), 0o644))
+	}
+	for _, args := range []string{"-c gatelint.yaml", "-p policy", "./policy", "policy policy/deep/a.txtar", "-p policy -c gatelint.yaml policy/"} {
+		var out bytes.Buffer
+		Main(append([]string{"policy", "test"}, strings.Fields(args)...), strings.NewReader(""), &out, &out)
+		require.Equal(t, "1 test, 0 failed\n", out.String(), args)
+	}
+}

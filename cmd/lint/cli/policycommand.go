@@ -204,6 +204,9 @@ func (a *app) policyNewCommand() *cobra.Command {
 			if !policyName.MatchString(args[0]) {
 				return fmt.Errorf("%q is no name for a rule: write it like host-ownership", args[0])
 			}
+			if why := policy.NameFault(args[0]); why != "" {
+				return fmt.Errorf("%q can be no policy: %s", args[0], why)
+			}
 			for _, r := range a.rules {
 				if r.Name == args[0] {
 					return fmt.Errorf("rule %q exists already: gatelint has it built in", args[0])

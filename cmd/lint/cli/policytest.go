@@ -34,6 +34,11 @@ func (a *app) policyTestCommand() *cobra.Command {
 		if report.results, err = set.Test(context.Background(), run, report.Coverage); err != nil {
 			return err
 		}
+		for _, file := range set.Fixtures() {
+			if !slices.Contains(fixtures, file) {
+				fixtures = append(fixtures, file)
+			}
+		}
 		for _, file := range fixtures {
 			if err := report.fixture(f, file, run); err != nil {
 				return err
@@ -43,37 +48,19 @@ func (a *app) policyTestCommand() *cobra.Command {
 	})
 	inner := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		var err error
-		if fixtures, args, err = fixturesIn(args); err != nil {
-			return err
+		isFixture := func(p string) bool { return strings.HasSuffix(p, ".txtar") }
+		for _, p := range args {
+			if isFixture(p) {
+				fixtures = append(fixtures, filepath.Clean(p))
+			}
 		}
-		return inner(cmd, args)
+		return inner(cmd, slices.DeleteFunc(args, isFixture))
 	}
 	s := cmd.Flags()
 	s.StringVarP(&format, "output", "o", "text", "text, json or junit")
 	s.StringVar(&run, "run", "", "run only the tests whose names match `REGEXP`")
 	s.BoolVar(&coverage, "coverage", false, "say which lines of the policies no test ran")
 	return cmd
-}
-
-// fixturesIn gives the fixtures that are named, or lie in a folder that is, and the paths that name policies.
-func fixturesIn(args []string) (fixtures, paths []string, err error) {
-	for _, p := range args {
-		info, err := os.Stat(p)
-		switch {
-		case strings.HasSuffix(p, ".txtar"):
-			fixtures = append(fixtures, p)
-			continue
-		case err == nil && info.IsDir():
-			found, err := filepath.Glob(filepath.Join(p, "*.txtar"))
-			if err != nil {
-				return nil, nil, err
-			}
-			fixtures = append(fixtures, found...)
-		}
-		paths = append(paths, p)
-	}
-	return fixtures, paths, nil
 }
 
 type testReport struct {
