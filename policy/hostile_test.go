@@ -11,6 +11,7 @@ import (
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
+	"github.com/gatelint/gatelint/fixtures/fleet"
 	"github.com/gatelint/gatelint/fixtures/want"
 	"github.com/gatelint/gatelint/policy"
 	"github.com/gatelint/gatelint/rules"
@@ -19,7 +20,7 @@ import (
 // TestLibraryOnHostileObjects puts values of every other type in the place of each value of the fixtures' objects: a builtin function
 // that is given one is an error, and an object that the API refuses must not be one of ours.
 func TestLibraryOnHostileObjects(t *testing.T) {
-	opt := policy.Options{Params: active(), Taken: rules.All()}
+	opt := policy.Options{Params: fleet.Active(), Taken: rules.All()}
 	for _, name := range policy.LibraryNames() {
 		opt.Paths = append(opt.Paths, policy.Library+name)
 	}

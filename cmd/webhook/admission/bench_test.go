@@ -12,6 +12,7 @@ import (
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/fixtures/fleet"
+	"github.com/gatelint/gatelint/policy"
 	"github.com/gatelint/gatelint/rules"
 	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/stretchr/testify/require"
@@ -29,15 +30,24 @@ func BenchmarkDecide(b *testing.B) {
 			if shared {
 				name += "-shared"
 			}
-			b.Run(name, func(b *testing.B) { decideFleet(b, n, shared) })
+			b.Run(name, func(b *testing.B) { decideFleet(b, n, shared, nil) })
 		}
 	}
 }
 
-func decideFleet(b *testing.B, n int, shared bool) {
+// BenchmarkPolicies measures what twenty policies, each with something to do, add to the verdicts of BenchmarkDecide: compare its 0 and 20.
+func BenchmarkPolicies(b *testing.B) {
+	for _, n := range []int{1000, 10_000} {
+		b.Run(fmt.Sprint(n, "/0"), func(b *testing.B) { decideFleet(b, n, false, nil) })
+		b.Run(fmt.Sprint(n, "/20"), func(b *testing.B) { decideFleet(b, n, false, fleet.Policies(b, fleet.Active())) })
+	}
+}
+
+func decideFleet(b *testing.B, n int, shared bool, policies *policy.Set) {
 	e := NewEngine(Heard(&settings.Config{}, rules.All()), mesh.Options{Complete: mesh.Everything()})
 	byKind := map[string][][]byte{}
-	text := string(fleet.YAML(n))
+	// What policies ask for is there.
+	text := strings.NewReplacer("    route:\n", "    timeout: 5s\n    route:\n", "  - route:\n", "  - timeout: 5s\n    route:\n").Replace(string(fleet.YAML(n)))
 	if shared {
 		text += sharedGateway
 	}
@@ -61,7 +71,7 @@ func decideFleet(b *testing.B, n int, shared bool) {
 	o, _ := manifest.ParseObject(entry)
 	e.Set(o)
 	byKind[o.Kind] = [][]byte{entry}
-	c := Config{Engine: e, Settings: &settings.Config{}, Now: fixtureTime}
+	c := Config{Engine: e, Settings: &settings.Config{}, Policies: policies, Now: fixtureTime}
 	list := []string{"VirtualService", "DestinationRule", "ServiceEntry", "Gateway"}
 	if shared { // the Gateway of all VirtualServices gets a server
 		byKind["TheGateway"] = byKind["Gateway"][len(byKind["Gateway"])-1:]
