@@ -81,17 +81,27 @@ func (a *app) analyse(r *request) (*result, error) {
 
 // collect gives the findings in all Worlds, as the rules rate them.
 func (a *app) collect(r *request) (*collector, []*loaded, error) {
+	var before *past
+	if r.since.name != "" && !r.past {
+		var err error
+		if before, err = a.past(r); err != nil {
+			return nil, nil, err
+		}
+	}
 	jobs, err := a.loadAll(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	c := &collector{request: r, seen: map[findingKey]int{}, refs: map[refKey]int{}, reported: map[*manifest.Object]bool{}}
+	c := &collector{before: before, request: r, seen: map[findingKey]int{}, refs: map[refKey]int{}, reported: map[*manifest.Object]bool{}}
 	c.new = map[findingKey]bool{}
 	if r.asWebhook {
 		c.verdicts = map[findingKey]verdict{}
 	}
 	for _, l := range jobs {
 		c.load(l)
+	}
+	if before != nil {
+		c.gone = before.gone(jobs)
 	}
 	for _, l := range jobs {
 		c.faults(l)
@@ -107,6 +117,8 @@ func (a *app) collect(r *request) (*collector, []*loaded, error) {
 type collector struct {
 	result
 	request  *request
+	before   *past              // nil without --new-from
+	gone     []*manifest.Object // that it had and the input has not
 	seen     map[findingKey]int
 	refs     map[refKey]int
 	reported map[*manifest.Object]bool
@@ -153,7 +165,7 @@ func (c *collector) faults(l *loaded) {
 func (c *collector) run(l *loaded, in mesh.Input, several bool) {
 	c.worlds++
 	opt := c.request.mesh
-	opt.Complete, opt.Variants = l.complete, in.Variants
+	opt.Complete, opt.Variants, opt.Gone = l.complete, in.Variants, c.gone
 	tables := routing.Build(mesh.New(in.Objects, opt))
 	res := rules.Run(tables, c.request.list)
 	c.failed = append(c.failed, res.Failed...)
@@ -275,9 +287,7 @@ func (c *collector) settle(jobs []*loaded, a *app) error {
 	if err := c.baseline(); err != nil {
 		return err
 	}
-	if err := c.onlyNew(jobs, a); err != nil {
-		return err
-	}
+	c.onlyNew(jobs)
 	for _, f := range c.findings {
 		switch f.Severity {
 		case rules.Error:
