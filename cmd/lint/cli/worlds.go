@@ -86,6 +86,22 @@ func (r *request) setWorlds(f *flags) error {
 	return nil
 }
 
+// everything has all read, and reported, that is read without paths on the command line, and what these name besides: a fault of a
+// file can have its other end anywhere.
+func (r *request) everything() {
+	if len(r.paths) == 0 {
+		return
+	}
+	if given := &r.worlds[len(r.worlds)-1]; !given.leftovers {
+		all := r.under(r.config.Paths)
+		if len(all) == 0 {
+			all = []string{"."}
+		}
+		given.paths = append(all, given.paths...)
+	}
+	r.paths = nil
+}
+
 // under gives paths of the config from the working directory.
 func (r *request) under(paths []string) []string {
 	var out []string
