@@ -40,7 +40,7 @@ func execute(list []*rules.Rule, in string, args ...string) (code int, out, errs
 }
 
 // Exit codes are the same for every format and for several at once; 2 beats 3 beats 1. With a format for programs on standard
-// output nothing else is there, and standard error says nothing of ordinary findings.
+// output nothing else is there, and standard error says nothing of ordinary findings, but where nothing was checked.
 func TestExitCodes(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("GITHUB_STEP_SUMMARY", "")
@@ -81,7 +81,7 @@ func TestExitCodes(t *testing.T) {
 				if format == "text" {
 					return
 				}
-				require.Equal(t, code >= exitUsage, errs != "", errs)
+				require.Equal(t, code >= exitUsage || c.name == "no object", errs != "", errs)
 				if code != exitUsage {
 					own, rest := first(out, format)
 					require.True(t, own, out)

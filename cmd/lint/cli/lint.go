@@ -90,12 +90,7 @@ func (a *app) lintCommand(use, short string) *cobra.Command {
 func (a *app) lintFlags(f *flags, use, short string, run func(args []string) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: use, Short: short, Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if f.asWebhook && cmd.Flags().Changed("fail-on") {
-				return errors.New("--as-webhook and --fail-on exclude each other: what would be denied is what fails")
-			}
-			return run(args)
-		},
+		RunE: func(_ *cobra.Command, args []string) error { return run(args) },
 	}
 	f.lint(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("only", a.completeRule)
@@ -174,10 +169,14 @@ func (f *flags) heed(cmd *cobra.Command, s *pflag.FlagSet) {
 }
 
 func (a *app) request(f *flags, args []string) (*request, error) {
-	r := &request{paths: args, quiet: f.quiet, stats: f.stats, asWebhook: f.asWebhook, color: f.colorise, stdinName: f.stdinName}
 	if err := f.fromEnvironment(); err != nil {
 		return nil, err
 	}
+	a.strays()
+	if f.asWebhook && f.heeded.Changed("fail-on") {
+		return nil, errors.New("--as-webhook and --fail-on exclude each other: what would be denied is what fails")
+	}
+	r := &request{paths: args, quiet: f.quiet, stats: f.stats, asWebhook: f.asWebhook, color: f.colorise, stdinName: f.stdinName}
 	for _, step := range []func(*flags) error{r.setOutputs, r.setNow, func(f *flags) error { return a.setInput(r, f) }, r.setSeverities} {
 		if err := step(f); err != nil {
 			return nil, err
@@ -396,8 +395,8 @@ func (a *app) lint(r *request) error {
 	for _, err := range res.unreadable {
 		a.say("%v", err)
 	}
-	if res.summary.Objects == 0 && r.hasText() {
-		a.say("NOTHING WAS CHECKED: %s", r.empty())
+	if res.summary.Objects == 0 && (r.hasText() || len(res.findings) == 0) {
+		a.say("NOTHING WAS CHECKED: %s%s", r.empty(), leftOut(res.skipped))
 	}
 	if r.stats {
 		s := res.stats
