@@ -156,7 +156,7 @@ func (c *collector) faults(l *loaded) {
 	}
 	for _, f := range l.set.Faults {
 		if c.request.wants(l, f.Pos.File) && slices.ContainsFunc(c.request.list, func(r *rules.Rule) bool { return r.Name == f.Rule }) {
-			c.add(rules.FromFault(f), l.name)
+			c.add(l.said(rules.FromFault(f)), l.name)
 		}
 	}
 }
@@ -182,7 +182,7 @@ func (c *collector) run(l *loaded, in mesh.Input, several bool) {
 	for _, f := range res.Findings {
 		if !c.request.asWebhook {
 			for _, f := range c.standing(f, in) {
-				c.add(f, name)
+				c.add(l.said(f), name)
 			}
 		}
 	}
