@@ -122,7 +122,7 @@ func (f *flags) judging(cmd *cobra.Command) {
 	s := pflag.NewFlagSet("", pflag.ContinueOnError)
 	s.SortFlags = false
 	s.StringVar(&f.minSeverity, "min-severity", "info", "report findings of this `SEVERITY` and above only")
-	s.StringSliceVar(&f.only, "only", nil, "run these `RULE`s only; repeatable")
+	s.StringSliceVar(&f.only, "only", nil, "run these `RULE`s only, also those that the config turns off; repeatable")
 	s.StringSliceVar(&f.disable, "disable", nil, "do not run these `RULE`s; repeatable")
 	s.BoolVar(&f.noIgnores, "no-ignores", false, "report what ignores in manifests accept, too; exceptions of the config still count")
 	s.StringVar(&f.now, "now", "", "the `TIME` by which ignores expire (default: the clock) and certificates (default: never), RFC 3339 or a date")
@@ -292,6 +292,9 @@ func (a *app) findConfig(f *flags) (*settings.Config, error) {
 	if file == "" && !noConfig {
 		if file, err = settings.Find(dir); err != nil {
 			return nil, failure{err}
+		}
+		if near := settings.Misnamed(dir); file == "" && near != "" {
+			a.say("%s is not read: the config's name is %s", shown(dir, near), settings.FileName)
 		}
 	}
 	if file != "" && !filepath.IsAbs(file) {
