@@ -158,6 +158,27 @@ func TestDanglingLink(t *testing.T) {
 	require.Equal(t, exitClean, code, out+errs)
 }
 
+// A link to a manifest is that manifest: its faults stand once, and are as old as those of what it leads to.
+func TestLinkedManifest(t *testing.T) {
+	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
+	for _, name := range []string{"AUTHOR", "COMMITTER"} {
+		t.Setenv("GIT_"+name+"_NAME", "t")
+		t.Setenv("GIT_"+name+"_EMAIL", "t@example.com")
+	}
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("m.yaml", []byte(faulty), 0o644))
+	require.NoError(t, os.Symlink("m.yaml", "a.yaml"))
+	require.NoError(t, os.Symlink("m.yaml", "z.yaml"))
+	for _, args := range [][]string{{"init", "-q", "."}, {"add", "."}, {"commit", "-qm", "one"}} {
+		_, err := git("", nil, args...)
+		require.NoError(t, err)
+	}
+	_, out, errs := execute(rules.All(), "", "-o", "checkstyle")
+	require.Equal(t, 1, strings.Count(out, "<error "), out+errs)
+	_, out, errs = execute(rules.All(), "", "-o", "checkstyle", "--new-from", "HEAD")
+	require.NotContains(t, out, "<error ", errs)
+}
+
 type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }

@@ -261,7 +261,7 @@ func plainDoc(text []byte) string {
 func (p *past) touched(c *collector, jobs []*loaded) func(manifest.ID, manifest.Pos) bool {
 	same := map[string]bool{}
 	for _, f := range c.files {
-		if was, ok := p.files[p.now(f.Name)]; ok && plainDoc(was) == plainDoc(f.Data) {
+		if was, ok := p.files[p.absolute(f.Name)]; ok && plainDoc(was) == plainDoc(f.Data) {
 			same[f.Name] = true
 		}
 	}
@@ -310,7 +310,7 @@ func (p *past) brought(findings []rules.Finding) []bool {
 	}
 	out := make([]bool, len(findings))
 	for i, f := range findings {
-		if at := (spot{f.Fingerprint, p.now(f.Pos.File)}); had[at] > 0 {
+		if at := (spot{f.Fingerprint, p.absolute(f.Pos.File)}); had[at] > 0 {
 			had[at]--
 			anywhere[f.Fingerprint]--
 		} else {
