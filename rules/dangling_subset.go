@@ -112,7 +112,8 @@ func (p *Pass) noRule(u *routing.Use, v *routing.View) bool {
 			break
 		}
 	}
-	if !closed && (len(v.Services) == 0 || len(others) == 0) {
+	taken := !closed && p.World.SubsetGone(v.Host, v.Spec.Subset, v.Client, svcNS, p.World.Root)
+	if !closed && !taken && (len(v.Services) == 0 || len(others) == 0) {
 		p.Unknown(Reference{Kind: "DestinationRule", Namespace: svcNS, Name: shown(v.Host, v.Spec.Host), By: u.VS.Object, Path: u.Path})
 		return true
 	}
@@ -120,7 +121,10 @@ func (p *Pass) noRule(u *routing.Use, v *routing.View) bool {
 		On: u.VS.Object, Path: append(u.Path[:len(u.Path):len(u.Path)], "subset"), Severity: Error, Suspect: !closed, Words: v.Host + "|" + v.Spec.Subset,
 		Message: fmt.Sprintf("no DestinationRule is for %s, so subset %q is not defined: requests get 503 (no cluster)", shown(v.Host, v.Spec.Host), v.Spec.Subset),
 	}
-	if !closed {
+	switch {
+	case taken:
+		f.Message = fmt.Sprintf("the change takes away the DestinationRule for %s that defines subset %q: requests get 503 (no cluster)", shown(v.Host, v.Spec.Host), v.Spec.Subset)
+	case !closed:
 		f.Ends = []End{{others[0].Object, []any{"spec", "host"}, "a DestinationRule where one for the host would be looked for"}}
 	}
 	p.Report(f)

@@ -42,6 +42,8 @@ type input struct {
 	abs   string
 	stdin bool
 	err   error // why it cannot be read, when the walk found that out
+
+	nowhere bool // it is a link to what is not there: a fault of the input, and the rest of it can be read
 }
 
 // A walker collects the files that paths stand for.
@@ -134,7 +136,7 @@ func (w *walker) file(p string) {
 func (w *walker) fail(p string, err error) {
 	if name := slashed(p); !w.seen[name] && !w.excluded(p) {
 		w.seen[name] = true
-		w.files = append(w.files, input{name: name, path: p, err: fmt.Errorf("reading %s: %w", name, cause(err))})
+		w.files = append(w.files, input{name: name, path: p, nowhere: errors.Is(err, fs.ErrNotExist), err: fmt.Errorf("reading %s: %w", name, cause(err))})
 	}
 }
 
@@ -212,6 +214,12 @@ func slashed(p string) string { return filepath.ToSlash(filepath.Clean(p)) }
 
 // read reads and parses one file.
 func (w *walker) read(in input, known *kustomizations) *Set {
+	if in.nowhere {
+		return &Set{
+			Files:  []File{{Name: in.name}},
+			Faults: []Fault{{Rule: "syntax", Pos: Pos{File: in.name, Line: 1, Column: 1, EndLine: 1, EndColumn: 1}, Message: "this is a symbolic link to a file that is not there"}},
+		}
+	}
 	if in.err != nil {
 		return &Set{Unreadable: []error{in.err}}
 	}

@@ -53,8 +53,9 @@ func TestLoadWalks(t *testing.T) {
 	}, refs(s))
 	require.Equal(t, 2, s.Other)
 	require.Equal(t, 8, s.Documents)
-	require.Len(t, s.Unreadable, 1)
-	require.EqualError(t, s.Unreadable[0], "reading b/broken.yaml: no such file or directory")
+	require.Empty(t, s.Unreadable)
+	require.Len(t, s.Faults, 1)
+	require.Equal(t, "b/broken.yaml: this is a symbolic link to a file that is not there", s.Faults[0].Pos.File+": "+s.Faults[0].Message)
 
 	s, err = Load([]string{"b/{a,z}.y*ml", "**/e.yaml"}, Options{})
 	require.NoError(t, err)

@@ -101,6 +101,8 @@ func (w *World) judge(c candidates) Resolution {
 	case c.kind == "Secret" && (w.unread[c.where.Namespace] || w.unread[""]): // it may be the one
 	case w.complete.Covers(c.kind, c.where.Namespace) && c.where.Namespace != "":
 		r.State = Missing
+	case w.gone.objects[IDOf(c.kind, c.where.Namespace, c.where.Name)] && !w.rendered[c.where.Namespace]:
+		r.State, r.Why = Suspect, taken
 	case c.where.Namespace == "":
 	case r.Near != "" && slip(c.where.Name, r.Near):
 		r.State, r.Why = Suspect, "a name close to it is there"
@@ -241,8 +243,11 @@ func (w *World) judgeExternal(host string) Resolution {
 			}
 		}
 	}
-	if w.closedExternal(host) {
+	switch {
+	case w.closedExternal(host):
 		r.State = Missing
+	case w.gone.hosts[host]:
+		r.State, r.Why = Suspect, taken
 	}
 	return r
 }

@@ -25,7 +25,8 @@ type Options struct {
 	ScopeToGateways bool   // PILOT_SCOPE_GATEWAY_TO_NAMESPACE
 	Variants        map[string]bool
 	Assume          Assume
-	Now             time.Time // zero: no clock was given, and nothing expires
+	Now             time.Time          // zero: no clock was given, and nothing expires
+	Gone            []*manifest.Object // that the input had before a change: what still refers to them is suspect
 }
 
 // Name is a namespaced name. Namespace is "" when the manifest leaves it unstated.
@@ -60,6 +61,7 @@ type World struct {
 
 	complete   Complete
 	assume     Assume
+	gone       gone
 	variants   map[string]bool
 	gateways   nameIndex[*Gateway]
 	virtuals   nameIndex[*VirtualService]
@@ -129,6 +131,7 @@ func New(objs []*manifest.Object, opt Options) *World {
 		w.Domain = "cluster.local"
 	}
 	w.readSettings(objs, opt)
+	w.readGone(opt.Gone)
 	sorted := make([]*manifest.Object, 0, len(objs))
 	for _, o := range objs {
 		if rev := o.Labels["istio.io/rev"]; opt.Revision != "" && rev != "" && rev != opt.Revision {

@@ -9,7 +9,10 @@ import (
 	"github.com/gatelint/gatelint/analyzers/manifest"
 )
 
-const directive = "gatelint:ignore"
+const (
+	directive = "gatelint:ignore"
+	prefix    = "gatelint:"
+)
 
 // Comments reads the ignores in the comments of a file:
 //
@@ -18,7 +21,7 @@ const directive = "gatelint:ignore"
 // A comment behind a value accepts findings on its line; one on a line of its own those on the next line that has more than
 // a comment.
 func Comments(file string, text []byte) []*Ignore {
-	if !bytes.Contains(text, []byte(directive)) {
+	if !bytes.Contains(text, []byte(prefix)) {
 		return nil
 	}
 	var out, waiting []*Ignore
@@ -51,13 +54,17 @@ func Comments(file string, text []byte) []*Ignore {
 }
 
 var (
+	spacedHead  = regexp.MustCompile(`^#+\s*` + prefix + `\s+ignore(?:\s+|$)`)
 	commentHead = regexp.MustCompile(`^#+\s*` + directive + `(?:\s+|$)`)
 	untilWord   = regexp.MustCompile(`\s+until=(\S*)\s*$`)
 )
 
 func parseComment(text string) []*Ignore {
 	head := commentHead.FindString(text)
-	if head == "" {
+	switch {
+	case head == "" && spacedHead.MatchString(text):
+		return []*Ignore{{problem: `"gatelint: ignore" has a space, so it does not count: write "# gatelint:ignore rule -- reason"`}}
+	case head == "":
 		return nil
 	}
 	names, reason, _ := strings.Cut(" "+text[len(head):]+" ", " -- ")

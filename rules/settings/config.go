@@ -99,6 +99,22 @@ func Find(dir string) (string, error) {
 	}
 }
 
+// Misnamed gives a file in a folder, or in the nearest folder above, whose name is nearly that of a config; "" if there is none.
+func Misnamed(dir string) string {
+	for {
+		for _, name := range []string{".gatelint.yml", "gatelint.yaml", "gatelint.yml", ".gatelint.json"} {
+			if info, err := os.Stat(filepath.Join(dir, name)); err == nil && !info.IsDir() {
+				return filepath.Join(dir, name)
+			}
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return ""
+		}
+		dir = parent
+	}
+}
+
 // Load reads a config file. shown is how messages name it.
 func Load(file, shown string, list []*rules.Rule) (*Config, error) {
 	data, err := os.ReadFile(file)

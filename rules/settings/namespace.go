@@ -1,6 +1,9 @@
 package settings
 
 import (
+	"path"
+	"strings"
+
 	"github.com/bmatcuk/doublestar/v4"
 	"go.yaml.in/yaml/v3"
 )
@@ -21,8 +24,12 @@ func (x Namespaces) For(file string) string {
 	return ""
 }
 
-// Match tells whether a glob matches a file or a folder it lies in. "**" stands for any number of folders.
+// Match tells whether a glob matches a file or a folder it lies in. "**" stands for any number of folders; a slash at the end says
+// nothing, "." is everything below.
 func Match(glob, file string) bool {
+	if glob = path.Clean(glob); glob == "." {
+		return !strings.HasPrefix(file, "../")
+	}
 	return doublestar.MatchUnvalidated(glob, file) || doublestar.MatchUnvalidated(glob+"/**", file)
 }
 

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -38,12 +41,42 @@ func ReadPolicies(file, shown string) (Policies, error) {
 	for i := 0; root.Kind == yaml.MappingNode && i+1 < len(root.Content); i += 2 {
 		if root.Content[i].Value == "policies" {
 			out = p.policies(root.Content[i+1])
+			p.there(root.Content[i+1], filepath.Dir(file))
 		}
 	}
 	if p.err != nil {
 		return out, p.err
 	}
 	return out, nil
+}
+
+// there refuses paths to nothing.
+func (p *parser) there(n *yaml.Node, dir string) {
+	if n = target(n); n.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == "paths" {
+				p.there(n.Content[i+1], dir)
+			}
+		}
+		return
+	}
+	list := []*yaml.Node{n}
+	if n.Kind == yaml.SequenceNode {
+		list = n.Content
+	}
+	for _, item := range list {
+		name := target(item).Value
+		if strings.HasPrefix(name, "library:") {
+			continue
+		}
+		full := name
+		if !filepath.IsAbs(full) {
+			full = filepath.Join(dir, full)
+		}
+		if _, err := os.Stat(full); errors.Is(err, fs.ErrNotExist) {
+			p.fail(item, "policies: %s does not exist", name)
+		}
+	}
 }
 
 // policies reads a list of paths, or a mapping.

@@ -85,17 +85,27 @@ func (a *app) analyse(r *request) (*result, error) {
 
 // collect gives the findings in all Worlds, as the rules rate them.
 func (a *app) collect(r *request) (*collector, []*loaded, error) {
+	var before *past
+	if r.since.name != "" && !r.past {
+		var err error
+		if before, err = a.past(r); err != nil {
+			return nil, nil, err
+		}
+	}
 	jobs, err := a.loadAll(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	c := &collector{request: r, seen: map[findingKey]int{}, refs: map[refKey]int{}, reported: map[*manifest.Object]bool{}}
+	c := &collector{before: before, request: r, seen: map[findingKey]int{}, refs: map[refKey]int{}, reported: map[*manifest.Object]bool{}}
 	c.new = map[findingKey]bool{}
 	if r.asWebhook {
 		c.verdicts = map[findingKey]verdict{}
 	}
 	for _, l := range jobs {
 		c.load(l)
+	}
+	if before != nil {
+		c.gone = before.gone(jobs)
 	}
 	for _, l := range jobs {
 		c.faults(l)
@@ -111,6 +121,8 @@ func (a *app) collect(r *request) (*collector, []*loaded, error) {
 type collector struct {
 	result
 	request  *request
+	before   *past              // nil without --new-from
+	gone     []*manifest.Object // that it had and the input has not
 	seen     map[findingKey]int
 	refs     map[refKey]int
 	reported map[*manifest.Object]bool
@@ -148,7 +160,7 @@ func (c *collector) faults(l *loaded) {
 	}
 	for _, f := range l.set.Faults {
 		if c.request.wants(l, f.Pos.File) && slices.ContainsFunc(c.request.list, func(r *rules.Rule) bool { return r.Name == f.Rule }) {
-			c.add(rules.FromFault(f), l.name)
+			c.add(l.said(rules.FromFault(f)), l.name)
 		}
 	}
 }
@@ -157,7 +169,7 @@ func (c *collector) faults(l *loaded) {
 func (c *collector) run(l *loaded, in mesh.Input, several bool) {
 	c.worlds++
 	opt := c.request.mesh
-	opt.Complete, opt.Variants = l.complete, in.Variants
+	opt.Complete, opt.Variants, opt.Gone = l.complete, in.Variants, c.gone
 	tables := routing.Build(mesh.New(in.Objects, opt))
 	res := rules.Run(tables, c.request.list)
 	c.failed = append(c.failed, res.Failed...)
@@ -174,7 +186,7 @@ func (c *collector) run(l *loaded, in mesh.Input, several bool) {
 	for _, f := range res.Findings {
 		if !c.request.asWebhook {
 			for _, f := range c.standing(f, in) {
-				c.add(f, name)
+				c.add(l.said(f), name)
 			}
 		}
 	}
@@ -279,9 +291,7 @@ func (c *collector) settle(jobs []*loaded, a *app) error {
 	if err := c.baseline(); err != nil {
 		return err
 	}
-	if err := c.onlyNew(jobs, a); err != nil {
-		return err
-	}
+	c.onlyNew(jobs)
 	for _, f := range c.findings {
 		switch f.Severity {
 		case rules.Error:

@@ -9,6 +9,7 @@ import (
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
 	"github.com/gatelint/gatelint/rules"
+	"github.com/gatelint/gatelint/rules/settings"
 )
 
 // base is what lies under files as if they were applied to it: a cluster, or a snapshot of one.
@@ -168,6 +169,9 @@ func (b *base) read(head *manifest.Object, r *request) error {
 	entries, _ := head.Tree["complete"].([]any)
 	for _, e := range entries {
 		if entry, ok := e.(string); ok && entry != "" && entry != "true" {
+			if err := settings.CheckComplete(entry); err != nil {
+				return fmt.Errorf("%s: complete: %w", head.File(), err)
+			}
 			b.held = b.held.And(mesh.ParseComplete(entry))
 		}
 	}

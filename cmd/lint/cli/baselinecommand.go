@@ -23,7 +23,7 @@ func (a *app) baselineCommand() *cobra.Command {
 		return a.createBaseline(r, file)
 	})
 	create.Flags().BoolVar(&force, "force", false, "replace a baseline that is there")
-	prune := a.baselineVerb("prune [PATH...]", "Take out what is found no more", a.pruneBaseline)
+	prune := a.baselineVerb("prune [PATH...]", "Take out what is found no more, of the files below PATH", a.pruneBaseline)
 	format := ""
 	show := a.baselineVerb("show", "Print what the baseline holds", func(r *request, file string) error {
 		if len(r.paths) > 0 {
@@ -91,19 +91,26 @@ func (a *app) pruneBaseline(r *request, file string) error {
 	if err != nil {
 		return err
 	}
+	below := r.paths
+	r.everything()
 	r.least, r.baseline = rules.Info, file
 	res, err := a.found(r)
 	if err != nil {
 		return err
 	}
+	out := 0
 	for _, x := range res.stale {
-		i := slices.Index(b.list, x)
-		b.list = slices.Delete(b.list, i, i+1)
+		at := filepath.Join(filepath.Dir(file), filepath.FromSlash(x.File))
+		if len(below) == 0 || slices.ContainsFunc(below, func(p string) bool { return within(at, p) }) {
+			i := slices.Index(b.list, x)
+			b.list = slices.Delete(b.list, i, i+1)
+			out++
+		}
 	}
 	if err := b.write(); err != nil {
 		return err
 	}
-	return a.print(fmt.Sprintf("%s: %d taken out, %d left\n", filepath.ToSlash(file), len(res.stale), len(b.list)))
+	return a.print(fmt.Sprintf("%s: %d taken out, %d left\n", filepath.ToSlash(file), out, len(b.list)))
 }
 
 func (a *app) showBaseline(file, format string) error {

@@ -40,7 +40,7 @@ func execute(list []*rules.Rule, in string, args ...string) (code int, out, errs
 }
 
 // Exit codes are the same for every format and for several at once; 2 beats 3 beats 1. With a format for programs on standard
-// output nothing else is there, and standard error says nothing of ordinary findings.
+// output nothing else is there, and standard error says nothing of ordinary findings, but where nothing was checked.
 func TestExitCodes(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("GITHUB_STEP_SUMMARY", "")
@@ -49,7 +49,10 @@ func TestExitCodes(t *testing.T) {
 	require.NoError(t, os.WriteFile("warning.yaml", []byte(strings.Replace(healthy, "  selector: {istio: edge}\n", "", 1)), 0o644))
 	require.NoError(t, os.WriteFile("broken.yaml", []byte("a: [\n"), 0o644))
 	require.NoError(t, os.Mkdir("unreadable", 0o755))
-	require.NoError(t, os.Symlink("nowhere", "unreadable/dangling.yaml"))
+	require.NoError(t, os.WriteFile("unreadable/huge.yaml", nil, 0o644))
+	require.NoError(t, os.Truncate("unreadable/huge.yaml", 1<<30)) // of nothing but holes
+	require.NoError(t, os.Mkdir("dangling", 0o755))
+	require.NoError(t, os.Symlink("nowhere", "dangling/link.yaml"))
 	require.NoError(t, os.WriteFile("bad-config.yaml", []byte("version: 7\n"), 0o644))
 	require.NoError(t, os.WriteFile("template.yaml", []byte("# nothing\n"), 0o644))
 	for _, c := range []struct {
@@ -67,6 +70,7 @@ func TestExitCodes(t *testing.T) {
 		{"findings turned off", []string{"faulty.yaml", "--disable", "unmerged-port"}, exitClean},
 		{"unreadable", []string{"healthy.yaml", "unreadable"}, exitFailed},
 		{"unreadable and findings", []string{"faulty.yaml", "unreadable"}, exitFailed},
+		{"dangling link", []string{"healthy.yaml", "dangling"}, exitFindings},
 		{"wrong usage", []string{"faulty.yaml", "--fail-on", "fatal"}, exitUsage},
 		{"bad config, unreadable and findings", []string{"faulty.yaml", "unreadable", "-c", "bad-config.yaml"}, exitUsage},
 		{"no such path and findings", []string{"faulty.yaml", "nosuch.yaml"}, exitUsage},
@@ -81,7 +85,7 @@ func TestExitCodes(t *testing.T) {
 				if format == "text" {
 					return
 				}
-				require.Equal(t, code >= exitUsage, errs != "", errs)
+				require.Equal(t, code >= exitUsage || c.name == "no object", errs != "", errs)
 				if code != exitUsage {
 					own, rest := first(out, format)
 					require.True(t, own, out)
@@ -129,13 +133,50 @@ func first(out, format string) (own bool, rest string) {
 func TestUnreadable(t *testing.T) {
 	t.Chdir(t.TempDir())
 	require.NoError(t, os.WriteFile("faulty.yaml", []byte(faulty), 0o644))
-	require.NoError(t, os.Symlink("nowhere", "dangling.yaml"))
+	require.NoError(t, os.WriteFile("huge.yaml", nil, 0o644))
+	require.NoError(t, os.Truncate("huge.yaml", 1<<30)) // of nothing but holes
 	code, out, errs := execute(rules.All(), "", "-o", "json")
 	require.Equal(t, exitFailed, code)
-	require.Contains(t, errs, "dangling.yaml")
+	require.Contains(t, errs, "huge.yaml")
 	var report reportJSON
 	require.NoError(t, json.Unmarshal([]byte(out), &report))
 	require.Len(t, report.Findings, 1)
+}
+
+// A link to nothing is a fault of the input, that can be overridden and be in a baseline as others.
+func TestDanglingLink(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("healthy.yaml", []byte(healthy), 0o644))
+	require.NoError(t, os.Symlink("nowhere", "dangling.yaml"))
+	code, out, errs := execute(rules.All(), "")
+	require.Equal(t, exitFindings, code)
+	require.Empty(t, errs)
+	require.Contains(t, out, "dangling.yaml:1:1: error: this is a symbolic link to a file that is not there [syntax]")
+	code, out, errs = execute(rules.All(), "", "baseline", "create")
+	require.Equal(t, exitClean, code, out+errs)
+	code, out, errs = execute(rules.All(), "", "--baseline", baselineName)
+	require.Equal(t, exitClean, code, out+errs)
+}
+
+// A link to a manifest is that manifest: its faults stand once, and are as old as those of what it leads to.
+func TestLinkedManifest(t *testing.T) {
+	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
+	for _, name := range []string{"AUTHOR", "COMMITTER"} {
+		t.Setenv("GIT_"+name+"_NAME", "t")
+		t.Setenv("GIT_"+name+"_EMAIL", "t@example.com")
+	}
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("m.yaml", []byte(faulty), 0o644))
+	require.NoError(t, os.Symlink("m.yaml", "a.yaml"))
+	require.NoError(t, os.Symlink("m.yaml", "z.yaml"))
+	for _, args := range [][]string{{"init", "-q", "."}, {"add", "."}, {"commit", "-qm", "one"}} {
+		_, err := git("", nil, args...)
+		require.NoError(t, err)
+	}
+	_, out, errs := execute(rules.All(), "", "-o", "checkstyle")
+	require.Equal(t, 1, strings.Count(out, "<error "), out+errs)
+	_, out, errs = execute(rules.All(), "", "-o", "checkstyle", "--new-from", "HEAD")
+	require.NotContains(t, out, "<error ", errs)
 }
 
 type brokenPipe struct{}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bmatcuk/doublestar/v4"
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/spf13/cobra"
@@ -133,10 +134,19 @@ func (a *app) verify(f *flags) error {
 			if !filepath.IsAbs(full) {
 				full = filepath.Join(c.Dir, full)
 			}
-			if _, err := os.Stat(full); errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(p, "*?[{") {
-				line, column := placeOf(c.Text, p)
-				return &settings.Error{File: c.File, Line: line, Column: column, Message: fmt.Sprintf("%s: %s does not exist", key, p)}
+			_, err := os.Stat(full)
+			if !errors.Is(err, fs.ErrNotExist) {
+				continue
 			}
+			why := "does not exist"
+			if strings.ContainsAny(p, "*?[{") && key != "baseline" {
+				if found, _ := doublestar.FilepathGlob(full, doublestar.WithNoFollow()); len(found) > 0 {
+					continue
+				}
+				why = "matches nothing"
+			}
+			line, column := placeOf(c.Text, p)
+			return &settings.Error{File: c.File, Line: line, Column: column, Message: fmt.Sprintf("%s: %s %s", key, p, why)}
 		}
 	}
 	return a.print(c.File + " is as it should be\n")

@@ -10,7 +10,7 @@ import (
 )
 
 // standing gives a finding as it stands in each file that is reported: one file can be ignored, overridden, in the baseline or
-// unchanged where another that says the same is not. Each has the nearest of the copies of its other ends. A finding whose own
+// unchanged where another that says the same is not. A link is no other file. Each has the nearest of the copies of its other ends. A finding whose own
 // object is reported nowhere stands once, if another end of it is reported.
 func (c *collector) standing(f rules.Finding, in mesh.Input) (out []rules.Finding) {
 	if f.Source == nil {
@@ -18,8 +18,8 @@ func (c *collector) standing(f rules.Finding, in mesh.Input) (out []rules.Findin
 	}
 	files := map[string]bool{}
 	for _, o := range copies(f.Source, in) {
-		if c.reported[o] && !files[o.File()] {
-			files[o.File()] = true
+		if file := unlinked(o.File()); c.reported[o] && !files[file] {
+			files[file] = true
 			out = append(out, c.moved(f, o, in))
 		}
 	}

@@ -95,12 +95,7 @@ func (a *app) lintCommand(use, short string) *cobra.Command {
 func (a *app) lintFlags(f *flags, use, short string, run func(args []string) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: use, Short: short, Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if f.asWebhook && cmd.Flags().Changed("fail-on") {
-				return errors.New("--as-webhook and --fail-on exclude each other: what would be denied is what fails")
-			}
-			return run(args)
-		},
+		RunE: func(_ *cobra.Command, args []string) error { return run(args) },
 	}
 	f.lint(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("only", a.completeRule)
@@ -134,7 +129,7 @@ func (f *flags) judging(cmd *cobra.Command) {
 	s := pflag.NewFlagSet("", pflag.ContinueOnError)
 	s.SortFlags = false
 	s.StringVar(&f.minSeverity, "min-severity", "info", "report findings of this `SEVERITY` and above only")
-	s.StringSliceVar(&f.only, "only", nil, "run these `RULE`s only; repeatable")
+	s.StringSliceVar(&f.only, "only", nil, "run these `RULE`s only, also those that the config turns off; repeatable")
 	s.StringSliceVar(&f.disable, "disable", nil, "do not run these `RULE`s; repeatable")
 	s.BoolVar(&f.noIgnores, "no-ignores", false, "report what ignores in manifests accept, too; exceptions of the config still count")
 	s.StringVar(&f.now, "now", "", "the `TIME` by which ignores expire (default: the clock) and certificates (default: never), RFC 3339 or a date")
@@ -181,10 +176,14 @@ func (f *flags) heed(cmd *cobra.Command, s *pflag.FlagSet) {
 }
 
 func (a *app) request(f *flags, args []string) (*request, error) {
-	r := &request{paths: args, quiet: f.quiet, stats: f.stats, asWebhook: f.asWebhook, color: f.colorise, stdinName: f.stdinName}
 	if err := f.fromEnvironment(); err != nil {
 		return nil, err
 	}
+	a.strays()
+	if f.asWebhook && f.heeded.Changed("fail-on") {
+		return nil, errors.New("--as-webhook and --fail-on exclude each other: what would be denied is what fails")
+	}
+	r := &request{paths: args, quiet: f.quiet, stats: f.stats, asWebhook: f.asWebhook, color: f.colorise, stdinName: f.stdinName}
 	for _, step := range []func(*flags) error{r.setOutputs, r.setNow, func(f *flags) error { return a.setInput(r, f) }, r.setSeverities} {
 		if err := step(f); err != nil {
 			return nil, err
@@ -301,6 +300,9 @@ func (a *app) findConfig(f *flags) (*settings.Config, error) {
 		if file, err = settings.Find(dir); err != nil {
 			return nil, failure{err}
 		}
+		if near := settings.Misnamed(dir); file == "" && near != "" {
+			a.say("%s is not read: the config's name is %s", shown(dir, near), settings.FileName)
+		}
 	}
 	if file != "" && !filepath.IsAbs(file) {
 		file = filepath.Join(dir, file)
@@ -407,8 +409,8 @@ func (a *app) lint(r *request) error {
 	for _, err := range res.unreadable {
 		a.say("%v", err)
 	}
-	if res.summary.Objects == 0 && r.hasText() {
-		a.say("NOTHING WAS CHECKED: %s", r.empty())
+	if res.summary.Objects == 0 && (r.hasText() || len(res.findings) == 0) {
+		a.say("NOTHING WAS CHECKED: %s%s", r.empty(), leftOut(res.skipped))
 	}
 	if r.stats {
 		s := res.stats

@@ -21,16 +21,12 @@ type revision struct {
 
 // onlyNew leaves out the findings that the change since a revision neither brings nor touches at any end. The tree of that revision is
 // analysed too: what is found there no less is brought by nothing, and documents that stand there are not touched.
-func (c *collector) onlyNew(jobs []*loaded, a *app) error {
-	if c.request.since.name == "" {
-		return nil
+func (c *collector) onlyNew(jobs []*loaded) {
+	if c.before == nil {
+		return
 	}
-	past, err := a.past(c.request)
-	if err != nil {
-		return err
-	}
-	touched := past.touched(c, jobs)
-	brought := past.brought(c.findings)
+	touched := c.before.touched(c, jobs)
+	brought := c.before.brought(c.findings)
 	kept := c.findings[:0]
 	for i, f := range c.findings {
 		near := slices.ContainsFunc(f.Related, func(r rules.Related) bool { return touched(r.Object, r.Pos) })
@@ -41,7 +37,6 @@ func (c *collector) onlyNew(jobs []*loaded, a *app) error {
 	c.elsewhere = len(c.findings) - len(kept)
 	c.summary.Suppressed += c.elsewhere
 	c.findings = kept
-	return nil
 }
 
 // past is what stood at a revision.
@@ -51,6 +46,7 @@ type past struct {
 	folder    string // where from is, as it was
 
 	findings []rules.Finding
+	objects  []*manifest.Object
 	files    map[string][]byte // by where they stand now
 	texts    map[string]bool   // of documents that are objects
 }
@@ -154,12 +150,39 @@ func (p *past) look(a *app, r *request) error {
 	}
 	for _, l := range jobs {
 		for _, o := range append(slices.Clone(l.set.Objects), l.with.Objects...) {
+			p.objects = append(p.objects, o)
 			if o.Doc != nil { // of a file
 				p.texts[plainDoc(o.Doc.Text)] = true
 			}
 		}
 	}
 	return nil
+}
+
+// gone are the objects that there were and are not, nor anywhere else in the repository: what is looked at can be a part of it.
+func (p *past) gone(jobs []*loaded) (out []*manifest.Object) {
+	there := map[manifest.ID]bool{}
+	built := false // a kustomization leaves out what a file still says
+	for _, l := range jobs {
+		built = built || l.kustomize != ""
+		for _, o := range append(slices.Clone(l.set.Objects), l.with.Objects...) {
+			there[o.ID] = true
+		}
+	}
+	missing := func(o *manifest.Object) bool { return !there[o.ID] }
+	if built || !slices.ContainsFunc(p.objects, missing) {
+		return slices.DeleteFunc(p.objects, func(o *manifest.Object) bool { return !missing(o) })
+	}
+	elsewhere := manifest.Options{}
+	if len(jobs) > 0 {
+		elsewhere.Namespace = jobs[0].namespace
+	}
+	if set, err := manifest.Load([]string{p.top}, elsewhere); err == nil {
+		for _, o := range set.Objects {
+			there[o.ID] = true
+		}
+	}
+	return slices.DeleteFunc(p.objects, func(o *manifest.Object) bool { return !missing(o) })
 }
 
 // unlinked is a path without links, where it exists.
@@ -238,7 +261,7 @@ func plainDoc(text []byte) string {
 func (p *past) touched(c *collector, jobs []*loaded) func(manifest.ID, manifest.Pos) bool {
 	same := map[string]bool{}
 	for _, f := range c.files {
-		if was, ok := p.files[p.now(f.Name)]; ok && plainDoc(was) == plainDoc(f.Data) {
+		if was, ok := p.files[p.absolute(f.Name)]; ok && plainDoc(was) == plainDoc(f.Data) {
 			same[f.Name] = true
 		}
 	}
@@ -287,7 +310,7 @@ func (p *past) brought(findings []rules.Finding) []bool {
 	}
 	out := make([]bool, len(findings))
 	for i, f := range findings {
-		if at := (spot{f.Fingerprint, p.now(f.Pos.File)}); had[at] > 0 {
+		if at := (spot{f.Fingerprint, p.absolute(f.Pos.File)}); had[at] > 0 {
 			had[at]--
 			anywhere[f.Fingerprint]--
 		} else {

@@ -64,6 +64,14 @@ func (t *textReport) skipped(all []manifest.Skip, why manifest.SkipReason, what,
 	}
 }
 
+// leftOut says how much there is that is no object yet.
+func leftOut(all []manifest.Skip) string {
+	if len(all) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%s of Helm or kustomize skipped: render first)", count(len(all), "document"))
+}
+
 // total is the last line.
 func total(res *result) string {
 	if res.verdicts != nil {

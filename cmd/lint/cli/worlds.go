@@ -12,6 +12,7 @@ import (
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/cmd/lint/kustomize"
+	"github.com/gatelint/gatelint/rules"
 	"github.com/gatelint/gatelint/rules/settings"
 )
 
@@ -34,6 +35,15 @@ type loaded struct {
 	with   *manifest.Set // context
 	base   *base         // what they lie over; nil for nothing
 	inputs []mesh.Input
+}
+
+// said is a finding without what was probably meant, where that is about the text that a kustomization makes: the file, of which other
+// builds can be made, may say another thing at that place.
+func (l *loaded) said(f rules.Finding) rules.Finding {
+	if l.kustomize != "" {
+		f.Instead = ""
+	}
+	return f
 }
 
 // setWorlds says what is read: the config's worlds, or the paths as one job. Paths on the command line choose what is
@@ -84,6 +94,22 @@ func (r *request) setWorlds(f *flags) error {
 	given.paths, given.leftovers = paths, len(c.Worlds) > 0
 	r.worlds = append(r.worlds, given)
 	return nil
+}
+
+// everything has all read, and reported, that is read without paths on the command line, and what these name besides: a fault of a
+// file can have its other end anywhere.
+func (r *request) everything() {
+	if len(r.paths) == 0 {
+		return
+	}
+	if given := &r.worlds[len(r.worlds)-1]; !given.leftovers {
+		all := r.under(r.config.Paths)
+		if len(all) == 0 {
+			all = []string{"."}
+		}
+		given.paths = append(all, given.paths...)
+	}
+	r.paths = nil
 }
 
 // under gives paths of the config from the working directory.
