@@ -228,8 +228,9 @@ func (f *facts) eachNamespace(_ []string, yield func(...string)) {
 
 // value is the request as policies read it.
 func (r *Request) value() ast.Value {
-	out := map[string]any{
-		"operation": r.Operation, "user": r.User, "groups": anys(r.Groups), "namespaceLabels": anyMap(r.NamespaceLabels), "dryRun": r.DryRun,
+	out := map[string]any{"operation": r.Operation, "namespaceLabels": anyMap(r.NamespaceLabels), "dryRun": r.DryRun}
+	if !r.Unasked {
+		out["user"], out["groups"] = r.User, anys(r.Groups)
 	}
 	v := value(out)
 	if old := fromJSON(r.OldObject); old != nil {

@@ -193,6 +193,9 @@ func (a *app) request(f *flags, args []string) (*request, error) {
 		return nil, err
 	}
 	r.list, r.only = r.config.Select(a.rules, f.only, f.disable), len(f.only) > 0
+	if r.asWebhook {
+		r.list = r.config.Heard(r.list)
+	}
 	if f.now == "" {
 		r.list = slices.DeleteFunc(r.list, func(r *rules.Rule) bool { return r.Clock })
 	}
@@ -297,7 +300,7 @@ func (a *app) findConfig(f *flags) (*settings.Config, error) {
 	if file != "" && !filepath.IsAbs(file) {
 		file = filepath.Join(dir, file)
 	}
-	if err := a.loadPolicies(&f.policies, file, dir); err != nil {
+	if err := a.loadPolicies(f, file, dir); err != nil {
 		return nil, err
 	}
 	if file == "" {

@@ -35,7 +35,7 @@ func BenchmarkDecide(b *testing.B) {
 }
 
 func decideFleet(b *testing.B, n int, shared bool) {
-	e := NewEngine(Heard(&settings.Config{}, rules.All()), mesh.Options{Complete: mesh.Everything()})
+	e := NewEngine((&settings.Config{}).Heard(rules.All()), mesh.Options{Complete: mesh.Everything()})
 	byKind := map[string][][]byte{}
 	text := string(fleet.YAML(n))
 	if shared {
