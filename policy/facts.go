@@ -50,17 +50,18 @@ func (m *model) names() {
 
 // index is one part of data.gatelint.mesh: values by so many keys.
 type index struct {
-	keys []string // what the keys are, for messages
-	get  func(f *facts, keys []string) any
-	each func(f *facts, prefix []string, yield func(keys ...string))
+	keys   []string // what the keys are, for messages
+	get    func(f *facts, keys []string) any
+	each   func(f *facts, prefix []string, yield func(keys ...string))
+	schema map[string]any // JSON Schema of a value; nil: any
 }
 
 var indexes = map[string]index{
-	"objects":         {[]string{"KIND", "NAMESPACE", "NAME"}, (*facts).objectAt, (*facts).eachObject},
-	"by_host":         {[]string{"HOST"}, (*facts).claimsAt, (*facts).eachHost},
-	"virtualservices": {[]string{"NAMESPACE", "NAME"}, (*facts).virtualServiceAt, (*facts).eachVirtualService},
-	"gateways":        {[]string{"NAMESPACE", "NAME"}, (*facts).gatewayAt, (*facts).eachGateway},
-	"namespaces":      {[]string{"NAME"}, (*facts).namespaceAt, (*facts).eachNamespace},
+	"objects":         {[]string{"KIND", "NAMESPACE", "NAME"}, (*facts).objectAt, (*facts).eachObject, nil},
+	"by_host":         {[]string{"HOST"}, (*facts).claimsAt, (*facts).eachHost, claimsSchema()},
+	"virtualservices": {[]string{"NAMESPACE", "NAME"}, (*facts).virtualServiceAt, (*facts).eachVirtualService, virtualServiceSchema()},
+	"gateways":        {[]string{"NAMESPACE", "NAME"}, (*facts).gatewayAt, (*facts).eachGateway, gatewaySchema()},
+	"namespaces":      {[]string{"NAME"}, (*facts).namespaceAt, (*facts).eachNamespace, object(fields("labels", "annotations"))},
 }
 
 // read answers a path under data.gatelint.mesh.
