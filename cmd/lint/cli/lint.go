@@ -419,10 +419,9 @@ func (a *app) lint(r *request) error {
 	if len(res.unreadable) > 0 {
 		a.code = exitFailed
 	}
-	for i, err := range res.failed {
-		if a.code = exitUsage; !slices.ContainsFunc(res.failed[:i], func(had error) bool { return had.Error() == err.Error() }) {
-			a.say("%v", err) // several Worlds can have one problem
-		}
+	for _, err := range res.failed {
+		a.code = exitUsage
+		a.say("%v", err)
 	}
 	return a.report(r, res)
 }
