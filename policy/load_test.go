@@ -281,6 +281,8 @@ func TestMetadata(t *testing.T) {
 	a, b := list[0], list[1]
 	require.Equal(t, "a-b", a.Name)
 	require.Equal(t, "T", a.Title())
+	require.Contains(t, a.Doc, "a.rego:8.", "its only rule")
+	require.Contains(t, list[2].Doc, "c.rego:1.", "the package of several")
 	require.True(t, a.Unignorable)
 	require.Equal(t, rules.Off, a.Admission)
 	require.Equal(t, rules.Info, a.Severity)
