@@ -268,7 +268,11 @@ func (x *Policy) asRule() *rules.Rule {
 	if title == "" {
 		title = "policy of package " + x.Package
 	}
-	doc := fmt.Sprintf("%s\n\nThe policy is at %s:%d.", title, x.File, x.Line)
+	file, line := x.File, x.Line
+	if len(x.Rules) == 1 {
+		file, line = x.Rules[0].File, x.Rules[0].Line
+	}
+	doc := fmt.Sprintf("%s\n\nThe policy is at %s:%d.", title, file, line)
 	if text := strings.TrimSpace(x.Text); text != "" {
 		doc += "\n\n" + text
 	}

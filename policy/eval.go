@@ -12,6 +12,7 @@ import (
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
 	"github.com/gatelint/gatelint/rules"
+	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/storage"
@@ -179,6 +180,7 @@ type sweep struct {
 type sweeps struct {
 	set     *Set
 	workers int
+	created bool // as admission asks when an object is created
 	course  course
 
 	mu   sync.Mutex
@@ -193,33 +195,48 @@ func (r *sweeps) over(t *routing.Tables) *sweep {
 		r.last = w
 	}
 	r.mu.Unlock()
-	w.once.Do(func() { w.run(r.set, r.workers, &r.course) })
+	w.once.Do(func() { w.run(r) })
 	return w
 }
 
 func (w *sweep) of(policy int) []outcome { return w.found[policy] }
 
-func (w *sweep) run(s *Set, workers int, run *course) {
+func (w *sweep) run(r *sweeps) {
 	objects := w.tables.World.Objects
-	m := &model{tables: w.tables}
+	m := &model{tables: w.tables, keyed: r.created}
 	each := make([]map[int]outcome, len(objects))
 	ended := func() bool { return w.tables.Ended != nil && w.tables.Ended() } // nobody waits for the answer
 	var next atomic.Int64
 	var group sync.WaitGroup
-	for range workers { // few goroutines: an evaluation is deep, and each new stack would have to grow again
+	for range r.workers { // few goroutines: an evaluation is deep, and each new stack would have to grow again
 		group.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(objects)) && !ended(); i = next.Add(1) - 1 {
-				if o := objects[i]; o.Spec != nil || len(o.Tree) > 0 { // else it is what a kustomization will make
-					each[i] = s.all(context.Background(), &subject{object: o, facts: &facts{model: m, object: o}}, run)
+				o := objects[i]
+				if o.Spec == nil && len(o.Tree) == 0 || r.created && !settings.Asked(o.Group, o.Kind) {
+					continue // it is what a kustomization will make, or admission is not asked
 				}
+				f := &facts{model: m, object: o}
+				if r.created {
+					f.request = created(w.tables.World, o)
+				}
+				each[i] = r.set.all(context.Background(), &subject{object: o, facts: f}, &r.course)
 			}
 		})
 	}
 	group.Wait()
-	w.found = make([][]outcome, len(s.policies))
+	w.found = make([][]outcome, len(r.set.policies))
 	for _, found := range each {
 		for j, o := range found {
 			w.found[j] = append(w.found[j], o)
 		}
 	}
+}
+
+// created is what is known of a request to create an object before there is one.
+func created(w *mesh.World, o *manifest.Object) *Request {
+	r := &Request{Operation: "CREATE", Unasked: true}
+	if ns := w.Object("Namespace", "", o.Namespace); ns != nil {
+		r.NamespaceLabels = ns.Labels
+	}
+	return r
 }

@@ -50,17 +50,18 @@ func (m *model) names() {
 
 // index is one part of data.gatelint.mesh: values by so many keys.
 type index struct {
-	keys []string // what the keys are, for messages
-	get  func(f *facts, keys []string) any
-	each func(f *facts, prefix []string, yield func(keys ...string))
+	keys   []string // what the keys are, for messages
+	get    func(f *facts, keys []string) any
+	each   func(f *facts, prefix []string, yield func(keys ...string))
+	schema map[string]any // JSON Schema of a value; nil: any
 }
 
 var indexes = map[string]index{
-	"objects":         {[]string{"KIND", "NAMESPACE", "NAME"}, (*facts).objectAt, (*facts).eachObject},
-	"by_host":         {[]string{"HOST"}, (*facts).claimsAt, (*facts).eachHost},
-	"virtualservices": {[]string{"NAMESPACE", "NAME"}, (*facts).virtualServiceAt, (*facts).eachVirtualService},
-	"gateways":        {[]string{"NAMESPACE", "NAME"}, (*facts).gatewayAt, (*facts).eachGateway},
-	"namespaces":      {[]string{"NAME"}, (*facts).namespaceAt, (*facts).eachNamespace},
+	"objects":         {[]string{"KIND", "NAMESPACE", "NAME"}, (*facts).objectAt, (*facts).eachObject, nil},
+	"by_host":         {[]string{"HOST"}, (*facts).claimsAt, (*facts).eachHost, claimsSchema()},
+	"virtualservices": {[]string{"NAMESPACE", "NAME"}, (*facts).virtualServiceAt, (*facts).eachVirtualService, virtualServiceSchema()},
+	"gateways":        {[]string{"NAMESPACE", "NAME"}, (*facts).gatewayAt, (*facts).eachGateway, gatewaySchema()},
+	"namespaces":      {[]string{"NAME"}, (*facts).namespaceAt, (*facts).eachNamespace, object(fields("labels", "annotations"))},
 }
 
 // read answers a path under data.gatelint.mesh.
@@ -228,8 +229,9 @@ func (f *facts) eachNamespace(_ []string, yield func(...string)) {
 
 // value is the request as policies read it.
 func (r *Request) value() ast.Value {
-	out := map[string]any{
-		"operation": r.Operation, "user": r.User, "groups": anys(r.Groups), "namespaceLabels": anyMap(r.NamespaceLabels), "dryRun": r.DryRun,
+	out := map[string]any{"operation": r.Operation, "namespaceLabels": anyMap(r.NamespaceLabels), "dryRun": r.DryRun}
+	if !r.Unasked {
+		out["user"], out["groups"] = r.User, anys(r.Groups)
 	}
 	v := value(out)
 	if old := fromJSON(r.OldObject); old != nil {

@@ -67,8 +67,11 @@ func gatekeeper(x *subject, params ast.Value) ast.Value {
 	}
 	if r := x.facts.request; r != nil {
 		more := map[string]any{
-			"operation": r.Operation, "dryRun": r.DryRun, "userInfo": map[string]any{"username": r.User, "groups": anys(r.Groups)},
+			"operation": r.Operation, "dryRun": r.DryRun,
 			"namespaceObject": map[string]any{"metadata": map[string]any{"name": o.Namespace, "labels": anyMap(r.NamespaceLabels)}},
+		}
+		if !r.Unasked {
+			more["userInfo"] = map[string]any{"username": r.User, "groups": anys(r.Groups)}
 		}
 		if old := fromJSON(r.OldObject); old != nil {
 			review = append(review, [2]*ast.Term{ast.StringTerm("oldObject"), ast.NewTerm(old)})

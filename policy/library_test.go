@@ -80,6 +80,18 @@ func TestLibraryProblems(t *testing.T) {
 			params("host-ownership", map[string]any{"exceptions": []any{map[string]any{"namespacs": []any{"shop"}}}}),
 			`policies.params.host-ownership.exceptions.0: Additional property namespacs is not allowed`,
 		},
+		"a kind": {
+			params("field-ownership", map[string]any{"fields": []any{map[string]any{"paths": []any{"spec.servers[*].tls"}, "kinds": []any{"Gatewy"}, "users": []any{"a"}}}}),
+			`policies.params.field-ownership.fields.0.kinds.0: `,
+		},
+		"a path": {
+			params("field-ownership", map[string]any{"fields": []any{map[string]any{"paths": []any{"spec..servers["}, "users": []any{"a"}}}}),
+			`policies.params.field-ownership.fields.0.paths.0: Does not match pattern`,
+		},
+		"a path of nothing": {
+			params("field-ownership", map[string]any{"fields": []any{map[string]any{"paths": []any{[]any{}}, "users": []any{"a"}}}}),
+			`policies.params.field-ownership.fields.0.paths.0: `,
+		},
 		"one of some": {params("no-mesh-wide-virtualservice", map[string]any{"exports": "private"}), `policies.params.no-mesh-wide-virtualservice.exports: `},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -43,6 +43,8 @@ func Load(ctx context.Context, opt Options) (*Set, error) {
 		x.compiler = x.newCompiler()
 		if x.compiler.Compile(s.all()); x.compiler.Failed() {
 			c.problems = append(c.problems, problemsOf(x.compiler.Errors, "")...)
+		} else {
+			c.follow(x)
 		}
 	}
 	if len(c.problems) > 0 {

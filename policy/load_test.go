@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -64,6 +65,20 @@ func TestProblems(t *testing.T) {
 		"unread, capital":  {"package gatelint.a\n\ndeny contains \"a\"\n\nDeny contains \"b\"\n", `did you mean "deny"?`},
 		"unread, plural":   {"package gatelint.a\n\ndeny contains \"a\"\n\nviolations_x contains \"b\"\n", `did you mean "violation_x"?`},
 		"unread, joined":   {"package gatelint.a\n\ndeny contains \"a\"\n\ndenyhost contains \"b\"\n", `a.rego:5: denyhost is never evaluated`},
+		"behind keys":      {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.mesh.by_host[input.x].gatways[0].name == \"b\"\n", `there is no "gatways" in data.gatelint.mesh.by_host[…]; did you mean "gateways"?`},
+		"in a list":        {"package gatelint.a\n\nimport data.gatelint.mesh\n\ndeny contains \"a\" if {\n\tsome i\n\tmesh.virtualservices[input.x].y.destinations[i].hst == \"b\"\n}\n", `a.rego:7: there is no "hst" in data.gatelint.mesh.virtualservices[…].y.destinations[i]; did you mean "host"?`},
+		"of a Gateway":     {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.mesh.gateways.a.b.servers[_].host == \"b\"\n", `a.rego:3: there is no "host" in data.gatelint.mesh.gateways.a.b.servers[_]; did you mean "hosts"?`},
+		"other object":     {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.mesh.objects.Gateway.a.b.spec.servrs\n", `a.rego:3: there is no "servrs" in data.gatelint.mesh.objects.Gateway.a.b.spec; did you mean "servers"?`},
+		"other kind":       {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.mesh.objects.Gatway.a.b\n", `a.rego:3: there is no kind "Gatway" in data.gatelint.mesh.objects; did you mean "Gateway"?`},
+		"part":             {"package gatelint.a\n\ndeny contains \"a\" if not data.gatelint.mehs.by_host.a\n", `a.rego:3: there is no "mehs" in data.gatelint; did you mean "mesh"?`},
+		"requests":         {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.requests.user == \"b\"\n", `a.rego:3: there is no "requests" in data.gatelint; did you mean "request"?`},
+		"param":            {"package gatelint.a\n\nx := data.gatelint.param.a.b\n\ndeny contains \"a\" if x\n", `a.rego:3: there is no "param" in data.gatelint; did you mean "params"?`},
+		"helper":           {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.lib.host.x\n", `a.rego:3: there is no "host" in data.gatelint.lib; did you mean "hosts"?`},
+		"rule of helper":   {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.lib.hosts.nope\n", `a.rego:3: there is no "nope" in data.gatelint.lib.hosts`},
+		"import":           {"package gatelint.a\n\nimport data.gatelint.lib.nope\n\ndeny contains \"a\"\n", `a.rego:3: there is no "nope" in data.gatelint.lib`},
+		"import elsewhere": {"package gatelint.a\n\nimport data.lib.nope\n\ndeny contains \"a\" if nope.x\n", `a.rego:3: data.lib.nope names nothing`},
+		"inventory":        {"package gatelint.a\n\ndeny contains \"a\" if data.inventory.namespace.a[_].Service.b\n", `a.rego:3: data.inventory is Gatekeeper's: another object is data.gatelint.mesh.objects[KIND][NAMESPACE][NAME]`},
+		"review":           {"package gatelint.a\n\ndeny contains \"a\" if {\n\tx := input.parameters.y\n\tinput.review.object.kind == x\n}\n", `a.rego:5: input.review is Gatekeeper's, and input is the object itself: with METADATA custom.input: gatekeeper`},
 		"library only":     {"package gatelint.lib.a\n\nf(x) := x\n", `there is no policy in a.rego`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -93,6 +108,62 @@ warns := {"a"}
 
 warn contains warning("a")
 `))
+}
+
+// TestWhatIsThere lets policies read what there is, and what may be there.
+func TestWhatIsThere(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	write(t, dir, map[string]string{
+		"p/data.json": `{"teams": {"a": 1}, "inventory": {}}`,
+		"p/lib.rego":  "package gatelint.lib.own\n\nx.y := 1\n\nf(z) := z\n\nkinds[k] := 1 if some k in input.kinds\n",
+		"p/out.rego":  "package shared.b\n\nx := {\"a\": {\"b\": 1}}\n",
+		"p/b.rego":    "package gatelint.b\n\nwarn contains \"b\" if input.review.object.kind\n\nwarn contains \"c\" if input.kind\n",
+		"p/a.rego": `package gatelint.a
+
+import data.gatelint.lib.own
+import data.gatelint.lib.own.f
+import data.gatelint.mesh
+import data.shared.b
+import data.teams
+
+deny contains "a" if {
+	own.x.y == own.kinds.Gateway
+	f(b.x.a.b) == teams.a
+	data.gatelint.lib.hosts
+	data.inventory.x
+	data.other.x
+	mesh.objects["Deployment.apps"].a.b.spec.anything
+	mesh.objects[input.kind].a.b.spec.servrs
+	mesh.namespaces.a.labels.team
+	mesh.by_host["x"].services[0].kind
+	mesh.virtualservices.a.b.servers[_].dropped.by.name
+	data.gatelint.b.warn["b"]
+	some part
+	data.gatelint.lib[part]
+}
+`,
+	})
+	s, err := Load(context.Background(), Options{Paths: []string{"p"}})
+	require.NoError(t, err)
+	require.Empty(t, s.Wholes())
+}
+
+// TestWholes tells which policies read all of a kind, but for those that admission never asks.
+func TestWholes(t *testing.T) {
+	s := set(t, Options{}, map[string]string{
+		"a.rego": "package gatelint.a\n\nimport data.gatelint.mesh\n\nwarn contains \"a\" if {\n\tall := mesh.by_host\n\tsome name, _ in mesh.objects.Gateway.edge\n\tall[name]\n}\n\nwarn contains \"b\" if mesh.virtualservices.shop[_].mesh\n",
+		"b.rego": "# METADATA\n# custom: {admission: off}\npackage gatelint.b\n\nwarn contains \"a\" if count(data.gatelint.mesh.by_host) == 1\n",
+	})
+	var messages []string
+	for _, p := range s.Wholes() {
+		messages = append(messages, fmt.Sprint(p.Line, " ", p.Message))
+	}
+	require.Equal(t, []string{
+		"6 data.gatelint.mesh.by_host is read as a whole, which is an error in admission: name the HOST",
+		"7 data.gatelint.mesh.objects.Gateway.edge is read as a whole, which is an error in admission: name the NAME",
+		"11 data.gatelint.mesh.virtualservices.shop is read as a whole, which is an error in admission: name the NAME",
+	}, messages)
 }
 
 // TestSchemasStayHere holds that loading a policy fetches no URL and opens no file that a schema names.
@@ -210,6 +281,8 @@ func TestMetadata(t *testing.T) {
 	a, b := list[0], list[1]
 	require.Equal(t, "a-b", a.Name)
 	require.Equal(t, "T", a.Title())
+	require.Contains(t, a.Doc, "a.rego:8.", "its only rule")
+	require.Contains(t, list[2].Doc, "c.rego:1.", "the package of several")
 	require.True(t, a.Unignorable)
 	require.Equal(t, rules.Off, a.Admission)
 	require.Equal(t, rules.Info, a.Severity)

@@ -85,7 +85,16 @@ func (s *Set) Policies() []*Policy {
 
 // Rules are the policies as rules that run over every object of a World, on so many objects at a time; 0: as many as there are CPUs.
 func (s *Set) Rules(workers int) []*rules.Rule {
-	runs := &sweeps{set: s, workers: cmp.Or(workers, runtime.GOMAXPROCS(0))}
+	return s.sweeping(&sweeps{set: s, workers: cmp.Or(workers, runtime.GOMAXPROCS(0))})
+}
+
+// Created are the policies as rules that say of every object that admission is asked about what they would say there, if nobody knew
+// who creates it.
+func (s *Set) Created() []*rules.Rule {
+	return s.sweeping(&sweeps{set: s, workers: runtime.GOMAXPROCS(0), created: true})
+}
+
+func (s *Set) sweeping(runs *sweeps) []*rules.Rule {
 	out := make([]*rules.Rule, len(s.policies))
 	for i, p := range s.policies {
 		r := *p.rule
@@ -124,6 +133,7 @@ type Request struct {
 	Groups          []string          // of the user
 	NamespaceLabels map[string]string // of the object's namespace
 	DryRun          bool
+	Unasked         bool // nobody asks: there is no user
 }
 
 // Of gives the policies as rules that run on one object under review. Reading all objects of a kind is an error there.

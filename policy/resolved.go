@@ -3,6 +3,7 @@ package policy
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
@@ -110,6 +111,9 @@ func (f *facts) virtualServiceAt(keys []string) any {
 	if v == nil {
 		return nil
 	}
+	if v.IsDelegate() { // it is bound wherever what refers to it is
+		return map[string]any{"hosts": []any{}, "destinations": f.destinations(v)}
+	}
 	gateways := []any{}
 	for _, r := range v.Gateways {
 		x := named(r.Name)
@@ -161,10 +165,15 @@ type seenBy struct {
 // destinations gives each destination as each of its clients sees it; those that see the same once.
 func (f *facts) destinations(v *mesh.VirtualService) []any {
 	out := []any{}
+	called := sync.OnceValue(func() uint32 { return f.called(v) })
 	for _, u := range f.tables.Uses(v) {
 		var seen []seenBy
 		for i := range u.Views {
 			view := &u.Views[i]
+			if view.OnMesh && view.Port == 0 && !view.Unresolved && called() != 0 {
+				asked := f.tables.OnPort(*view, called())
+				view = &asked
+			}
 			x := map[string]any{
 				"path": u.Path, "host": view.Host, "mirror": u.Mirror, "weight": int(view.Weight), "exists": truth(view.Exists),
 				"in": named(u.VS.ID()),
@@ -189,6 +198,30 @@ func (f *facts) destinations(v *mesh.VirtualService) []any {
 		}
 	}
 	return out
+}
+
+// called is the one port on which clients on mesh call the hosts of a VirtualService; 0 if there are several, or not all are known.
+func (f *facts) called(v *mesh.VirtualService) (port uint32) {
+	if v.Namespace == "" { // its hosts may be those of any Service of the name
+		return 0
+	}
+	for _, h := range v.Hosts {
+		w := f.tables.World
+		if f.live != nil {
+			w = f.claimants(strings.ToLower(h)).tables.World
+		}
+		services := w.ServicesFor(h)
+		for _, s := range services {
+			if s.Opaque || s.ExternalName != "" || len(s.Ports) != 1 || port != 0 && s.Ports[0].Number != port {
+				return 0
+			}
+			port = s.Ports[0].Number
+		}
+		if len(services) == 0 {
+			return 0
+		}
+	}
+	return port
 }
 
 func truth(t mesh.Truth) any {

@@ -134,16 +134,36 @@ func meshSchema() map[string]any {
 	for name := range indexes {
 		names[name] = map[string]any{"type": "object"}
 	}
-	server := fields("namespace", "name", "server", "port", "protocol", "tls", "host", "workload")
+	names["this"] = virtualServiceSchema() // that of a Gateway has servers too, and nothing else
+	return object(names)
+}
+
+func serverSchema(more ...string) map[string]any {
+	server := fields(append(more, "namespace", "name", "server", "port", "protocol", "tls")...)
 	server["hosts"] = listOf(map[string]any{"type": "string"})
 	server["dropped"] = object(map[string]any{"reason": map[string]any{"type": "string"}, "certain": map[string]any{"type": "boolean"}, "by": object(fields("namespace", "name", "server"))})
+	return object(server)
+}
+
+func virtualServiceSchema() map[string]any {
 	destination := fields("path", "host", "port", "subset", "mirror", "weight", "exists")
 	destination["destinationrule"], destination["in"] = object(fields("namespace", "name")), object(fields("namespace", "name"))
-	names["this"] = object(map[string]any{
+	return object(map[string]any{
 		"hosts": listOf(map[string]any{"type": "string"}), "mesh": map[string]any{"type": "boolean"},
-		"gateways": listOf(object(fields("namespace", "name", "found"))), "servers": listOf(object(server)), "destinations": listOf(object(destination)),
+		"gateways": listOf(object(fields("namespace", "name", "found"))), "servers": listOf(serverSchema("host", "workload")), "destinations": listOf(object(destination)),
 	})
-	return object(names)
+}
+
+func gatewaySchema() map[string]any {
+	return object(map[string]any{"servers": listOf(serverSchema("workload"))})
+}
+
+func claimsSchema() map[string]any {
+	return object(map[string]any{
+		"gateways":        listOf(object(fields("namespace", "name", "server", "port", "protocol"))),
+		"virtualservices": listOf(object(fields("namespace", "name"))), "destinationrules": listOf(object(fields("namespace", "name"))),
+		"services": listOf(object(fields("kind", "namespace", "name"))),
+	})
 }
 
 func requestSchema() map[string]any {

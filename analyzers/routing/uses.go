@@ -43,6 +43,17 @@ func (t *Tables) Chosen(v *View) *EffectiveRule {
 	return t.rules.choose(client, v.service(t.World))
 }
 
+// OnPort is a destination without a port as clients on mesh see it that call a port: theirs is the destination's.
+func (t *Tables) OnPort(v View, port uint32) View {
+	at := destination{client: proxy{namespace: v.Client}, port: port, mesh: true}
+	v.Port, v.Services, v.Hidden = port, nil, nil
+	maybe := v.find(t.World, at)
+	if v.Exists = t.exists(&v.Target, at); v.Exists == mesh.Yes && maybe {
+		v.Exists = mesh.Maybe
+	}
+	return v
+}
+
 // context is one kind of client of a VirtualService.
 type context struct {
 	client

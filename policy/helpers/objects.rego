@@ -11,6 +11,13 @@ namespace(resource) := resource.metadata.namespace if {
 }
 
 # METADATA
+# scope: document
+# description: Whether an object has nothing under a key. To the API null is nothing too.
+lacks(thing, key) if not thing[key]
+
+lacks(thing, key) if thing[key] == null
+
+# METADATA
 # description: |
 #   The texts of a list by their index, without what is none and without placeholders: nothing can be said of those, and a builtin
 #   function that is given a number for a text is an error.

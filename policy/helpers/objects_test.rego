@@ -47,3 +47,9 @@ test_asked_by if {
 }
 
 test_quoted if objects.quoted(["a", "b"]) == `"a", "b"`
+
+test_lacks if {
+	objects.lacks({}, "a")
+	objects.lacks({"a": null}, "a")
+	not objects.lacks({"a": 0}, "a")
+}

@@ -26,7 +26,11 @@
 #             paths:
 #               description: fields, such as spec.servers[*].tls, where * is every element or key; a list of names where one has a dot
 #               type: array
-#               items: {type: [string, array]}
+#               items:
+#                 type: [string, array]
+#                 pattern: ^[^.\[\]]+(\.[^.\[\]]+|\[[^\[\]]+\])*$
+#                 minItems: 1
+#                 items: {type: [string, integer]}
 #             users:
 #               description: patterns of users who may
 #               type: array
@@ -38,7 +42,7 @@
 #             kinds:
 #               description: the kinds that are meant, if not all
 #               type: array
-#               items: {type: string}
+#               items: {type: string, enum: [Gateway, VirtualService, DestinationRule, ServiceEntry, Sidecar]}
 #             namespaces:
 #               description: patterns of the namespaces that are meant, if not all
 #               type: array

@@ -8,7 +8,8 @@
 #   it, and nothing else. In the webhook `users` and `groups` of an entry say who may make the claim; the linter does not know them.
 #
 #   What counts: hosts of a VirtualService that a Gateway serves or other namespaces see, also a wildcard over somebody's domain; hosts
-#   of a Gateway's servers, unless they are offered to an owner ("shop/shop.example.com"). Names of Services are left to Istio.
+#   of a Gateway's servers, unless they are offered to an owner ("shop/shop.example.com"). Names of Services are left to Istio, unless they
+#   lie in a domain of `owners` other than "*".
 #
 #   The Gateway of the edge team claims the hosts that it lists: offer each to its owner, or enter an exception for Gateways in edge.
 #
@@ -121,20 +122,21 @@ deny contains {"msg": message, "path": claim.path} if {
 	)
 }
 
-claims contains {"host": lower(host), "path": ["spec", "hosts", i]} if {
+claims contains {"host": plain, "path": ["spec", "hosts", i]} if {
 	input.kind == "VirtualService"
 	reaches_others
 	some i, host in input.spec.hosts
 	is_string(host)
-	not service_name(host)
+	plain := trim_suffix(lower(host), ".")
+	not left(plain)
 }
 
-claims contains {"host": lower(host), "path": ["spec", "servers", i, "hosts", k], "offer": text} if {
+claims contains {"host": plain, "path": ["spec", "servers", i, "hosts", k], "offer": text} if {
 	some i, server in input.spec.servers
 	some k, text in server.hosts
 	is_string(text)
-	host := hosts.of_server(text)
-	not service_name(host)
+	plain := trim_suffix(lower(hosts.of_server(text)), ".")
+	not left(plain)
 }
 
 reaches_others if {
@@ -143,6 +145,14 @@ reaches_others if {
 }
 
 reaches_others if virtualservices.exported(input)
+
+# Names of Services are left to Istio, unless somebody is said to own them.
+left(host) if {
+	service_name(host)
+	not params.owners[host]
+	not above(host)
+	not over_others(host)
+}
 
 # A name of a Service, or one that Istio makes a name of a Service.
 service_name(host) if regex.match(`^[^.*]+$|\.svc(\.|$)`, host)

@@ -3,7 +3,8 @@
 # description: |
 #   A wildcard host on a Gateway or on a VirtualService that a Gateway serves takes every name that nothing nearer claims: names of other
 #   teams, names that do not exist yet, and with a wildcard certificate all of them over TLS. Servers that pass TLS through by SNI
-#   between clusters (AUTO_PASSTHROUGH) need "*.local" and are left alone, as are VirtualServices that only sidecars take.
+#   between clusters (AUTO_PASSTHROUGH) need "*.local" and are left alone, as are servers that only redirect to HTTPS and VirtualServices that only sidecars
+#   take.
 #
 #   Fix: name the hosts, or have the namespace or the domain entered under `namespaces` or `hosts`.
 # schemas:
@@ -42,7 +43,7 @@ deny contains {"msg": taken(host), "path": ["spec", "hosts", i]} if {
 deny contains {"msg": taken(host), "path": ["spec", "servers", i, "hosts", k]} if {
 	input.kind == "Gateway"
 	some i, server in input.spec.servers
-	not passes_through(server)
+	not harmless(server)
 	some k, text in server.hosts
 	is_string(text)
 	contains(text, "*")
@@ -55,7 +56,13 @@ wild[i] := host if {
 	fault(host)
 }
 
-passes_through(server) if server.tls.mode == "AUTO_PASSTHROUGH"
+harmless(server) if server.tls.mode == "AUTO_PASSTHROUGH"
+
+harmless(server) if {
+	server.tls.httpsRedirect == true
+	is_string(server.port.protocol)
+	upper(server.port.protocol) in {"HTTP", "HTTP2"}
+}
 
 fault(host) if {
 	is_string(host)

@@ -46,7 +46,7 @@ deny contains {"msg": message, "path": ["spec", "http", i, "retries", "attempts"
 deny contains {"msg": message, "path": ["spec", "http", i, "retries"]} if {
 	params.per_try_timeout != ""
 	some i, retries in retrying
-	not retries.perTryTimeout
+	objects.lacks(retries, "perTryTimeout")
 	message := sprintf("retries have no perTryTimeout, at most %q: the first try can take all the time there is", [params.per_try_timeout])
 }
 

@@ -37,7 +37,7 @@ limit := objects.seconds(params.max)
 deny contains {"msg": message, "path": ["spec", "http", i]} if {
 	input.spec.hosts[0]
 	some i, route in input.spec.http
-	not route.timeout
+	objects.lacks(route, "timeout")
 	waits(route)
 	message := sprintf("route has no timeout: when %q hangs, so does everybody who calls it", [route.route[0].destination.host])
 }
@@ -53,7 +53,7 @@ deny contains {"msg": message, "path": ["spec", "http", i, "timeout"]} if {
 deny contains {"msg": message, "path": ["spec", "http", i, "delegate"], "related": related} if {
 	some i, rule in input.spec.http
 	rule.delegate.name
-	not rule.timeout
+	objects.lacks(rule, "timeout")
 	not streams(rule)
 	namespace := object.get(rule.delegate, "namespace", object.get(input, ["metadata", "namespace"], ""))
 	delegate := data.gatelint.mesh.objects.VirtualService[namespace][rule.delegate.name]
@@ -67,7 +67,7 @@ deny contains {"msg": message, "path": ["spec", "http", i, "delegate"], "related
 }
 
 waits(route) if {
-	not route.timeout
+	objects.lacks(route, "timeout")
 	route.route[0]
 	not streams(route)
 }

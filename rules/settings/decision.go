@@ -33,6 +33,15 @@ var asked = map[string]bool{"Gateway": true, "VirtualService": true, "Destinatio
 // Asked tells whether admission is asked about objects of a kind.
 func Asked(group, kind string) bool { return group == "networking.istio.io" && asked[kind] }
 
+// Heard are the rules of which a decision can speak: not those that admission leaves out, unless the settings say otherwise.
+func (c *Config) Heard(list []*rules.Rule) []*rules.Rule {
+	return slices.DeleteFunc(slices.Clone(list), func(r *rules.Rule) bool {
+		set := c.Rules[r.Name]
+		return r.Admission == rules.Off && r.Elsewhere == rules.Off && set.Admission == nil && set.Severity == nil &&
+			!(c.Admission.DenyDeletes && r.Severity == rules.Error) && !c.Admission.Somewhere(r.Name, Strict)
+	})
+}
+
 // Judge says what admission does about a change, given the findings before and after it: only what the change introduces can be
 // denied. The faults that it speaks of come most severe first; the notes say what is wrong with annotations that it looked at.
 func (c *Config) Judge(s Submission, before, after []rules.Finding) (faults []Fault, notes []string) {

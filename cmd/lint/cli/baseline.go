@@ -177,7 +177,8 @@ func (c *collector) baseline() error {
 // held parts off the findings that nothing but the config may hide.
 func (r *request) held(findings []rules.Finding) (held, rest []rules.Finding) {
 	for _, f := range findings {
-		if r.config.Rules[f.Rule].NoIgnore {
+		rule := r.config.Find(f.Rule)
+		if r.config.Rules[f.Rule].NoIgnore || rule != nil && rule.Unignorable && rules.Find(f.Rule) == nil { // a policy's METADATA say so
 			held = append(held, f)
 		} else {
 			rest = append(rest, f)

@@ -53,6 +53,7 @@ func (a *app) baselineVerb(use, short string, run func(r *request, file string) 
 	own := pflag.NewFlagSet("", pflag.ContinueOnError)
 	own.StringVar(&f.baseline, "baseline", "", "the `FILE` (default the config's, else "+baselineName+" beside the config)")
 	f.heed(cmd, own)
+	f.policies.add(cmd)
 	f.input(cmd)
 	f.judging(cmd)
 	return cmd

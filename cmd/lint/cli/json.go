@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"slices"
+
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/routing"
 	"github.com/gatelint/gatelint/rules"
@@ -14,6 +16,7 @@ type (
 		Version  string        `json:"version"`
 		Findings []findingJSON `json:"findings"`
 		Unknown  []unknownJSON `json:"unknown"`
+		Failures []string      `json:"failures"` // what could not be read, and policies that gave no answer
 		Summary  summary       `json:"summary"`
 	}
 	findingJSON struct {
@@ -82,7 +85,7 @@ type (
 )
 
 func (a *app) reportJSON(res *result) reportJSON {
-	out := reportJSON{Schema: 1, Version: a.version, Findings: []findingJSON{}, Unknown: []unknownJSON{}, Summary: res.summary}
+	out := reportJSON{Schema: 1, Version: a.version, Findings: []findingJSON{}, Unknown: []unknownJSON{}, Failures: []string{}, Summary: res.summary}
 	for _, f := range res.findings {
 		out.Findings = append(out.Findings, findingAsJSON(f))
 	}
@@ -96,6 +99,9 @@ func (a *app) reportJSON(res *result) reportJSON {
 			}
 		}
 		out.Unknown = append(out.Unknown, x)
+	}
+	for _, err := range slices.Concat(res.unreadable, res.failed) {
+		out.Failures = append(out.Failures, err.Error())
 	}
 	return out
 }

@@ -200,6 +200,9 @@ func (a *app) request(f *flags, args []string) (*request, error) {
 		return nil, err
 	}
 	r.list, r.only = r.config.Select(a.rules, f.only, f.disable), len(f.only) > 0
+	if r.asWebhook {
+		r.list = r.config.Heard(r.list)
+	}
 	if f.now == "" {
 		r.list = slices.DeleteFunc(r.list, func(r *rules.Rule) bool { return r.Clock })
 	}
@@ -307,7 +310,7 @@ func (a *app) findConfig(f *flags) (*settings.Config, error) {
 	if file != "" && !filepath.IsAbs(file) {
 		file = filepath.Join(dir, file)
 	}
-	if err := a.loadPolicies(&f.policies, file, dir); err != nil {
+	if err := a.loadPolicies(f, file, dir); err != nil {
 		return nil, err
 	}
 	if file == "" {
@@ -433,10 +436,9 @@ func (a *app) lint(r *request) error {
 	if len(res.unreadable) > 0 {
 		a.code = exitFailed
 	}
-	for i, err := range res.failed {
-		if a.code = exitUsage; !slices.ContainsFunc(res.failed[:i], func(had error) bool { return had.Error() == err.Error() }) {
-			a.say("%v", err) // several Worlds can have one problem
-		}
+	for _, err := range res.failed {
+		a.code = exitUsage
+		a.say("%v", err)
 	}
 	return a.report(r, res)
 }

@@ -118,7 +118,7 @@ func (a *app) reportFor(r *request, res *result) *report.Report {
 	}
 	sources := newSources(res.files)
 	return &report.Report{
-		Version: a.version, Rules: r.list, Findings: res.findings, Files: res.files, Failures: res.unreadable, Total: total(res),
+		Version: a.version, Rules: r.list, Findings: res.findings, Files: res.files, Failures: slices.Concat(res.unreadable, res.failed), Total: total(res),
 		Dir: dir, Root: report.Repository(dir), StepSummary: os.Getenv("GITHUB_STEP_SUMMARY"), Say: a.say,
 		Example: example,
 		Detail: func(f rules.Finding) string {

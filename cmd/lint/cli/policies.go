@@ -29,8 +29,8 @@ func (f *policyFlags) options(file, dir string) (policy.Options, error) {
 }
 
 // loadPolicies makes rules of the policies that flags and config name.
-func (a *app) loadPolicies(f *policyFlags, file, dir string) error {
-	opt, err := f.options(file, dir)
+func (a *app) loadPolicies(f *flags, file, dir string) error {
+	opt, err := f.policies.options(file, dir)
 	if err != nil || len(opt.Paths) == 0 {
 		return err
 	}
@@ -39,6 +39,10 @@ func (a *app) loadPolicies(f *policyFlags, file, dir string) error {
 	if err != nil {
 		return err
 	}
-	a.policies, a.rules = set, append(slices.Clone(a.rules), set.Rules(0)...)
+	list := set.Rules(0)
+	if f.asWebhook {
+		list = set.Created()
+	}
+	a.policies, a.rules = set, append(slices.Clone(a.rules), list...)
 	return nil
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,4 +68,14 @@ func TestFixturesOfConfig(t *testing.T) {
 		Main(append([]string{"policy", "test"}, strings.Fields(args)...), strings.NewReader(""), &out, &out)
 		require.Equal(t, "1 test, 0 failed\n", out.String(), args)
 	}
+}
+
+// TestFailedPolicyInSARIF holds that a run in which a policy gave no answer does not look like a good one.
+func TestFailedPolicyInSARIF(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("a.rego", []byte("package gatelint.a\n\nwarn contains \"a\" if to_number(input.metadata.name) > 1\n"), 0o644))
+	require.NoError(t, os.WriteFile("a.yaml", []byte("apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: b}\n"), 0o644))
+	var out bytes.Buffer
+	require.Equal(t, exitUsage, Main([]string{"-q", "-o", "sarif", "-p", "a.rego", "a.yaml"}, strings.NewReader(""), &out, io.Discard))
+	require.Regexp(t, `(?s)"executionSuccessful": false.*"text": "a.rego:3: to_number: .*, on Service b/a"`, out.String())
 }

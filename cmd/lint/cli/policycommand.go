@@ -56,6 +56,11 @@ func (a *app) policyCheckCommand() *cobra.Command {
 		for _, p := range set.Policies() {
 			names = append(names, p.Name)
 		}
+		for _, p := range set.Wholes() {
+			if err := written(fmt.Fprintln(a.stdout, plainText(p.Error()))); err != nil {
+				return err
+			}
+		}
 		return written(fmt.Fprintf(a.stdout, "no fault in %s\n", strings.Join(names, ", ")))
 	})
 	return cmd

@@ -44,7 +44,7 @@ type (
 )
 
 // junit writes JUnit's XML: a suite for each file with findings, a failed test for each error and warning, a passed one for an
-// info; what cannot be read is an error. CI systems take a report without a test for a mistake: a clean run is one passed test.
+// info; what cannot be read is an error, as is a policy that gives no answer. CI systems take a report without a test for a mistake: a clean run is one passed test.
 // Names have no line, by which a test would be another one after each edit; those that are equal are numbered.
 func junit(w io.Writer, r *Report) error {
 	out := junitSuites{Name: "gatelint"}
@@ -63,7 +63,7 @@ func junit(w io.Writer, r *Report) error {
 		}
 		for i, err := range r.Failures {
 			message := Plain(err.Error())
-			suite.add(junitCase{Name: fmt.Sprintf("input %d", i+1), Class: "gatelint", Error: &junitFailure{message, "unreadable", message}})
+			suite.add(junitCase{Name: fmt.Sprintf("failure %d", i+1), Class: "gatelint", Error: &junitFailure{message, "failure", message}})
 		}
 		out.Suites = append(out.Suites, suite)
 	}

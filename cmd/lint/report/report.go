@@ -20,7 +20,7 @@ type Report struct {
 	Rules    []*rules.Rule   // those that ran
 	Findings []rules.Finding // sorted by place
 	Files    []manifest.File // all that was read
-	Failures []error         // what could not be read
+	Failures []error         // what could not be read, and policies that gave no answer
 	Total    string          // the counts, in one line
 
 	Dir  string // the working directory, which file names are relative to

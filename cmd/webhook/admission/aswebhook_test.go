@@ -125,7 +125,7 @@ func fromAbove(t *testing.T, config string, live []*manifest.Object, raws [][]by
 	require.NoError(t, err)
 	said = map[string]string{}
 	handed := map[string]bool{}
-	engine := NewEngine(Heard(c, c.Select(rules.All(), nil, nil)), mesh.Options{Complete: mesh.Everything(), Now: fixtureTime})
+	engine := NewEngine(c.Heard(c.Select(rules.All(), nil, nil)), mesh.Options{Complete: mesh.Everything(), Now: fixtureTime})
 	engine.Set(live...)
 	for i, o := range live {
 		if !judged(o) {

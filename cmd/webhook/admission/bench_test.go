@@ -44,7 +44,7 @@ func BenchmarkPolicies(b *testing.B) {
 }
 
 func decideFleet(b *testing.B, n int, shared bool, policies *policy.Set) {
-	e := NewEngine(Heard(&settings.Config{}, rules.All()), mesh.Options{Complete: mesh.Everything()})
+	e := NewEngine((&settings.Config{}).Heard(rules.All()), mesh.Options{Complete: mesh.Everything()})
 	byKind := map[string][][]byte{}
 	// What policies ask for is there.
 	text := strings.NewReplacer("    route:\n", "    timeout: 5s\n    route:\n", "  - route:\n", "  - timeout: 5s\n    route:\n").Replace(string(fleet.YAML(n)))

@@ -48,15 +48,6 @@ type Decision struct {
 	Err error // of a Failed one
 }
 
-// Heard are the rules of which a decision can speak: not those that admission leaves out, unless the settings say otherwise.
-func Heard(c *settings.Config, list []*rules.Rule) []*rules.Rule {
-	return slices.DeleteFunc(slices.Clone(list), func(r *rules.Rule) bool {
-		set := c.Rules[r.Name]
-		return r.Admission == rules.Off && r.Elsewhere == rules.Off && set.Admission == nil && set.Severity == nil &&
-			!(c.Admission.DenyDeletes && r.Severity == rules.Error) && !c.Admission.Somewhere(r.Name, settings.Strict)
-	})
-}
-
 // Decide answers a request. Its error says that it could not be judged: the context ended, or what the request carries cannot
 // be read; the caller has a failure mode for that.
 func Decide(ctx context.Context, c Config, req *admissionv1.AdmissionRequest) (Decision, error) {

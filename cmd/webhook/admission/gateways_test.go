@@ -180,7 +180,7 @@ func TestGatewaysFarAway(t *testing.T) {
 		{"a stranger", nil, Change{After: https("new", 10, "a.com")}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			e := NewEngine(Heard(&settings.Config{}, rules.All()), mesh.Options{Complete: mesh.Everything()})
+			e := NewEngine((&settings.Config{}).Heard(rules.All()), mesh.Options{Complete: mesh.Everything()})
 			for _, o := range manifest.Parse("-", []byte(twoIngresses), manifest.Options{}).Objects {
 				w := *o
 				w.Doc = nil

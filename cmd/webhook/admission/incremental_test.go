@@ -145,7 +145,7 @@ func heard(seed uint64) []*rules.Rule {
 	if seed%4 < 2 {
 		return rules.All()
 	}
-	return Heard(&settings.Config{}, rules.All())
+	return (&settings.Config{}).Heard(rules.All())
 }
 
 // randomChange creates an object, puts another in its place, deletes one, or has one say what another says.

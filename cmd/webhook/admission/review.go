@@ -25,7 +25,7 @@ func (c Config) review(req *admissionv1.AdmissionRequest) *Review {
 	}
 	return &Review{
 		Policies: c.Policies, Before: req.OldObject.Raw, After: req.Object.Raw,
-		Heard: func(list []*rules.Rule) []*rules.Rule { return Heard(c.Settings, c.Settings.Select(list, nil, nil)) },
+		Heard: func(list []*rules.Rule) []*rules.Rule { return c.Settings.Heard(c.Settings.Select(list, nil, nil)) },
 		Request: &policy.Request{
 			Operation: string(req.Operation), OldObject: req.OldObject.Raw, User: req.UserInfo.Username, Groups: req.UserInfo.Groups,
 			NamespaceLabels: c.labels(req.Namespace), DryRun: req.DryRun != nil && *req.DryRun,

@@ -80,7 +80,7 @@ func Run(connection *rest.Config, o Options, log *slog.Logger) error {
 	}
 	connection.QPS, connection.Burst = 100, 200 // a handful of watches, opened at once
 	list := config.Select(catalogue(), nil, nil)
-	engine := admission.NewEngine(admission.Heard(config, list), opt)
+	engine := admission.NewEngine(config.Heard(list), opt)
 	policies.metrics = NewMetrics(metrics.Registry, engine)
 	if err := policies.load(context.Background()); err != nil {
 		return err
