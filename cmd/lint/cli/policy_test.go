@@ -59,11 +59,11 @@ func TestFixturesOfConfig(t *testing.T) {
 	for name, text := range map[string]string{
 		"policy/a.rego":       "package gatelint.a\n\nwarn contains \"found\"\n",
 		"policy/deep/a.txtar": "Why.\n\n-- one/vs.yaml --\napiVersion: v1 # want \"found\"\nkind: Service\nmetadata: {name: a, namespace: b}\n",
-		"gatelint.yaml":       "version: 1\npolicies: [policy]\n",
+		"rules.yaml":          "version: 1\npolicies: [policy]\n",
 	} {
 		require.NoError(t, os.WriteFile(name, []byte(text), 0o644))
 	}
-	for _, args := range []string{"-c gatelint.yaml", "-p policy", "./policy", "policy policy/deep/a.txtar", "-p policy -c gatelint.yaml policy/"} {
+	for _, args := range []string{"-c rules.yaml", "-p policy", "./policy", "policy policy/deep/a.txtar", "-p policy -c rules.yaml policy/"} {
 		var out bytes.Buffer
 		Main(append([]string{"policy", "test"}, strings.Fields(args)...), strings.NewReader(""), &out, &out)
 		require.Equal(t, "1 test, 0 failed\n", out.String(), args)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -129,7 +130,7 @@ func runFixture(f *flags, c *want.Case) ([]string, error) {
 
 // lintWith gives what the policies and the loader find under a folder.
 func lintWith(f *flags, dir string) ([]rules.Finding, error) {
-	sub := &app{rules: rules.All()}
+	sub := &app{rules: rules.All(), stdout: io.Discard, stderr: io.Discard}
 	r, err := sub.request(f, []string{dir})
 	if err != nil {
 		return nil, err
