@@ -146,7 +146,9 @@ func oneNamespaces(list []*mesh.Service, namespace string) (out []*mesh.Service,
 	for _, svc := range list {
 		switch {
 		case svc.Namespace != best.Namespace:
-			sure = sure && (prefers(namespace, best, svc) || mesh.OrderKnown(best.Object, svc.Object))
+			if !prefers(namespace, best, svc) && !mesh.OrderKnown(best.Object, svc.Object) {
+				return list, false
+			}
 		case first == nil || svc.Kube && !first.Kube:
 			first = svc
 		}

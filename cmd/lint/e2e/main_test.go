@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 		_, err = apiserver.Output("go", "build", "-o", cluster.binary, "github.com/gatelint/gatelint/cmd/lint")
 	}
 	if err == nil {
-		cluster.env, cluster.kubeconfig, err = apiserver.Start(dir, record)
+		cluster.env, cluster.kubeconfig, err = apiserver.Start(dir)
 	}
 	if cluster.env != nil {
 		defer cluster.env.Stop()
@@ -52,24 +52,6 @@ func TestMain(m *testing.M) {
 		return
 	}
 	code = m.Run()
-}
-
-const auditPolicy = `
-apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived]
-rules:
-- {level: Metadata, userGroups: ["system:serviceaccounts"]}
-- {level: None}
-`
-
-func auditLog() string { return filepath.Join(cluster.dir, "audit.log") }
-
-// record has the API server write down what ServiceAccounts ask for.
-func record(env *envtest.Environment) error {
-	policy := filepath.Join(cluster.dir, "audit.yaml")
-	env.ControlPlane.GetAPIServer().Configure().Set("audit-policy-file", policy).Set("audit-log-path", auditLog())
-	return os.WriteFile(policy, []byte(auditPolicy), 0o600)
 }
 
 func kubectl(stdin string, args ...string) (string, error) {

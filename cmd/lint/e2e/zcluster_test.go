@@ -189,7 +189,7 @@ func TestCluster(t *testing.T) {
 		require.Greater(t, r.Summary["objects"], 2000)
 	})
 	t.Run("pages", func(t *testing.T) {
-		log, err := os.ReadFile(auditLog())
+		log, err := os.ReadFile(apiserver.AuditLog(cluster.dir))
 		require.NoError(t, err)
 		for _, resource := range []string{"virtualservices", "services"} {
 			pages := 0

@@ -66,8 +66,8 @@ func sliceOf(x *index, s *skeleton, opt mesh.Options, id manifest.ID, versions [
 	case "ServiceEntry":
 		l.serviceEntry()
 	case "Sidecar": // of others only what a namespace's sidecars get of a ServiceEntry hangs on it
-		l.add(x.by[wholes]...)
-		if len(x.by[wholes]) > 0 {
+		if list := x.by[wholes]; len(list) > 0 {
+			l.add(list...)
 			l.add(x.by[sidecars]...)
 		}
 	default:

@@ -68,7 +68,7 @@ func start() (err error) {
 	if _, err := output("go", "build", "-tags", "heapdump,brokenrule", "-o", cluster.binary, "github.com/gatelint/gatelint/cmd/webhook"); err != nil {
 		return err
 	}
-	if cluster.env, cluster.kubeconfig, err = apiserver.Start(cluster.dir, record); err != nil {
+	if cluster.env, cluster.kubeconfig, err = apiserver.Start(cluster.dir); err != nil {
 		return err
 	}
 	return install()

@@ -9,15 +9,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gatelint/gatelint/fixtures/apiserver"
 	"github.com/stretchr/testify/require"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
 // permission is one verb for one resource, the least that a rule can grant.
@@ -32,30 +31,12 @@ func (p permission) String() string {
 	return text
 }
 
-const auditPolicy = `
-apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived]
-rules:
-- {level: Metadata, userGroups: ["system:serviceaccounts"]}
-- {level: None}
-`
-
-func auditLog() string { return filepath.Join(cluster.dir, "audit.log") }
-
-// record has the API server write down what ServiceAccounts ask for.
-func record(env *envtest.Environment) error {
-	policy := filepath.Join(cluster.dir, "audit.yaml")
-	env.ControlPlane.GetAPIServer().Configure().Set("audit-policy-file", policy).Set("audit-log-path", auditLog())
-	return os.WriteFile(policy, []byte(auditPolicy), 0o600)
-}
-
 // askedFor tells what a ServiceAccount has asked for by the API server's audit log, and with what last answer: an API
 // server that has just started forbids until it has listed the roles.
 func askedFor(t *testing.T, account string) map[permission]int {
 	t.Helper()
 	out := map[permission]int{}
-	f, err := os.Open(auditLog())
+	f, err := os.Open(apiserver.AuditLog(cluster.dir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return out
 	}
