@@ -28,8 +28,8 @@ func Lookup(name string, list []*rules.Rule) (*rules.Rule, error) {
 	return nil, fmt.Errorf("unknown rule %q%s", name, meant(name, names))
 }
 
-// closable are the kinds whose references can be closed with complete.
-var closable = []string{"ConfigMap", "DestinationRule", "Gateway", "Pod", "Secret", "Service", "ServiceEntry", "VirtualService"}
+// closable are the kinds of which complete can say that all are there.
+var closable = []string{"ConfigMap", "DestinationRule", "Gateway", "Pod", "Secret", "Service", "ServiceEntry", "Sidecar", "VirtualService"}
 
 // CheckComplete refuses KIND[/NAMESPACE],… where a kind is none that can be closed: it would close nothing.
 func CheckComplete(text string) error {
