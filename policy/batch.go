@@ -2,20 +2,18 @@ package policy
 
 import (
 	"context"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/rego"
 )
 
 // batch is one question to all policies about objects of a kind: to ask each by itself costs as much again as most answers.
 type batch struct {
-	prepared rego.PreparedEvalQuery
-	parts    []*query // in the order of their numbers in the answer
+	question *question
+	parts    []*query // in the order of their sets in the answer
 }
 
 // batches are made when the first object of a kind comes.
@@ -25,7 +23,7 @@ type batches struct {
 }
 
 // batch gives the question for objects like one; nil if there is nothing to join.
-func (s *Set) batch(ctx context.Context, id manifest.ID) *batch {
+func (s *Set) batch(id manifest.ID) *batch {
 	s.batches.mu.Lock()
 	defer s.batches.mu.Unlock()
 	key := [2]string{mesh.KindName(id), id.Kind}
@@ -33,17 +31,17 @@ func (s *Set) batch(ctx context.Context, id manifest.ID) *batch {
 		return b
 	}
 	b := &batch{}
-	var terms [][2]*ast.Term
+	var asked []*ast.Term
 	for _, p := range s.policies {
 		for i := range p.queries {
 			if q := &p.queries[i]; !p.Gatekeeper && concerns(q.kinds, id) {
-				terms = append(terms, [2]*ast.Term{ast.StringTerm(strconv.Itoa(len(terms))), q.asked})
+				asked = append(asked, q.asked...)
 				b.parts = append(b.parts, q)
 			}
 		}
 	}
 	var err error
-	if b.prepared, err = s.question(ctx, ast.ObjectTerm(terms...)); err != nil || len(terms) < 2 {
+	if b.question, err = s.question(asked); err != nil || len(b.parts) < 2 {
 		b = nil
 	}
 	if s.batches.made == nil {
@@ -63,16 +61,16 @@ type course struct {
 // all evaluates every policy on a subject, and gives what those say that say something, by policy. If one of them fails, each is asked
 // by itself: the others must not suffer.
 func (s *Set) all(ctx context.Context, x *subject, run *course) map[int]outcome {
-	known := map[*query]map[string]any{}
-	b := s.batch(ctx, x.object.ID)
+	known := map[*query][]any{}
+	b := s.batch(x.object.ID)
 	if _, failed := run.apart.Load(b); b != nil && !failed && !run.some.Load() {
-		found, err := s.eval(ctx, b.prepared, x, x.input())
+		found, err := s.eval(ctx, b.question, x, x.input())
 		if err != nil {
 			run.apart.Store(b, true)
 		}
-		for i, q := range b.parts {
+		for _, q := range b.parts {
 			if err == nil {
-				known[q], _ = found[strconv.Itoa(i)].(map[string]any)
+				known[q], found = found[:len(q.asked)], found[len(q.asked):]
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
@@ -14,7 +15,6 @@ import (
 	"github.com/gatelint/gatelint/rules"
 	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
@@ -83,7 +83,7 @@ func (v verdict) report(pass *rules.Pass) {
 }
 
 // on evaluates a policy on a subject, where it is not known already what it says.
-func (s *Set) on(ctx context.Context, p *policy, x *subject, known map[*query]map[string]any, run *course) outcome {
+func (s *Set) on(ctx context.Context, p *policy, x *subject, known map[*query][]any, run *course) outcome {
 	out := outcome{object: x.object}
 	for i := range p.queries {
 		q := &p.queries[i]
@@ -99,15 +99,16 @@ func (s *Set) on(ctx context.Context, p *policy, x *subject, known map[*query]ma
 			var err error
 			if found, err = s.ask(ctx, p, q, x); err != nil {
 				out.failed = append(out.failed, s.problem(err, p))
-			}
-			if late(err) {
-				run.slow.Store(p, out.failed[len(out.failed)-1])
-				run.some.Store(true)
-				break
+				if late(err) {
+					run.slow.Store(p, out.failed[len(out.failed)-1])
+					run.some.Store(true)
+					break
+				}
+				continue
 			}
 		}
-		for _, v := range q.verdicts {
-			r, problems := results(v, found[v.Name])
+		for i, v := range q.verdicts {
+			r, problems := results(v, found[i])
 			out.results, out.failed = append(out.results, r...), append(out.failed, problems...)
 		}
 	}
@@ -121,29 +122,40 @@ func concerns(kinds []string, id manifest.ID) bool {
 }
 
 // ask evaluates one query.
-func (s *Set) ask(ctx context.Context, p *policy, q *query, x *subject) (map[string]any, error) {
+func (s *Set) ask(ctx context.Context, p *policy, q *query, x *subject) ([]any, error) {
 	input := x.input()
 	if p.Gatekeeper {
 		input = gatekeeper(x, s.store.params[p.Element])
 	}
-	return s.eval(ctx, q.prepared, x, input)
+	return s.eval(ctx, q.question, x, input)
 }
 
 // eval asks one question. A panic in it is an error: one policy must not take the others with it.
-func (s *Set) eval(ctx context.Context, q rego.PreparedEvalQuery, x *subject, input ast.Value) (found map[string]any, err error) {
+func (s *Set) eval(ctx context.Context, q *question, x *subject, input ast.Value) (found []any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("the evaluation crashed: %v", r)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	set, err := q.Eval(ctx, rego.EvalParsedInput(input), rego.EvalTransaction(&transaction{facts: x.facts}))
-	if err != nil || len(set) == 0 {
-		return nil, err
-	}
-	found, _ = set[0].Bindings["found"].(map[string]any)
-	return found, nil
+	stop := topdown.NewCancel() // OPA would start a goroutine for each object to watch a context
+	defer time.AfterFunc(s.timeout, stop.Cancel).Stop()
+	defer context.AfterFunc(ctx, stop.Cancel)()
+	found = make([]any, q.sets)
+	err = topdown.NewQuery(q.body).WithCompiler(s.folded).WithQueryCompiler(q.compiler).WithStore(s.store).WithStrictBuiltinErrors(true).
+		WithTransaction(&transaction{facts: x.facts}).WithInput(ast.NewTerm(input)).WithCancel(stop).
+		Iter(ctx, func(r topdown.QueryResult) error {
+			for i := range found {
+				set, _ := r[answer].Value.(*ast.Array).Elem(i).Value.(ast.Set)
+				if set == nil || set.Len() == 0 {
+					continue // most say nothing of most objects
+				}
+				if found[i], err = ast.JSON(set); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	return found, err
 }
 
 // late tells an evaluation that took its whole time.

@@ -5,39 +5,63 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
 // value is a plain value as OPA reads it.
 func value(v any) ast.Value {
-	switch v := v.(type) {
-	case map[string]any:
-		terms := make([][2]*ast.Term, 0, len(v))
-		for k, e := range v {
-			terms = append(terms, [2]*ast.Term{ast.StringTerm(k), ast.NewTerm(value(e))})
-		}
-		return ast.NewObject(terms...)
-	case []any:
-		terms := make([]*ast.Term, len(v))
-		for i, e := range v {
-			terms[i] = ast.NewTerm(value(e))
-		}
-		return ast.NewArray(terms...)
-	case float64:
-		if math.IsNaN(v) || math.IsInf(v, 0) { // YAML has them, JSON and Rego do not
-			return ast.String(fmt.Sprint(v))
-		}
-	case json.Number:
-		if _, err := v.Float64(); err != nil {
-			return ast.String(v)
-		}
+	if !readable(v) {
+		v = spelt(v)
 	}
 	out, err := ast.InterfaceToValue(v)
 	if err != nil {
 		return ast.NullValue
 	}
 	return out
+}
+
+// readable tells a value all of whose numbers are numbers in JSON and Rego: YAML has others.
+func readable(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, e := range v {
+			if !readable(e) {
+				return false
+			}
+		}
+	case []any:
+		return !slices.ContainsFunc(v, func(e any) bool { return !readable(e) })
+	case float64:
+		return !math.IsNaN(v) && !math.IsInf(v, 0)
+	case json.Number:
+		_, err := v.Float64()
+		return err == nil
+	}
+	return true
+}
+
+// spelt is a copy with strings for the numbers that are none.
+func spelt(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			out[k] = spelt(e)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = spelt(e)
+		}
+		return out
+	}
+	if !readable(v) {
+		return fmt.Sprint(v)
+	}
+	return v
 }
 
 // fromJSON is JSON as OPA reads it; nil where there is none.

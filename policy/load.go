@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/rego"
 )
 
 // Load reads and compiles policies. Its error is Problems where something is wrong with what stands in them: all that can be told
@@ -53,27 +52,41 @@ func Load(ctx context.Context, opt Options) (*Set, error) {
 	if x.store, err = newStore(s.data, params); err != nil {
 		return nil, fmt.Errorf("reading the data of policies: %w", err)
 	}
-	return x, x.prepare(ctx)
+	x.folded = x.fold(ctx)
+	return x, x.prepare()
 }
 
 func (s *Set) newCompiler() *ast.Compiler {
 	return ast.NewCompiler().WithCapabilities(s.caps).WithSchemas(s.schemas).WithUseTypeCheckAnnotations(true).SetErrorLimit(0)
 }
 
-// question is a query that binds found to a term.
-func (s *Set) question(ctx context.Context, asked *ast.Term) (rego.PreparedEvalQuery, error) {
-	body := ast.NewBody(ast.Equality.Expr(ast.VarTerm("found"), asked.Copy()))
-	return rego.New(rego.ParsedQuery(body), rego.Compiler(s.compiler), rego.Store(s.store), rego.StrictBuiltinErrors(true)).PrepareForEval(ctx)
+// question asks for sets.
+type question struct {
+	sets     int
+	compiler ast.QueryCompiler
+	body     ast.Body // binds answer to a list of the sets
+}
+
+const answer = ast.Var("answer")
+
+func (s *Set) question(sets []*ast.Term) (*question, error) {
+	q := &question{sets: len(sets), compiler: s.folded.QueryCompiler()}
+	var err error
+	q.body, err = q.compiler.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(answer), ast.ArrayTerm(sets...).Copy())))
+	return q, err
 }
 
 // prepare makes one query of each policy, or one for each set of kinds where its rules differ in them.
-func (s *Set) prepare(ctx context.Context) error {
+func (s *Set) prepare() error {
 	for _, p := range s.policies {
 		ref := ast.DefaultRootRef
 		for _, e := range strings.Split(p.Package, ".") {
 			ref = ref.Append(ast.StringTerm(e))
 		}
 		for _, v := range p.Rules {
+			if s.mute(ref.Append(ast.StringTerm(v.Name))) {
+				continue
+			}
 			i := slices.IndexFunc(p.queries, func(q query) bool { return slices.Equal(q.kinds, v.Kinds) })
 			if i < 0 {
 				i, p.queries = len(p.queries), append(p.queries, query{kinds: v.Kinds})
@@ -82,13 +95,11 @@ func (s *Set) prepare(ctx context.Context) error {
 		}
 		for i := range p.queries {
 			q := &p.queries[i]
-			var terms [][2]*ast.Term
 			for _, v := range q.verdicts {
-				terms = append(terms, [2]*ast.Term{ast.StringTerm(v.Name), ast.NewTerm(ref.Append(ast.StringTerm(v.Name)))})
+				q.asked = append(q.asked, ast.NewTerm(ref.Append(ast.StringTerm(v.Name))))
 			}
 			var err error
-			q.asked = ast.ObjectTerm(terms...)
-			if q.prepared, err = s.question(ctx, q.asked); err != nil {
+			if q.question, err = s.question(q.asked); err != nil {
 				return fmt.Errorf("preparing policy %s: %w", p.Name, err)
 			}
 		}

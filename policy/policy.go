@@ -16,7 +16,6 @@ import (
 	"github.com/gatelint/gatelint/analyzers/routing"
 	"github.com/gatelint/gatelint/rules"
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/rego"
 )
 
 // Set holds policies that are ready to run. It is not changed after Load and can be used from many goroutines.
@@ -26,6 +25,7 @@ type Set struct {
 	caps     *ast.Capabilities
 	schemas  *ast.SchemaSet
 	compiler *ast.Compiler
+	folded   *ast.Compiler // with the parameters in place, for the queries
 	store    *store
 	timeout  time.Duration
 	batches  batches
@@ -70,8 +70,8 @@ type Verdict struct {
 type query struct {
 	kinds    []string // none: all
 	verdicts []Verdict
-	asked    *ast.Term // {"deny": data.….deny, …}
-	prepared rego.PreparedEvalQuery
+	asked    []*ast.Term // the set of each verdict: data.….deny, …
+	question *question
 }
 
 // Policies are the policies in order of their names.

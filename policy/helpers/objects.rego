@@ -4,10 +4,16 @@ package gatelint.lib.objects
 
 # METADATA
 # description: The namespace of an object, undefined where the manifest leaves it to kubectl, kustomize or Helm, or to a placeholder.
-namespace(resource) := resource.metadata.namespace if {
-	is_string(resource.metadata.namespace)
-	resource.metadata.namespace != ""
-	not opaque(resource.metadata.namespace)
+namespace(resource) := resource.metadata.namespace if stated(resource.metadata.namespace)
+
+# METADATA
+# description: The namespace of the object under review, worked out once for all policies.
+own := input.metadata.namespace if stated(input.metadata.namespace)
+
+stated(text) if {
+	is_string(text)
+	text != ""
+	not opaque(text)
 }
 
 # METADATA

@@ -30,52 +30,48 @@ import data.gatelint.lib.objects
 
 params := data.gatelint.params.destination_in_own_namespace
 
-own := objects.namespace(input)
-
 deny contains {"msg": message, "path": array.concat(destination.path, ["host"])} if {
 	some destination in destinations
-	namespace := hosts.namespace(destination.host, own)
-	namespace != own
+	namespace := hosts.namespace(destination.host, objects.own)
+	namespace != objects.own
 	not objects.like(params.namespaces, namespace)
-	message := sprintf("host %q is a Service of namespace %q: requests leave namespace %q for it", [destination.host, namespace, own])
+	message := sprintf("host %q is a Service of namespace %q: requests leave namespace %q for it", [destination.host, namespace, objects.own])
 }
 
 deny contains {"msg": message, "path": array.concat(destination.path, ["host"])} if {
 	not params.external
 	some destination in destinations
-	not hosts.namespace(destination.host, own)
+	not hosts.namespace(destination.host, objects.own)
 	not entered(destination.host)
-	message := sprintf("host %q is in no ServiceEntry of namespace %q: requests leave the cluster for it", [destination.host, own])
+	message := sprintf("host %q is in no ServiceEntry of namespace %q: requests leave the cluster for it", [destination.host, objects.own])
 }
 
 entered(host) if {
 	some service in data.gatelint.mesh.by_host[lower(host)].services
-	service.namespace == own
+	service.namespace == objects.own
 }
 
 # A short name is of its own namespace.
 destinations contains {"path": ["spec", protocol, i, "route", k, "destination"], "host": host} if {
 	some protocol in ["http", "tls", "tcp"]
-	some i, rule in input.spec[protocol]
-	some k, route in rule.route
-	host := route.destination.host
+	some i, k
+	host := input.spec[protocol][i].route[k].destination.host
 	is_string(host)
 	contains(host, ".")
 	not objects.opaque(host)
 }
 
 destinations contains {"path": ["spec", "http", i, "mirror"], "host": host} if {
-	some i, rule in input.spec.http
-	host := rule.mirror.host
+	some i
+	host := input.spec.http[i].mirror.host
 	is_string(host)
 	contains(host, ".")
 	not objects.opaque(host)
 }
 
 destinations contains {"path": ["spec", "http", i, "mirrors", k, "destination"], "host": host} if {
-	some i, rule in input.spec.http
-	some k, mirror in rule.mirrors
-	host := mirror.destination.host
+	some i, k
+	host := input.spec.http[i].mirrors[k].destination.host
 	is_string(host)
 	contains(host, ".")
 	not objects.opaque(host)

@@ -45,15 +45,13 @@ import data.gatelint.lib.virtualservices
 
 params := data.gatelint.params.gateway_namespace
 
-own := objects.namespace(input)
-
 deny contains {"msg": message, "path": ["metadata", "namespace"]} if {
 	input.kind == "Gateway"
 	count(params.namespaces) > 0
-	not objects.like(params.namespaces, own)
+	not objects.like(params.namespaces, objects.own)
 	message := sprintf(
 		"Gateway %s/%s is in a namespace that may have none, only %s may: its servers open ports on workloads of others",
-		[own, input.metadata.name, objects.quoted(params.namespaces)],
+		[objects.own, input.metadata.name, objects.quoted(params.namespaces)],
 	)
 }
 
@@ -62,18 +60,18 @@ deny contains {"msg": message, "path": ["spec", "gateways", i]} if {
 	count(params.bindings) > 0
 	some i, text in input.spec.gateways
 	text != "mesh"
-	gateway := virtualservices.gateway(text, own)
+	gateway := virtualservices.gateway(text, objects.own)
 	not allowed(gateway)
 	not objects.opaque(text)
 	message := sprintf(
 		"VirtualService %s/%s binds to Gateway %s/%s, which its namespace may not use: its routes get out there",
-		[own, input.metadata.name, gateway.namespace, gateway.name],
+		[objects.own, input.metadata.name, gateway.namespace, gateway.name],
 	)
 }
 
 allowed(gateway) if {
 	some entry in params.bindings
-	objects.like(entry.namespaces, own)
+	objects.like(entry.namespaces, objects.own)
 	some pattern in entry.gateways
-	glob.match(replace(pattern, "./", concat("", [own, "/"])), null, concat("/", [gateway.namespace, gateway.name]))
+	glob.match(replace(pattern, "./", concat("", [objects.own, "/"])), null, concat("/", [gateway.namespace, gateway.name]))
 }

@@ -38,8 +38,6 @@ import data.gatelint.lib.objects
 
 params := data.gatelint.params.gateway_workloads
 
-own := objects.namespace(input)
-
 selector[key] := value if {
 	some key, value in input.spec.selector
 	is_string(key)
@@ -50,7 +48,7 @@ deny contains {"msg": message, "path": ["spec", "selector"]} if {
 	count(params.selectors) > 0
 	not opaque
 	not allowed
-	message := sprintf("%s, which namespace %q may not: its servers open ports on workloads of others", [selected, own])
+	message := sprintf("%s, which namespace %q may not: its servers open ports on workloads of others", [selected, objects.own])
 }
 
 opaque if {
@@ -60,15 +58,18 @@ opaque if {
 
 allowed if {
 	some entry in params.selectors
-	objects.like(entry.namespaces, own)
+	objects.like(entry.namespaces, objects.own)
 	every key, value in entry.labels {
 		selector[key] == value
 	}
 }
 
-selected := sprintf("Gateway %s/%s has no selector and takes every gateway workload", [own, input.metadata.name]) if count(selector) == 0
+selected := message if {
+	count(selector) == 0
+	message := sprintf("Gateway %s/%s has no selector and takes every gateway workload", [objects.own, input.metadata.name])
+}
 
-selected := sprintf("Gateway %s/%s selects the workloads %q", [own, input.metadata.name, labels]) if {
+selected := sprintf("Gateway %s/%s selects the workloads %q", [objects.own, input.metadata.name, labels]) if {
 	count(selector) > 0
 	labels := concat(",", [concat("=", [key, value]) | some key, value in selector])
 }

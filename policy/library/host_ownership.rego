@@ -71,17 +71,15 @@ import data.gatelint.lib.virtualservices
 
 params := data.gatelint.params.host_ownership
 
-own := objects.namespace(input)
-
 deny contains {"msg": message, "path": claim.path} if {
 	count(params.owners) > 0
 	some claim in claims
 	entry := params.owners[nearest(claim.host)]
-	not objects.like(entry.namespaces, own)
+	not objects.like(entry.namespaces, objects.own)
 	not passes(claim)
 	message := sprintf(
 		"namespace %q claims host %q, which belongs to %s: requests to it can end there",
-		[own, claim.host, shown(entry.namespaces)],
+		[objects.own, claim.host, shown(entry.namespaces)],
 	)
 }
 
@@ -90,11 +88,11 @@ deny contains {"msg": message, "path": claim.path} if {
 	some claim in claims
 	entry := params.owners[nearest(claim.host)]
 	refused(entry)
-	objects.like(entry.namespaces, own)
+	objects.like(entry.namespaces, objects.own)
 	not passes(claim)
 	message := sprintf(
 		"user %q claims host %q of namespace %q, which only some others may: requests to it would go where they say",
-		[data.gatelint.request.user, claim.host, own],
+		[data.gatelint.request.user, claim.host, objects.own],
 	)
 }
 
@@ -106,7 +104,7 @@ deny contains {"msg": message, "path": claim.path} if {
 	not passes(claim)
 	message := sprintf(
 		"namespace %q claims host %q, which takes in %q of %s: requests that no nearer host takes end there",
-		[own, claim.host, domain, shown(namespaces)],
+		[objects.own, claim.host, domain, shown(namespaces)],
 	)
 }
 
@@ -118,7 +116,7 @@ deny contains {"msg": message, "path": claim.path} if {
 	not passes(claim)
 	message := sprintf(
 		"namespace %q claims host %q, which its annotation %q does not list: requests to it are somebody else's",
-		[own, claim.host, params.annotation],
+		[objects.own, claim.host, params.annotation],
 	)
 }
 
@@ -177,7 +175,7 @@ above(host) := [domain |
 # A domain of other namespaces that a wildcard takes in, where nobody owns the wildcard itself.
 over_others(host) := [[domain, entry.namespaces] |
 	some domain, entry in params.owners
-	not objects.like(entry.namespaces, own)
+	not objects.like(entry.namespaces, objects.own)
 	hosts.covers(host, trim_prefix(domain, "*."))
 ][0] if {
 	hosts.wild(host)
@@ -197,7 +195,7 @@ shown(namespaces) := sprintf("namespace %s", [objects.quoted(namespaces)]) if na
 
 # The domains that the namespace carries.
 listed contains domain if {
-	text := data.gatelint.mesh.namespaces[own].annotations[params.annotation]
+	text := data.gatelint.mesh.namespaces[objects.own].annotations[params.annotation]
 	some domain in regex.split(`[\s,]+`, text)
 	domain != ""
 }
@@ -211,7 +209,7 @@ passes(claim) if {
 
 # A Gateway that offers a host to its owner only does not claim it.
 passes(claim) if {
-	namespace := hosts.offered_to(claim.offer, own)
+	namespace := hosts.offered_to(claim.offer, objects.own)
 	objects.like(params.owners[nearest(claim.host)].namespaces, namespace)
 }
 
@@ -219,7 +217,7 @@ passes(claim) if {
 	some exception in params.exceptions
 	holds_hosts(exception, claim.host)
 	input.kind in object.get(exception, "kinds", [input.kind])
-	objects.like(object.get(exception, "namespaces", ["*"]), own)
+	objects.like(object.get(exception, "namespaces", ["*"]), objects.own)
 	objects.like(object.get(exception, "names", ["*"]), object.get(input, ["metadata", "name"], ""))
 	not refused(exception)
 }

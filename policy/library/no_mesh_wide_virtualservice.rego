@@ -61,12 +61,12 @@ judged if {
 	not exempt
 }
 
-exempt if objects.like(params.namespaces, objects.namespace(input))
+exempt if objects.like(params.namespaces, objects.own)
 
 # A manifest that leaves its namespace open can be meant for one that may.
 exempt if {
 	count(params.namespaces) > 0
-	not objects.namespace(input)
+	not objects.own
 }
 
 captured[i] := host if {
@@ -86,5 +86,5 @@ captures(host) if {
 	startswith(host, "*.")
 	parts := split(lower(host), ".")
 	parts[2] == "svc"
-	parts[1] != objects.namespace(input)
+	parts[1] != objects.own
 }

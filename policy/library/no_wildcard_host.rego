@@ -77,12 +77,12 @@ allowed(host) if {
 	hosts.covers(domain, host)
 }
 
-allowed_here if objects.like(params.namespaces, objects.namespace(input))
+allowed_here if objects.like(params.namespaces, objects.own)
 
 # A manifest that leaves its namespace open can be meant for one that may.
 allowed_here if {
 	count(params.namespaces) > 0
-	not objects.namespace(input)
+	not objects.own
 }
 
 taken("*") := "host \"*\" takes requests for every name that nothing nearer claims, whoever's it is"

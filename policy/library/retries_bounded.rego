@@ -74,8 +74,9 @@ deny contains {"msg": message, "path": ["spec", "http", i, "retries", "retryOn"]
 }
 
 # The rules that retry, by index. None at all is Istio's default, two.
-retrying[i] := rule.retries if {
-	some i, rule in input.spec.http
-	is_number(rule.retries.attempts)
-	rule.retries.attempts > 0
+retrying[i] := input.spec.http[i].retries if {
+	some i
+	attempts := input.spec.http[i].retries.attempts
+	is_number(attempts)
+	attempts > 0
 }

@@ -44,15 +44,17 @@ deny contains {"msg": message, "path": ["spec", "http", i]} if {
 
 deny contains {"msg": message, "path": ["spec", "http", i, "timeout"]} if {
 	limit > 0
-	some i, route in input.spec.http
-	objects.seconds(route.timeout) > limit
-	not streams(route)
-	message := sprintf("timeout %q is longer than %q: callers are held that long when the Service hangs", [route.timeout, params.max])
+	some i
+	timeout := input.spec.http[i].timeout
+	objects.seconds(timeout) > limit
+	not streams(input.spec.http[i])
+	message := sprintf("timeout %q is longer than %q: callers are held that long when the Service hangs", [timeout, params.max])
 }
 
 deny contains {"msg": message, "path": ["spec", "http", i, "delegate"], "related": related} if {
-	some i, rule in input.spec.http
-	rule.delegate.name
+	some i
+	input.spec.http[i].delegate.name
+	rule := input.spec.http[i]
 	objects.lacks(rule, "timeout")
 	not streams(rule)
 	namespace := object.get(rule.delegate, "namespace", object.get(input, ["metadata", "namespace"], ""))

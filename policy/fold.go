@@ -1,0 +1,204 @@
+package policy
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+)
+
+// fold gives the policies with what is known when they are loaded, their parameters first of all, worked out: what would be asked for
+// each of thousands of objects is asked once. A body that can no more be true is left out, a condition that always holds, too. What OPA
+// says of a condition, knowing neither the object nor the mesh, is what decides.
+func (s *Set) fold(ctx context.Context) *ast.Compiler {
+	f := folder{ctx: ctx, set: s, known: map[string]*constant{}}
+	modules := map[string]*ast.Module{}
+	for name, m := range s.compiler.Modules {
+		modules[name] = f.module(m.Copy())
+	}
+	c := ast.NewCompiler().WithCapabilities(s.caps)
+	if c.Compile(modules); c.Failed() {
+		return s.compiler // a parameter of another type than is asked for is told where it is met
+	}
+	return c
+}
+
+// mute tells a rule that says nothing of any object.
+func (s *Set) mute(ref ast.Ref) bool {
+	return !slices.ContainsFunc(s.folded.GetRulesExact(ref), func(r *ast.Rule) bool { return r.Else != nil || !r.Body.Equal(never) })
+}
+
+var never = ast.NewBody(ast.NewExpr(ast.BooleanTerm(false)))
+
+type folder struct {
+	ctx   context.Context
+	set   *Set
+	known map[string]*constant // by the text of a query
+}
+
+// constant is what a query is found to be before there is an object: nil for what hangs on one.
+type constant struct {
+	undefined bool
+	value     *ast.Term // of the variable that was asked for
+}
+
+// module leaves out what says nothing. Of a set or an object something is left: it is empty, not undefined.
+func (f *folder) module(m *ast.Module) *ast.Module {
+	left := map[string]bool{}
+	var mute []*ast.Rule
+	m.Rules = slices.DeleteFunc(m.Rules, func(r *ast.Rule) bool {
+		says := f.rule(r)
+		switch ref := r.Head.Ref().String(); {
+		case says:
+			left[ref] = true
+		case r.Head.Key != nil || len(r.Head.Args) > 0 || !r.Head.Ref().IsGround():
+			r.Body = never.Copy()
+			mute = append(mute, r)
+		}
+		return !says
+	})
+	for _, r := range mute {
+		if ref := r.Head.Ref().String(); !left[ref] {
+			left[ref] = true
+			m.Rules = append(m.Rules, r)
+		}
+	}
+	return m
+}
+
+// rule works out what a rule says before there is an object; false if it says nothing.
+func (f *folder) rule(r *ast.Rule) bool {
+	if r.Default || r.Else != nil {
+		return true
+	}
+	for i := 0; i < len(r.Body); {
+		e := r.Body[i]
+		name, c := f.ask(e)
+		switch {
+		case c == nil:
+			i++
+		case c.undefined:
+			return false
+		case name == "":
+			r.Body = slices.Delete(r.Body, i, i+1)
+		case f.replace(r, name, c.value):
+			r.Body = slices.Delete(r.Body, i, i+1)
+		default:
+			i++
+		}
+	}
+	if len(r.Body) == 0 {
+		r.Body = ast.NewBody(ast.NewExpr(ast.BooleanTerm(true)))
+	}
+	for i, e := range r.Body {
+		e.Index = i
+	}
+	return true
+}
+
+// ask tells what an expression is if that is known, and which variable it sets.
+func (f *folder) ask(e *ast.Expr) (ast.Var, *constant) {
+	if len(e.With) > 0 {
+		return "", nil
+	}
+	var name ast.Var
+	for v := range varsOf(e) {
+		if name != "" {
+			return "", nil
+		}
+		name = v
+	}
+	if name != "" && e.Negated {
+		return "", nil
+	}
+	key := e.String()
+	c, ok := f.known[key]
+	if !ok {
+		c = f.evaluate(e, name)
+		f.known[key] = c
+	}
+	return name, c
+}
+
+// varsOf are the variables of an expression.
+func varsOf(e *ast.Expr) ast.VarSet {
+	vis := ast.NewVarVisitor().WithParams(ast.VarVisitorParams{SkipRefCallHead: true})
+	vis.Walk(e)
+	out := vis.Vars()
+	delete(out, ast.DefaultRootDocument.Value.(ast.Var))
+	delete(out, ast.InputRootDocument.Value.(ast.Var))
+	return out
+}
+
+// evaluate asks OPA with the object, the request and the mesh unknown.
+func (f *folder) evaluate(e *ast.Expr, name ast.Var) *constant {
+	const found = ast.Var("found")
+	asked, err := ast.TransformVars(e.Copy(), func(v ast.Var) (ast.Value, error) {
+		if v == name {
+			v = found
+		}
+		return v, nil
+	})
+	if err != nil {
+		return nil
+	}
+	e = asked.(*ast.Expr)
+	e.Index = 0
+	ctx, cancel := context.WithTimeout(f.ctx, foldTime)
+	defer cancel()
+	p, err := rego.New(
+		rego.ParsedQuery(ast.NewBody(e)), rego.Compiler(f.set.compiler), rego.Store(f.set.store), rego.StrictBuiltinErrors(true),
+		rego.ParsedUnknowns(unknowns),
+	).Partial(ctx)
+	if err != nil || len(p.Support) > 0 || len(p.Queries) > 1 {
+		return nil
+	}
+	if len(p.Queries) == 0 {
+		return &constant{undefined: true}
+	}
+	body := p.Queries[0]
+	if name == "" {
+		if len(body) > 0 {
+			return nil
+		}
+		return &constant{}
+	}
+	for i := range 2 {
+		if len(body) == 1 && body[0].IsEquality() && body[0].Operand(i).Value.Compare(found) == 0 && ast.IsConstant(body[0].Operand(1-i).Value) {
+			return &constant{value: body[0].Operand(1 - i)}
+		}
+	}
+	return nil
+}
+
+// foldTime is how long one condition may take to work out.
+const foldTime = 100 * time.Millisecond
+
+// unknowns are what is only known where policies are asked.
+var unknowns = []*ast.Term{
+	ast.NewTerm(ast.InputRootRef), ast.NewTerm(ast.MustParseRef("data.gatelint.mesh")), ast.NewTerm(ast.MustParseRef("data.gatelint.request")),
+}
+
+// replace puts a value for a variable, but where the variable is the head of a reference.
+func (f *folder) replace(r *ast.Rule, name ast.Var, value *ast.Term) bool {
+	if !ast.IsScalar(value.Value) && slices.ContainsFunc([]*ast.Term{r.Head.Value, r.Head.Key}, func(t *ast.Term) bool { return t != nil && t.Value.Compare(name) == 0 }) {
+		return false // OPA would hold every reference to it against this one value
+	}
+	whole := true
+	ast.WalkRefs(r, func(ref ast.Ref) bool {
+		whole = whole && ref[0].Value.Compare(name) != 0
+		return false
+	})
+	if !whole {
+		return false
+	}
+	_, err := ast.TransformVars(r, func(v ast.Var) (ast.Value, error) {
+		if v == name {
+			return value.Value, nil
+		}
+		return v, nil
+	})
+	return err == nil
+}
