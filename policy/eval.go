@@ -199,7 +199,8 @@ type sweeps struct {
 	last *sweep
 }
 
-func (r *sweeps) over(t *routing.Tables) *sweep {
+func (r *sweeps) over(pass *rules.Pass) *sweep {
+	t := pass.Tables
 	r.mu.Lock()
 	w := r.last
 	if w == nil || w.tables != t {
@@ -207,13 +208,13 @@ func (r *sweeps) over(t *routing.Tables) *sweep {
 		r.last = w
 	}
 	r.mu.Unlock()
-	w.once.Do(func() { w.run(r) })
+	w.once.Do(func() { w.run(r, pass.Found) })
 	return w
 }
 
 func (w *sweep) of(policy int) []outcome { return w.found[policy] }
 
-func (w *sweep) run(r *sweeps) {
+func (w *sweep) run(r *sweeps, found func(*manifest.Object) []rules.Finding) {
 	objects := w.tables.World.Objects
 	m := &model{tables: w.tables, keyed: r.created}
 	each := make([]map[int]outcome, len(objects))
@@ -227,7 +228,7 @@ func (w *sweep) run(r *sweeps) {
 				if o.Spec == nil && len(o.Tree) == 0 || r.created && !settings.Asked(o.Group, o.Kind) {
 					continue // it is what a kustomization will make, or admission is not asked
 				}
-				f := &facts{model: m, object: o}
+				f := &facts{model: m, object: o, found: found}
 				if r.created {
 					f.request = created(w.tables.World, o)
 				}

@@ -104,10 +104,10 @@ func TestReview(t *testing.T) {
 	}})
 	tab := tables(t, shop)
 	require.Equal(t, "all", list[0].Name)
-	found, err := list[0].Alone(tab)
+	found, err := list[0].Alone(tab, nil)
 	require.Empty(t, found)
 	require.ErrorContains(t, err, "data.gatelint.mesh.objects.VirtualService.shop is not read as a whole in admission: name the NAME, on VirtualService shop/web")
-	found, err = list[1].Alone(tab)
+	found, err = list[1].Alone(tab, nil)
 	require.NoError(t, err)
 	var messages []string
 	for _, f := range found {
@@ -175,7 +175,7 @@ func TestParallel(t *testing.T) {
 			list := s.Of(context.Background(), Review{Object: tab.World.VirtualServices[0].Object, Request: &Request{
 				Operation: "CREATE", User: name, NamespaceLabels: map[string]string{"team": name}, OldObject: []byte(`{"spec":{"hosts":[]}}`),
 			}})
-			found, err := list[0].Alone(tab)
+			found, err := list[0].Alone(tab, nil)
 			if err != nil || len(found) != 2 || !strings.Contains(found[0].Message+found[1].Message, name+" of") {
 				panic(fmt.Sprint(found, err))
 			}

@@ -7,6 +7,7 @@ import (
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
+	"github.com/gatelint/gatelint/rules"
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
 )
@@ -15,9 +16,10 @@ import (
 type facts struct {
 	*model
 	object  *manifest.Object
-	request *Request // nil in the linter
-	live    *Live    // nil where the tables hold everything
-	known   sync.Map // what was looked up for one policy is there for the next: ast.Value by path, nil where nothing is
+	request *Request                               // nil in the linter
+	live    *Live                                  // nil where the tables hold everything
+	found   func(*manifest.Object) []rules.Finding // of built-in rules; nil: they did not run
+	known   sync.Map                               // what was looked up for one policy is there for the next: ast.Value by path, nil where nothing is
 }
 
 // model is what is looked up in one World. Its indexes are made when the first policy asks.
@@ -69,8 +71,11 @@ func (f *facts) read(path []string) (any, error) {
 	if len(path) == 0 {
 		return nil, tooMuch(storage.Path{root, "mesh"})
 	}
-	if path[0] == "this" {
+	switch path[0] {
+	case "this":
 		return found(f.once("this", f.this), path[1:])
+	case "findings":
+		return found(f.once("findings", f.findings), path[1:])
 	}
 	x, ok := indexes[path[0]]
 	switch {
@@ -160,6 +165,26 @@ func (f *facts) this() ast.Value {
 		return nil
 	}
 	return value(v)
+}
+
+// findings are what built-in rules find fault with in the object under review.
+func (f *facts) findings() ast.Value {
+	if f.found == nil {
+		return nil
+	}
+	return value(Findings(f.found(f.object)))
+}
+
+// Findings is what data.gatelint.mesh.findings says of an object, by rule.
+func Findings(list []rules.Finding) map[string]any {
+	out := map[string]any{}
+	for _, x := range list {
+		same, _ := out[x.Rule].([]any)
+		out[x.Rule] = append(same, map[string]any{
+			"msg": x.Message, "path": x.Pos.Path, "severity": x.Severity.String(), "evidence": x.Evidence(),
+		})
+	}
+	return out
 }
 
 // named gives an object by its kind, namespace and name; nil if there is none.

@@ -13,6 +13,13 @@ import (
 // each of thousands of objects is asked once. A body that can no more be true is left out, a condition that always holds, too. What OPA
 // says of a condition, knowing neither the object nor the mesh, is what decides.
 func (s *Set) fold(ctx context.Context) *ast.Compiler {
+	for _, m := range s.compiler.Modules {
+		if replaces(m) {
+			return s.compiler
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, foldTime)
+	defer cancel()
 	f := folder{ctx: ctx, set: s, known: map[string]*constant{}}
 	modules := map[string]*ast.Module{}
 	for name, m := range s.compiler.Modules {
@@ -23,6 +30,18 @@ func (s *Set) fold(ctx context.Context) *ast.Compiler {
 		return s.compiler // a parameter of another type than is asked for is told where it is met
 	}
 	return c
+}
+
+// replaces tells a module that asks what would be if something else than the object were another: parameters, or a function.
+func replaces(m *ast.Module) (found bool) {
+	ast.NewGenericVisitor(func(x any) bool {
+		if w, ok := x.(*ast.With); ok {
+			ref, _ := w.Target.Value.(ast.Ref)
+			found = found || !ref.HasPrefix(ast.InputRootRef)
+		}
+		return found
+	}).Walk(m)
+	return found
 }
 
 // mute tells a rule that says nothing of any object.
@@ -110,9 +129,6 @@ func (f *folder) ask(e *ast.Expr) (ast.Var, *constant) {
 		}
 		name = v
 	}
-	if name != "" && e.Negated {
-		return "", nil
-	}
 	key := e.String()
 	c, ok := f.known[key]
 	if !ok {
@@ -146,7 +162,7 @@ func (f *folder) evaluate(e *ast.Expr, name ast.Var) *constant {
 	}
 	e = asked.(*ast.Expr)
 	e.Index = 0
-	ctx, cancel := context.WithTimeout(f.ctx, foldTime)
+	ctx, cancel := context.WithTimeout(f.ctx, foldTime/20)
 	defer cancel()
 	p, err := rego.New(
 		rego.ParsedQuery(ast.NewBody(e)), rego.Compiler(f.set.compiler), rego.Store(f.set.store), rego.StrictBuiltinErrors(true),
@@ -173,8 +189,8 @@ func (f *folder) evaluate(e *ast.Expr, name ast.Var) *constant {
 	return nil
 }
 
-// foldTime is how long one condition may take to work out.
-const foldTime = 100 * time.Millisecond
+// foldTime is how long all conditions may take to work out, and a twentieth of it a single one. What takes longer is asked of each object.
+const foldTime = 2 * time.Second
 
 // unknowns are what is only known where policies are asked.
 var unknowns = []*ast.Term{

@@ -44,7 +44,7 @@ func FuzzResults(f *testing.F) {
 				p.Fail(x)
 			}
 		}}
-		res, _ := rule.Alone(t)
+		res, _ := rule.Alone(t, nil)
 		for _, x := range res {
 			require.Positive(tt, x.Pos.Line)
 			require.NotEmpty(tt, x.Message)

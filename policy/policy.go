@@ -29,6 +29,7 @@ type Set struct {
 	store    *store
 	timeout  time.Duration
 	batches  batches
+	last     bool // a policy reads what built-in rules found
 }
 
 // policy is one package.
@@ -99,7 +100,7 @@ func (s *Set) sweeping(runs *sweeps) []*rules.Rule {
 	for i, p := range s.policies {
 		r := *p.rule
 		r.Run = func(pass *rules.Pass) {
-			joined(runs.over(pass.Tables).of(i)).report(pass)
+			joined(runs.over(pass).of(i)).report(pass)
 		}
 		out[i] = &r
 	}
@@ -141,20 +142,21 @@ func (s *Set) Of(ctx context.Context, r Review) []*rules.Rule {
 	out := make([]*rules.Rule, len(s.policies))
 	var mu sync.Mutex
 	said := map[*routing.Tables]map[int]outcome{}
-	of := func(t *routing.Tables) map[int]outcome {
+	of := func(pass *rules.Pass) map[int]outcome {
+		t := pass.Tables
 		mu.Lock()
 		defer mu.Unlock()
 		if _, asked := said[t]; !asked {
 			said[t] = s.all(ctx, &subject{
 				object: r.Object, raw: r.Raw,
-				facts: &facts{model: &model{tables: t, keyed: true}, object: r.Object, request: r.Request, live: r.Live},
+				facts: &facts{model: &model{tables: t, keyed: true}, object: r.Object, request: r.Request, live: r.Live, found: pass.Found},
 			}, &course{})
 		}
 		return said[t]
 	}
 	for i, p := range s.policies {
 		rule := *p.rule
-		rule.Run = func(pass *rules.Pass) { joined([]outcome{of(pass.Tables)[i]}).report(pass) }
+		rule.Run = func(pass *rules.Pass) { joined([]outcome{of(pass)[i]}).report(pass) }
 		out[i] = &rule
 	}
 	return out

@@ -26,6 +26,7 @@ func (c *checker) follow(s *Set) {
 			if !r.HasPrefix(ast.DefaultRootRef) || len(r) < 2 {
 				return
 			}
+			s.last = s.last || findings(r)
 			switch key(r, 1) {
 			case "inventory":
 				if c.unrooted(s, r) {
@@ -38,7 +39,17 @@ func (c *checker) follow(s *Set) {
 	}
 	for _, p := range s.policies {
 		c.review(s, p)
+		p.rule.Last = s.last
 	}
+}
+
+// findings tells a reference that can read what built-in rules found.
+func findings(r ast.Ref) bool {
+	if key(r, 1) != root || len(r) < 3 {
+		return false
+	}
+	mesh, list := key(r, 2), key(r, 3)
+	return (mesh == "mesh" || r[2].IsGround() == false) && (list == "findings" || len(r) == 3 || !r[3].IsGround())
 }
 
 // eachRef gives the references of a compiled module with the places of the expressions that they stand in.

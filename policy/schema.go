@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/rules"
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
@@ -135,6 +136,13 @@ func meshSchema() map[string]any {
 		names[name] = map[string]any{"type": "object"}
 	}
 	names["this"] = virtualServiceSchema() // that of a Gateway has servers too, and nothing else
+	of := map[string]any{}
+	for _, r := range rules.All() {
+		if r.Run != nil {
+			of[r.Name] = listOf(object(fields("msg", "path", "severity", "evidence")))
+		}
+	}
+	names["findings"] = object(of)
 	return object(names)
 }
 

@@ -78,6 +78,7 @@ type Rule struct {
 	Since       string   // the release that brought it
 	Preview     bool     // reports as info and never denies
 	Unignorable bool
+	Last        bool        // runs after the others: Pass.Found gives what those found
 	Clock       bool        // runs only where a time is given: without one the same files give the same findings
 	Run         func(*Pass) // nil for the rules that the loader and the settings report
 }
@@ -127,6 +128,14 @@ type Finding struct {
 	Source      *manifest.Object // nil when the object could not be read
 }
 
+// Evidence is "proven" or "suspect".
+func (f Finding) Evidence() string {
+	if f.Suspect {
+		return "suspect"
+	}
+	return "proven"
+}
+
 // Ends are the objects of a fault, its own first.
 func (f Finding) Ends() []manifest.ID {
 	out := []manifest.ID{f.Object}
@@ -153,6 +162,7 @@ type Pass struct {
 	rule     *Rule
 	result   *Result
 	refusals *sync.Map // of istiod, by object: func() []validation.Refusal
+	found    func() map[*manifest.Object][]Finding
 }
 
 // Result is what a run found, findings sorted by place.
@@ -221,6 +231,9 @@ func (p *Pass) Report(f Fault) {
 	p.result.Findings = append(p.result.Findings, x)
 }
 
+// Found is what the rules that run before this one found fault with in an object: the built-in ones, if this one runs last.
+func (p *Pass) Found(o *manifest.Object) []Finding { return p.found()[o] }
+
 // Fail says that the rule could not be run to its end.
 func (p *Pass) Fail(err error) { p.result.Failed = append(p.result.Failed, err) }
 
@@ -241,11 +254,30 @@ func Fingerprint(words ...string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// Run runs rules over a World and its tables, side by side. It panics, in the caller's goroutine, if a rule does.
+// Run runs rules over a World and its tables, side by side, those that run last after the others. It panics, in the caller's
+// goroutine, if a rule does.
 func Run(t *routing.Tables, list []*Rule) Result {
-	each := make([]Result, len(list))
-	var crash atomic.Value
 	var refusals sync.Map
+	first, last := list, []*Rule(nil)
+	if slices.ContainsFunc(list, func(r *Rule) bool { return r.Last }) {
+		first = slices.DeleteFunc(slices.Clone(list), func(r *Rule) bool { return r.Last })
+		last = slices.DeleteFunc(slices.Clone(list), func(r *Rule) bool { return !r.Last })
+	}
+	res := together(t, first, &refusals, nil)
+	if len(last) > 0 {
+		more := together(t, last, &refusals, res.Findings)
+		res.Findings = append(res.Findings, more.Findings...)
+		res.Unknown = append(res.Unknown, more.Unknown...)
+		res.Failed = append(res.Failed, more.Failed...)
+	}
+	res.Findings = settled(res.Findings)
+	return res
+}
+
+func together(t *routing.Tables, list []*Rule, refusals *sync.Map, before []Finding) (res Result) {
+	each := make([]Result, len(list))
+	found := bySource(before)
+	var crash atomic.Value
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, r := range list {
@@ -255,7 +287,7 @@ func Run(t *routing.Tables, list []*Rule) Result {
 					crash.Store(fmt.Sprintf("rule %s: %v\n%s", r.Name, p, debug.Stack()))
 				}
 			}()
-			each[i] = r.over(t, &refusals)
+			each[i] = r.over(t, refusals, found)
 			return nil
 		})
 	}
@@ -263,25 +295,37 @@ func Run(t *routing.Tables, list []*Rule) Result {
 	if p := crash.Load(); p != nil {
 		panic(p) // where the caller can catch it
 	}
-	var res Result
 	for _, r := range each {
 		res.Findings = append(res.Findings, r.Findings...)
 		res.Unknown = append(res.Unknown, r.Unknown...)
 		res.Failed = append(res.Failed, r.Failed...)
 	}
-	res.Findings = settled(res.Findings)
 	return res
 }
 
-// Alone runs the rule over a World and its tables, in the caller's goroutine. It gives what it found also with an error.
-func (r *Rule) Alone(t *routing.Tables) ([]Finding, error) {
-	res := r.over(t, &sync.Map{})
+// bySource gives the findings of built-in rules by their object, when they are first asked for.
+func bySource(list []Finding) func() map[*manifest.Object][]Finding {
+	return sync.OnceValue(func() map[*manifest.Object][]Finding {
+		out := map[*manifest.Object][]Finding{}
+		for _, f := range settled(slices.Clone(list)) {
+			if Find(f.Rule) != nil {
+				out[f.Source] = append(out[f.Source], f)
+			}
+		}
+		return out
+	})
+}
+
+// Alone runs the rule over a World and its tables, in the caller's goroutine, after rules that found something already. It gives what it
+// found also with an error.
+func (r *Rule) Alone(t *routing.Tables, before []Finding) ([]Finding, error) {
+	res := r.over(t, &sync.Map{}, bySource(before))
 	return settled(res.Findings), errors.Join(res.Failed...)
 }
 
-func (r *Rule) over(t *routing.Tables, refusals *sync.Map) (res Result) {
+func (r *Rule) over(t *routing.Tables, refusals *sync.Map, found func() map[*manifest.Object][]Finding) (res Result) {
 	if r.Run != nil {
-		r.Run(&Pass{World: t.World, Tables: t, rule: r, result: &res, refusals: refusals})
+		r.Run(&Pass{World: t.World, Tables: t, rule: r, result: &res, refusals: refusals, found: found})
 	}
 	return res
 }

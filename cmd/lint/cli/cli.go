@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -56,12 +57,20 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return a.main(args)
 }
 
-// Hurry makes garbage collection rare, as fits a process that soon ends, until it holds a gibibyte. GOGC and GOMEMLIMIT win.
+// Hurry makes garbage collection rare, as fits a process that soon ends, until it holds two gibibytes, or half of what its cgroup
+// may have. GOGC and GOMEMLIMIT win.
 func Hurry() {
-	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetGCPercent(400)
-		debug.SetMemoryLimit(1 << 30)
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		return
 	}
+	limit := int64(2 << 30)
+	if text, err := os.ReadFile("/sys/fs/cgroup/memory.max"); err == nil {
+		if most, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil { // else it is max
+			limit = min(limit, most/2)
+		}
+	}
+	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(limit)
 }
 
 func (a *app) main(args []string) (code int) {

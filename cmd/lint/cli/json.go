@@ -108,12 +108,9 @@ func (a *app) reportJSON(res *result) reportJSON {
 
 func findingAsJSON(f rules.Finding) findingJSON {
 	x := findingJSON{
-		Rule: f.Rule, Severity: f.Severity.String(), Evidence: "proven", Admission: f.Admission.String(), Message: f.Message,
+		Rule: f.Rule, Severity: f.Severity.String(), Evidence: f.Evidence(), Admission: f.Admission.String(), Message: f.Message,
 		Object: identity(f.Object, f.API), Position: positionJSON(f.Pos), RenderedFrom: template(f.Source), Related: []relatedJSON{},
 		Worlds: append([]string{}, f.Worlds...), Fingerprint: f.Fingerprint,
-	}
-	if f.Suspect {
-		x.Evidence = "suspect"
 	}
 	for _, r := range f.Related {
 		x.Related = append(x.Related, relatedJSON{identity(r.Object, r.API), positionJSON(r.Pos), template(r.Source), r.Message})

@@ -10,9 +10,11 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
 	"github.com/gatelint/gatelint/policy"
+	"github.com/gatelint/gatelint/rules"
 	"github.com/spf13/cobra"
 )
 
@@ -178,19 +180,23 @@ func (a *app) policyInputCommand() *cobra.Command {
 		},
 	}
 	f.input(cmd)
-	cmd.Flags().BoolVar(&facts, "facts", false, "print {\"input\": …, \"this\": …}, with what data.gatelint.mesh.this says of the object")
+	cmd.Flags().BoolVar(&facts, "facts", false, "print {\"input\": …, \"this\": …, \"findings\": …}, with what data.gatelint.mesh says of the object")
 	return cmd
 }
 
 func (a *app) inputs(in mesh.Input, opt mesh.Options, facts bool) error {
 	var t *routing.Tables
+	found := map[*manifest.Object][]rules.Finding{}
 	if facts {
 		t = routing.Build(mesh.New(in.Objects, opt))
+		for _, f := range rules.Run(t, rules.All()).Findings {
+			found[f.Source] = append(found[f.Source], f)
+		}
 	}
 	for _, o := range in.Objects {
 		var v any = o.Plain()
 		if facts {
-			v = map[string]any{"input": v, "this": policy.This(t, o)}
+			v = map[string]any{"input": v, "this": policy.This(t, o), "findings": policy.Findings(found[o])}
 		}
 		if err := writeJSON(a.stdout, v); err != nil {
 			return err

@@ -270,7 +270,7 @@ func (e *Engine) run(ctx context.Context, list []*rules.Rule, b *builder, t Trou
 		if r.Run == nil || t.Broken[r.Name] != "" {
 			continue
 		}
-		found, problem, err := e.attempt(b, r)
+		found, problem, err := e.attempt(b, r, *out)
 		if problem != "" {
 			t.Broken[r.Name] = problem
 			continue
@@ -284,7 +284,7 @@ func (e *Engine) run(ctx context.Context, list []*rules.Rule, b *builder, t Trou
 }
 
 // attempt runs one rule; problem is its panic, err what kept a policy from its end.
-func (e *Engine) attempt(b *builder, r *rules.Rule) (found []rules.Finding, problem string, err error) {
+func (e *Engine) attempt(b *builder, r *rules.Rule, before []rules.Finding) (found []rules.Finding, problem string, err error) {
 	t := b.get()
 	start := time.Now()
 	defer func() {
@@ -295,7 +295,7 @@ func (e *Engine) attempt(b *builder, r *rules.Rule) (found []rules.Finding, prob
 			problem, b.tables = fmt.Sprintf("%v\n%s", p, debug.Stack()), nil
 		}
 	}()
-	found, err = r.Alone(t)
+	found, err = r.Alone(t, before)
 	return found, "", err
 }
 

@@ -125,6 +125,8 @@ func everyFact(t *testing.T) *Review {
 
 warn contains sprintf("this %s %s", [crypto.sha256(text), substring(text, 0, 300)]) if text := json.marshal(data.gatelint.mesh.this)
 
+warn contains sprintf("faults %v", [data.gatelint.mesh.findings])
+
 warn contains sprintf("gateway %v", [data.gatelint.mesh.gateways[g.namespace][g.name]]) if some g in data.gatelint.mesh.this.gateways
 
 warn contains sprintf("host %v", [data.gatelint.mesh.by_host[h]]) if some h in data.gatelint.mesh.this.hosts

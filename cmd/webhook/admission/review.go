@@ -41,10 +41,11 @@ func (e *Engine) review(ctx context.Context, c Change, before, after *builder, l
 	of := func(o *manifest.Object, raw []byte) []*rules.Rule {
 		return c.Review.Heard(c.Review.Policies.Of(ctx, policy.Review{Object: o, Raw: raw, Request: c.Review.Request, Live: live}))
 	}
-	var found []rules.Finding
-	if err := e.run(ctx, of(c.After, c.Review.After), after, out.Troubles, &found); err != nil {
+	built := len(out.After)
+	if err := e.run(ctx, of(c.After, c.Review.After), after, out.Troubles, &out.After); err != nil {
 		return err
 	}
+	found := out.After[built:]
 	if len(found) > 0 && c.Before != nil {
 		again := slices.DeleteFunc(of(c.Before, c.Review.Before), func(r *rules.Rule) bool {
 			return !slices.ContainsFunc(found, func(f rules.Finding) bool { return f.Rule == r.Name })
@@ -58,7 +59,7 @@ func (e *Engine) review(ctx context.Context, c Change, before, after *builder, l
 			found = slices.DeleteFunc(found, func(f rules.Finding) bool { return f.Rule == name })
 		}
 	}
-	out.After = append(out.After, found...)
+	out.After = out.After[:built+len(found)]
 	return nil
 }
 

@@ -218,15 +218,11 @@ func (a *Auditor) lines(id, event, text string, list []rules.Finding) {
 			a.Log.Warn("more faults than are logged one by one", "event_type", event+"_more", "audit_id", id, "number", len(list)-i)
 			return
 		}
-		evidence := "proven"
-		if f.Suspect {
-			evidence = "suspect"
-		}
 		related := []string{}
 		for _, r := range f.Related[:min(len(f.Related), maxEnds)] {
 			related = append(related, place(r.Object, r.Pos.Path))
 		}
-		a.Log.Warn(text, "event_type", event, "audit_id", id, "rule", f.Rule, "severity", f.Severity.String(), "evidence", evidence,
+		a.Log.Warn(text, "event_type", event, "audit_id", id, "rule", f.Rule, "severity", f.Severity.String(), "evidence", f.Evidence(),
 			"kind", f.Object.Kind, "namespace", f.Object.Namespace, "name", f.Object.Name, "path", f.Pos.Path, "message", f.Message,
 			"related", related, "fingerprint", f.Fingerprint)
 	}

@@ -184,7 +184,7 @@ func (p *process) resident(t *testing.T) float64 {
 		_, page := p.get(p.metrics)
 		found = resident.FindStringSubmatch(page)
 		return found != nil
-	}, 20*time.Second, 200*time.Millisecond, "the metrics do not say how much memory there is")
+	}, time.Minute, 200*time.Millisecond, "the metrics do not say how much memory there is")
 	n, err := strconv.ParseFloat(found[1], 64)
 	require.NoError(t, err)
 	return n / (1 << 20)

@@ -1,0 +1,166 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/gatelint/gatelint/rules"
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/stretchr/testify/require"
+)
+
+const folding = `package gatelint.folding
+
+params := data.gatelint.params.folding
+
+deny_kept contains "the limit is no more" if {
+	params.limit > 3
+	input.metadata.name == "web"
+}
+
+deny_dropped contains "never" if {
+	params.limit > 4
+	input.metadata.name == "web"
+}
+
+deny_negated contains "no names" if {
+	not params.names[0]
+	input.metadata.name == "web"
+}
+
+deny_empty contains "an empty set is there" if count(none) == 0
+
+none contains name if {
+	params.limit < 0
+	name := input.metadata.name
+}
+
+deny_object contains "an empty object is there" if {
+	count(nothing) == 0
+	not nothing[input.metadata.name]
+}
+
+nothing[name] := 1 if {
+	params.limit < 0
+	name := input.metadata.name
+}
+
+deny_default contains sprintf("default %v", [chosen])
+
+default chosen := "default"
+
+chosen := "other" if params.limit < 0
+
+deny_else contains word(input.metadata.name)
+
+word(name) := "limit" if {
+	params.limit < 0
+	name
+} else := "else of web" if {
+	name == "web"
+}
+
+deny_function contains "a function that is nothing" if not f(input.metadata.name)
+
+f(name) if {
+	params.limit < 0
+	name == "web"
+}
+
+deny_with contains "with" if low with input as {"limit": 1}
+
+low if input.limit < params.limit
+
+deny_every contains "every" if {
+	every n in params.names {
+		n == input.metadata.name
+	}
+}
+
+deny_list contains sprintf("%v of %d", [step, total]) if {
+	total := count(params.steps)
+	some step in params.steps
+	step > total
+	input.metadata.name == "web"
+}
+
+deny_inner contains "inner" if {
+	limit := params.limit
+	count([s | some s in params.steps; s > limit]) == 2
+	input.metadata.name == "web"
+}
+
+deny_mesh contains "mesh" if data.gatelint.mesh.objects.VirtualService.shop.web
+
+deny_request contains "no request" if not data.gatelint.request
+
+violation contains {"msg": "partial", "details": {}} if {
+	data.gatelint.params.folding.limit == 4
+	some _ in input.spec.hosts
+}
+`
+
+// TestFold holds that what policies say is the same whether what is known at load was worked out then or not.
+func TestFold(t *testing.T) {
+	head := "# METADATA\n# custom:\n#   params: {limit: 4, names: [], steps: [1, 5, 25]}\n"
+	for name, text := range map[string]string{
+		"with": head + `package gatelint.folding
+
+warn contains "with" if {
+	low with data.gatelint.params.folding as {"limit": 1}
+}
+
+low if data.gatelint.params.folding.limit < 2
+`,
+		"all": head + folding,
+		"error": head + `package gatelint.folding
+
+deny contains "a builtin that fails does so on each object" if {
+	input.kind
+	to_number(concat("", ["x", data.gatelint.params.folding.names[_]])) > 0
+}
+
+warn contains "fine" if to_number("x") > 0
+`,
+		"type": head + "package gatelint.folding\n\np := data.gatelint.params.folding\n\nwarn contains \"in a list\" if p.steps.web\n\nwarn contains startswith(input.metadata.name, p.limit)\n",
+		"long": head + "package gatelint.folding\n\nwarn contains \"long\" if {\n\tcount([n | some n in numbers.range(1, 100000000)]) > data.gatelint.params.folding.limit\n\tinput.kind != \"none\"\n}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := set(t, Options{Timeout: 1e9}, map[string]string{"a.rego": text})
+			if name == "all" {
+				require.Equal(t, 5, rulesOf(s.compiler)-rulesOf(s.folded))
+			}
+			folded := said(rules.Run(tables(t, shop), s.Rules(1)))
+			require.NotEmpty(t, folded)
+			s.folded, s.batches = s.compiler, batches{}
+			for _, p := range s.policies {
+				p.queries = nil
+			}
+			require.NoError(t, s.prepare())
+			require.Equal(t, said(rules.Run(tables(t, shop), s.Rules(1))), folded)
+		})
+	}
+}
+
+func rulesOf(c *ast.Compiler) (n int) {
+	for _, m := range c.Modules {
+		for _, r := range m.Rules {
+			if !r.Body.Equal(never) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func said(r rules.Result) string {
+	var out strings.Builder
+	for _, f := range r.Findings {
+		fmt.Fprintln(&out, f.Object, f.Message)
+	}
+	for _, err := range r.Failed {
+		fmt.Fprintln(&out, err)
+	}
+	return out.String()
+}
