@@ -22,7 +22,6 @@ import (
 // subject is what policies are evaluated on: one object, with what is known around it.
 type subject struct {
 	object *manifest.Object
-	raw    []byte // its JSON; nil: the object's own
 	facts  *facts
 
 	once  sync.Once
@@ -32,9 +31,7 @@ type subject struct {
 // input is the object as policies read it.
 func (x *subject) input() ast.Value {
 	x.once.Do(func() {
-		if x.value = fromJSON(x.raw); x.value == nil {
-			x.value = value(x.object.Plain())
-		}
+		x.value = value(x.object.Plain())
 	})
 	return x.value
 }

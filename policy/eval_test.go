@@ -29,7 +29,7 @@ func set(t testing.TB, opt Options, files map[string]string) *Set {
 
 func parsed(t testing.TB, json string) *manifest.Object {
 	t.Helper()
-	o, faults := manifest.ParseObject([]byte(json))
+	o, faults := manifest.ParseObject([]byte(json), manifest.Options{})
 	require.Empty(t, faults)
 	return o
 }
@@ -100,7 +100,7 @@ func TestReview(t *testing.T) {
 	o := parsed(t, `{"apiVersion":"networking.istio.io/v1","kind":"VirtualService","metadata":{"name":"web","namespace":"shop"},"spec":{"hosts":["a"]}}`)
 	list := s.Of(context.Background(), Review{Object: o, Request: &Request{
 		Operation: "UPDATE", User: "jane", Groups: []string{"ops"}, NamespaceLabels: map[string]string{"team": "red"},
-		OldObject: []byte(`{"spec":{"hosts":["b"]}}`),
+		OldObject: parsed(t, `{"apiVersion":"networking.istio.io/v1","kind":"VirtualService","metadata":{"name":"web","namespace":"shop"},"spec":{"hosts":["b"]}}`),
 	}})
 	tab := tables(t, shop)
 	require.Equal(t, "all", list[0].Name)
@@ -168,12 +168,13 @@ deny contains "by two keys" if {
 func TestParallel(t *testing.T) {
 	s := set(t, Options{}, map[string]string{"review.rego": review})
 	tab := tables(t, shop)
+	old := tab.World.VirtualServices[0].Object
 	var group sync.WaitGroup
 	for i := range 8 {
 		group.Go(func() {
 			name := fmt.Sprintf("u%d", i)
 			list := s.Of(context.Background(), Review{Object: tab.World.VirtualServices[0].Object, Request: &Request{
-				Operation: "CREATE", User: name, NamespaceLabels: map[string]string{"team": name}, OldObject: []byte(`{"spec":{"hosts":[]}}`),
+				Operation: "CREATE", User: name, NamespaceLabels: map[string]string{"team": name}, OldObject: old,
 			}})
 			found, err := list[0].Alone(tab, nil)
 			if err != nil || len(found) != 2 || !strings.Contains(found[0].Message+found[1].Message, name+" of") {

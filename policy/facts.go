@@ -252,15 +252,19 @@ func (f *facts) eachNamespace(_ []string, yield func(...string)) {
 	}
 }
 
-// value is the request as policies read it.
+// old is the object as it was; nil if there was none.
+func (r *Request) old() ast.Value {
+	if r.OldObject == nil {
+		return nil
+	}
+	return value(r.OldObject.Plain())
+}
+
+// value is the request as policies read it, but for the object as it was.
 func (r *Request) value() ast.Value {
 	out := map[string]any{"operation": r.Operation, "namespaceLabels": anyMap(r.NamespaceLabels), "dryRun": r.DryRun}
 	if !r.Unasked {
 		out["user"], out["groups"] = r.User, anys(r.Groups)
 	}
-	v := value(out)
-	if old := fromJSON(r.OldObject); old != nil {
-		v.(ast.Object).Insert(ast.StringTerm("oldObject"), ast.NewTerm(old))
-	}
-	return v
+	return value(out)
 }

@@ -20,7 +20,7 @@ func (s *Set) fold(ctx context.Context) *ast.Compiler {
 	}
 	ctx, cancel := context.WithTimeout(ctx, foldTime)
 	defer cancel()
-	f := folder{ctx: ctx, set: s, known: map[string]*constant{}}
+	f := folder{ctx: ctx, set: s, known: map[string]*constant{}, tables: map[string]*ast.Rule{}}
 	modules := map[string]*ast.Module{}
 	for name, m := range s.compiler.Modules {
 		modules[name] = f.module(m.Copy())
@@ -55,7 +55,12 @@ type folder struct {
 	ctx   context.Context
 	set   *Set
 	known map[string]*constant // by the text of a query
+	// tables are the sets, lists and objects that are worked out as a whole, by their name: the rule that gives one, until it is placed.
+	tables map[string]*ast.Rule
 }
+
+// folded is where they are kept, in data.gatelint: a name that no package has by chance.
+const folded = "what is folded"
 
 // constant is what a query is found to be before there is an object: nil for what hangs on one.
 type constant struct {
@@ -68,6 +73,9 @@ func (f *folder) module(m *ast.Module) *ast.Module {
 	left := map[string]bool{}
 	var mute []*ast.Rule
 	m.Rules = slices.DeleteFunc(m.Rules, func(r *ast.Rule) bool {
+		if f.table(m, r) {
+			return true
+		}
 		says := f.rule(r)
 		switch ref := r.Head.Ref().String(); {
 		case says:
@@ -78,6 +86,11 @@ func (f *folder) module(m *ast.Module) *ast.Module {
 		}
 		return !says
 	})
+	for name, r := range f.tables {
+		if r != nil && r.Module == m {
+			m.Rules, f.tables[name] = append(m.Rules, r), nil
+		}
+	}
 	for _, r := range mute {
 		if ref := r.Head.Ref().String(); !left[ref] {
 			left[ref] = true
@@ -85,6 +98,38 @@ func (f *folder) module(m *ast.Module) *ast.Module {
 		}
 	}
 	return m
+}
+
+// table works out the whole that a rule is part of: what a policy makes of its parameters and data files before it looks at an object.
+func (f *folder) table(m *ast.Module, r *ast.Rule) bool {
+	if len(r.Head.Args) > 0 || len(r.Head.Ref()) != 1 || r.Default || r.Else != nil {
+		return false
+	}
+	ref := r.Ref()
+	name := ref.String()
+	if _, known := f.tables[name]; known {
+		return true
+	}
+	for _, other := range f.set.compiler.GetRulesExact(ref) {
+		if other.Default || other.Else != nil {
+			return false
+		}
+	}
+	const found = ast.Var("found")
+	_, c := f.ask(ast.Equality.Expr(ast.NewTerm(found), ast.NewTerm(ref)))
+	if c == nil || c.undefined || ast.IsScalar(c.value.Value) {
+		return false
+	}
+	if set, ok := c.value.Value.(ast.Set); ok && set.Len() == 0 {
+		return false // no rule of it says anything
+	}
+	at := ast.DefaultRootRef.Append(ast.StringTerm(root)).Append(ast.StringTerm(folded)).Append(ast.StringTerm(name))
+	f.set.store.folded[name] = c.value.Value
+	f.tables[name] = &ast.Rule{
+		Location: r.Location, Module: m, Head: ast.RefHead(r.Head.Ref(), ast.NewTerm(found)),
+		Body: ast.NewBody(ast.Equality.Expr(ast.NewTerm(found), ast.NewTerm(at))),
+	}
+	return true
 }
 
 // rule works out what a rule says before there is an object; false if it says nothing.

@@ -95,6 +95,20 @@ deny_mesh contains "mesh" if data.gatelint.mesh.objects.VirtualService.shop.web
 
 deny_request contains "no request" if not data.gatelint.request
 
+deny_table contains sprintf("%v", [table]) if table[input.metadata.name]
+
+table := {name: n | some n in params.steps; some name in ["web", "other"]; n > 5}
+
+deny_set contains sprintf("%v %d", [steps, count(steps)]) if not input.spec.steps in steps
+
+steps contains step + params.limit if some step in params.steps
+
+steps contains 100
+
+deny_asked contains "a table of the object" if names[input.metadata.name]
+
+names[name] := "n" if some name in [input.metadata.name, "x"]
+
 violation contains {"msg": "partial", "details": {}} if {
 	data.gatelint.params.folding.limit == 4
 	some _ in input.spec.hosts
@@ -129,7 +143,7 @@ warn contains "fine" if to_number("x") > 0
 		t.Run(name, func(t *testing.T) {
 			s := set(t, Options{Timeout: 1e9}, map[string]string{"a.rego": text})
 			if name == "all" {
-				require.Equal(t, 5, rulesOf(s.compiler)-rulesOf(s.folded))
+				require.Equal(t, 6, rulesOf(s.compiler)-rulesOf(s.folded))
 			}
 			folded := said(rules.Run(tables(t, shop), s.Rules(1)))
 			require.NotEmpty(t, folded)

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -64,18 +63,6 @@ func spelt(v any) any {
 	return v
 }
 
-// fromJSON is JSON as OPA reads it; nil where there is none.
-func fromJSON(raw []byte) ast.Value {
-	if len(raw) == 0 {
-		return nil
-	}
-	v, err := ast.ValueFromReader(bytes.NewReader(raw))
-	if err != nil {
-		return nil
-	}
-	return v
-}
-
 // gatekeeper is the input of a policy that was written for Gatekeeper: the object under review, and the parameters.
 func gatekeeper(x *subject, params ast.Value) ast.Value {
 	o := x.object
@@ -97,7 +84,7 @@ func gatekeeper(x *subject, params ast.Value) ast.Value {
 		if !r.Unasked {
 			more["userInfo"] = map[string]any{"username": r.User, "groups": anys(r.Groups)}
 		}
-		if old := fromJSON(r.OldObject); old != nil {
+		if old := r.old(); old != nil {
 			review = append(review, [2]*ast.Term{ast.StringTerm("oldObject"), ast.NewTerm(old)})
 		}
 		for k, v := range more {

@@ -137,12 +137,12 @@ func TestLibraryInAdmission(t *testing.T) {
 		}
 		return out
 	}
+	now := o
 	old := o.Plain()
-	now, err := json.Marshal(old)
-	require.NoError(t, err)
 	old["spec"] = map[string]any{"http": []any{map[string]any{"timeout": "5s"}}}
-	before, err := json.Marshal(old)
+	text, err := json.Marshal(old)
 	require.NoError(t, err)
+	before := parsed(t, string(text))
 
 	require.Empty(t, rules.Run(world, set.Rules(0)).Findings, "the linter does not know who asks")
 	require.Empty(t, ask(&Request{Operation: "UPDATE", User: "ann", Groups: []string{"shop-team", "sre"}, OldObject: before}))

@@ -110,7 +110,6 @@ func (s *Set) sweeping(runs *sweeps) []*rules.Rule {
 // Review is what admission asks about: one object.
 type Review struct {
 	Object  *manifest.Object
-	Raw     []byte // the JSON that was sent; nil: printed from Object
 	Request *Request
 	Live    *Live // nil: the tables hold everything
 }
@@ -129,7 +128,7 @@ type Live struct {
 // Request is what only admission knows, as data.gatelint.request.
 type Request struct {
 	Operation       string            // CREATE, UPDATE, DELETE
-	OldObject       []byte            // JSON; nil on CREATE
+	OldObject       *manifest.Object  // nil on CREATE
 	User            string            // who asks
 	Groups          []string          // of the user
 	NamespaceLabels map[string]string // of the object's namespace
@@ -148,8 +147,8 @@ func (s *Set) Of(ctx context.Context, r Review) []*rules.Rule {
 		defer mu.Unlock()
 		if _, asked := said[t]; !asked {
 			said[t] = s.all(ctx, &subject{
-				object: r.Object, raw: r.Raw,
-				facts: &facts{model: &model{tables: t, keyed: true}, object: r.Object, request: r.Request, live: r.Live, found: pass.Found},
+				object: r.Object,
+				facts:  &facts{model: &model{tables: t, keyed: true}, object: r.Object, request: r.Request, live: r.Live, found: pass.Found},
 			}, &course{})
 		}
 		return said[t]

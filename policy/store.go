@@ -19,6 +19,7 @@ type store struct {
 
 	data   ast.Value            // of data.json and data.yaml
 	params map[string]ast.Value // by the last element of the package
+	folded map[string]ast.Value
 }
 
 // transaction is one evaluation.
@@ -30,7 +31,7 @@ type transaction struct {
 func (*transaction) ID() uint64 { return 1 }
 
 func newStore(data, params map[string]any) (*store, error) {
-	s := &store{params: map[string]ast.Value{}}
+	s := &store{params: map[string]ast.Value{}, folded: map[string]ast.Value{}}
 	var err error
 	if s.data, err = ast.InterfaceToValue(data); err != nil {
 		return nil, err
@@ -71,10 +72,22 @@ func (s *store) Read(_ context.Context, txn storage.Transaction, path storage.Pa
 			return nil, tooMuch(path)
 		}
 		return found(s.params[rest[0]], rest[1:])
+	case folded:
+		return found(s.folded[rest[0]], rest[1:])
 	case "request":
-		if t.facts != nil && t.facts.request != nil {
-			return found(t.facts.once("request", t.facts.request.value), rest)
+		if t.facts == nil || t.facts.request == nil {
+			return nil, notFound
 		}
+		if len(rest) > 0 && rest[0] == "oldObject" {
+			return found(t.facts.once("old", t.facts.request.old), rest[1:])
+		}
+		v := t.facts.once("request", t.facts.request.value)
+		if len(rest) == 0 {
+			if old := t.facts.once("old", t.facts.request.old); old != nil {
+				v, _ = v.(ast.Object).Merge(ast.NewObject([2]*ast.Term{ast.StringTerm("oldObject"), ast.NewTerm(old)}))
+			}
+		}
+		return found(v, rest)
 	case "mesh":
 		if t.facts != nil {
 			return t.facts.read(rest)

@@ -1,9 +1,9 @@
 package manifest
 
 // ParseObject decodes one object of the API server (object.raw of an AdmissionReview) without YAML.
-// The object has no document, its faults no line. It is nil if the bytes are no Kubernetes object.
-func ParseObject(data []byte) (*Object, []Fault) {
-	r := &reader{set: &Set{}, names: map[string]bool{}}
+// The object has no document, its faults no line. It is nil if the bytes are no Kubernetes object. Of the options, Plain counts.
+func ParseObject(data []byte, opt Options) (*Object, []Fault) {
+	r := &reader{set: &Set{}, plain: opt.Plain, names: map[string]bool{}}
 	jr := newJSONReader(string(data))
 	root, err := jr.value(0)
 	if err == nil && (jr.peek() != 0 || jr.pos < len(jr.text)) {

@@ -110,7 +110,7 @@ func TestAtKeepsToEditorsLines(t *testing.T) {
 }
 
 func TestAtWithoutAFile(t *testing.T) {
-	o, faults := ParseObject([]byte(`{"apiVersion":"networking.istio.io/v1","kind":"Gateway","metadata":{"name":"a","namespace":"b","uid":"u","creationTimestamp":"2024-01-02T03:04:05Z"},"spec":{"server":[]}}`))
+	o, faults := ParseObject([]byte(`{"apiVersion":"networking.istio.io/v1","kind":"Gateway","metadata":{"name":"a","namespace":"b","uid":"u","creationTimestamp":"2024-01-02T03:04:05Z"},"spec":{"server":[]}}`), Options{})
 	require.Equal(t, Pos{Path: "spec.servers[0]"}, o.At("spec", "servers", 0))
 	require.Equal(t, "u", o.UID)
 	require.Equal(t, 2024, o.Created.Year())
@@ -118,7 +118,7 @@ func TestAtWithoutAFile(t *testing.T) {
 	require.Equal(t, Pos{Path: "spec.server"}, faults[0].Pos)
 	require.Equal(t, `unknown field "server" in spec: the API server drops it; did you mean "servers"?`, faults[0].Message)
 	for _, text := range []string{``, `null`, `[]`, `{}`, `{"kind":"a"}`, `{`, `{"apiVersion":"v1","kind":"Service"} x`} {
-		o, faults := ParseObject([]byte(text))
+		o, faults := ParseObject([]byte(text), Options{})
 		require.Nil(t, o, text)
 		require.Len(t, faults, 1, text)
 	}

@@ -107,6 +107,6 @@ func BenchmarkParseObject(b *testing.B) {
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	for b.Loop() {
-		ParseObject(data)
+		ParseObject(data, Options{})
 	}
 }

@@ -124,7 +124,7 @@ func TestSpecsAreFilledAsIstioFillsThem(t *testing.T) {
 			"metadata": map[string]any{"name": "a"}, "spec": json.RawMessage(raw),
 		})
 		require.NoError(t, err)
-		fromJSON, faults := ParseObject(object)
+		fromJSON, faults := ParseObject(object, Options{})
 		require.Empty(t, faults, kind)
 		require.True(t, proto.Equal(want, fromJSON.Spec), "%s\nwant %v\ngot  %v", kind, want, fromJSON.Spec)
 

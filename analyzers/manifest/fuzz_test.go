@@ -51,7 +51,7 @@ func FuzzParse(f *testing.F) {
 				t.Fatal("a fault without a message")
 			}
 		}
-		ParseObject(data)
+		ParseObject(data, Options{})
 	})
 }
 

@@ -38,7 +38,7 @@ func fromContent(o *unstructured.Unstructured) (*manifest.Object, error) {
 
 func fromJSON(o *unstructured.Unstructured, raw []byte) (*manifest.Object, error) {
 	// Faults are not the newcomer's: what our schema does not know is opaque.
-	out, faults := manifest.ParseObject(raw)
+	out, faults := manifest.ParseObject(raw, manifest.Options{})
 	if out == nil {
 		return nil, fmt.Errorf("reading %s %s/%s: %s", o.GetKind(), o.GetNamespace(), o.GetName(), faults[0].Message)
 	}

@@ -65,17 +65,26 @@ params := data.gatelint.params.field_ownership
 before := object.get(data.gatelint.request, "oldObject", {})
 
 deny contains {"msg": message, "path": change.path} if {
-	some field in params.fields
+	some field in fields
 	data.gatelint.request.operation in object.get(field, "on", ["CREATE", "UPDATE"])
 	input.kind in object.get(field, "kinds", [input.kind])
 	objects.like(object.get(field, "namespaces", ["*"]), input.metadata.namespace)
+	some pattern in field.patterns
+	object.get(input, pattern.holder, null) != object.get(before, pattern.holder, null)
 	users := object.get(field, "users", [])
 	groups := object.get(field, "groups", [])
 	not objects.asked_by(users, groups)
-	some path in field.paths
-	some change in changes(segments(path))
+	some change in changes(pattern)
 	message := sprintf("user %q %s %q, which only %s may", [data.gatelint.request.user, change.verb, shown(change.at), owners(users, groups)])
 }
+
+# The parameters, with paths as lists: the names, and what they name before the first *, in which all lies that is meant.
+fields := [object.union(field, {"patterns": [{"names": names, "holder": array.slice(names, 0, star(names))} |
+	some path in field.paths
+	names := segments(path)
+]}) |
+	some field in params.fields
+]
 
 segments(path) := path if is_array(path)
 
@@ -106,27 +115,31 @@ removed(pattern) := {{"verb": "removes", "path": array.slice(path, 0, place(path
 verbs := {true: "sets", false: "changes"}
 
 matching(resource, pattern) := {path |
-	walk(resource, [path, _])
-	count(path) == count(pattern)
-	every i, name in pattern {
-		name in {"*", path[i]}
+	rest := array.slice(pattern.names, count(pattern.holder), count(pattern.names))
+	inside := object.get(resource, pattern.holder, null)
+	walk(inside, [below, _])
+	count(below) == count(rest)
+	every i, name in rest {
+		name in {"*", below[i]}
 	}
+	path := array.concat(pattern.holder, below)
 }
 
 # What the field of one object is in the other: an element of a list is looked for by what it is, not by where it stands.
 counterpart_value(here, there, path, pattern) := object.get(there, path, null) if {
-	not is_array(object.get(here, array.slice(path, 0, star(pattern)), null))
+	count(path) == count(pattern.holder)
+} else := object.get(there, path, null) if {
+	not is_array(object.get(here, pattern.holder, null))
 } else := object.get(there, other, null) if {
-	n := star(pattern)
-	container := array.slice(path, 0, n)
-	pairs := paired(object.get(here, container, []), object.get(there, container, []))
-	other := array.concat(array.concat(container, [pairs[path[n]]]), array.slice(path, n + 1, count(path)))
+	n := count(pattern.holder)
+	pairs := paired(object.get(here, pattern.holder, []), object.get(there, pattern.holder, []))
+	other := array.concat(array.concat(pattern.holder, [pairs[path[n]]]), array.slice(path, n + 1, count(path)))
 } else := null
 
-# Where a pattern first has a *, or its length.
-star(pattern) := min([i | some i, "*" in array.concat(pattern, ["*"])])
+# Where a list of names first has a *, or its length.
+star(names) := min([i | some i, "*" in array.concat(names, ["*"])])
 
-place(path, pattern) := min([star(pattern), count(path) - 1])
+place(path, pattern) := min([count(pattern.holder), count(path) - 1])
 
 # The elements of two lists that belong together, by index: those that are equal, and the others in their order.
 paired(left, right) := object.union(equals, {i: others_right[n] |

@@ -104,3 +104,13 @@ test_owners if {
 	some result in found({"kind": "Gateway", "metadata": {"namespace": "edge"}, "spec": {"selector": {}}}, field, {"operation": "CREATE", "user": "eve", "groups": []})
 	result.msg == `user "eve" sets "spec.selector", which only users "root" and groups "a", "b" may`
 }
+
+virtualservice(names) := {"kind": "VirtualService", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"hosts": names}}
+
+# A list that is named as a whole changes with its elements.
+test_list if {
+	hosts := {"paths": ["spec.hosts"], "groups": ["edge"]}
+	found(virtualservice(["a"]), hosts, update(virtualservice(["a"]))) == set()
+	some result in found(virtualservice(["a", "b"]), hosts, update(virtualservice(["a"])))
+	result.msg == `user "eve" changes "spec.hosts", which only groups "edge" may`
+}

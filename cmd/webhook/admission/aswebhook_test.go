@@ -80,7 +80,7 @@ func bothSay(t *testing.T, name, config string, text []byte, said map[string]int
 	var raws [][]byte
 	for i, o := range set.Objects {
 		raws = append(raws, stamped(t, toJSON(t, string(o.Doc.Text)), i))
-		o, _ := manifest.ParseObject(raws[i])
+		o, _ := manifest.ParseObject(raws[i], manifest.Options{})
 		live = append(live, o)
 	}
 	dir := t.TempDir()

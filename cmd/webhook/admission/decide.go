@@ -51,7 +51,7 @@ type Decision struct {
 // Decide answers a request. Its error says that it could not be judged: the context ended, or what the request carries cannot
 // be read; the caller has a failure mode for that.
 func Decide(ctx context.Context, c Config, req *admissionv1.AdmissionRequest) (Decision, error) {
-	s, err := read(req)
+	s, err := read(req, c.Policies != nil)
 	if err != nil {
 		return Decision{}, err
 	}
@@ -61,7 +61,7 @@ func Decide(ctx context.Context, c Config, req *admissionv1.AdmissionRequest) (D
 	if c.Unready != nil {
 		return Decision{}, fmt.Errorf("%w: %w", ErrUnready, c.Unready)
 	}
-	s.Review = c.review(req)
+	s.Review = c.review(req, s.Before)
 	effect, err := c.Engine.Judge(ctx, s.Change)
 	if err != nil {
 		return Decision{}, fmt.Errorf("judging the request: %w", err)

@@ -33,7 +33,7 @@ func gateway(name, created string) []byte {
 // config holds one Gateway, with which the one of create clashes.
 func config(t *testing.T, list []*rules.Rule) Config {
 	e := NewEngine(list, mesh.Options{Complete: mesh.Everything()})
-	o, faults := manifest.ParseObject(gateway("first", "2026-01-01T00:00:00Z"))
+	o, faults := manifest.ParseObject(gateway("first", "2026-01-01T00:00:00Z"), manifest.Options{})
 	require.Empty(t, faults)
 	e.Set(o)
 	return Config{Engine: e, Settings: &settings.Config{}, Now: fixtureTime}
@@ -141,7 +141,7 @@ func TestDeadlineWithinARule(t *testing.T) {
 	}
 	raw := `{"apiVersion":"networking.istio.io/v1","kind":"VirtualService","metadata":{"name":"v","namespace":"shop"},"spec":{"hosts":["a.example.com"],"http":[` +
 		strings.TrimSuffix(spec.String(), ",") + `]}}`
-	o, faults := manifest.ParseObject([]byte(raw))
+	o, faults := manifest.ParseObject([]byte(raw), manifest.Options{})
 	require.Empty(t, faults)
 	c := config(t, []*rules.Rule{rules.Find("shadowed-match")})
 	judge := func(n int) (asked int, err error) {
@@ -180,7 +180,7 @@ func TestAuditHoldsNobodyUp(t *testing.T) {
 		done <- live
 	}()
 	<-started
-	second, _ := manifest.ParseObject(gateway("second", "2026-02-01T00:00:00Z"))
+	second, _ := manifest.ParseObject(gateway("second", "2026-02-01T00:00:00Z"), manifest.Options{})
 	c.Engine.Set(second)
 	for range 2 * cap(c.Engine.turns.all) {
 		d, err := Decide(context.Background(), c, create(gateway("third", "2026-03-01T00:00:00Z")))
@@ -199,7 +199,7 @@ func TestAuditHoldsNobodyUp(t *testing.T) {
 // An audit says of each object what a request would not say of the others: what istiod and Envoy refuse.
 func TestAuditSaysWhatIstiodRefuses(t *testing.T) {
 	c := config(t, rules.All())
-	o, faults := manifest.ParseObject([]byte(`{"apiVersion":"networking.istio.io/v1","kind":"Sidecar","metadata":{"name":"a","namespace":"shop"},"spec":{"egress":[{"hosts":["x"]}]}}`))
+	o, faults := manifest.ParseObject([]byte(`{"apiVersion":"networking.istio.io/v1","kind":"Sidecar","metadata":{"name":"a","namespace":"shop"},"spec":{"egress":[{"hosts":["x"]}]}}`), manifest.Options{})
 	require.Empty(t, faults)
 	c.Engine.Set(o)
 	live, err := c.Engine.Audit(context.Background(), c.Engine.rules)

@@ -99,7 +99,7 @@ func runCase(t *testing.T, files map[string]string) {
 	engine := NewEngine(rules.All(), mesh.Options{Complete: mesh.Everything()})
 	for _, doc := range strings.Split(files["live.yaml"], "\n---\n") {
 		if raw := toJSON(t, doc); raw != nil {
-			o, faults := manifest.ParseObject(raw)
+			o, faults := manifest.ParseObject(raw, manifest.Options{})
 			require.NotNil(t, o, "%v", faults)
 			require.Empty(t, faults)
 			engine.Set(o)

@@ -44,7 +44,7 @@ func renamed(text string, k int) string {
 }
 
 func parse(t *testing.T, raw []byte) *manifest.Object {
-	o, faults := manifest.ParseObject(raw)
+	o, faults := manifest.ParseObject(raw, manifest.Options{})
 	require.NotNil(t, o, "%v", faults)
 	return o
 }

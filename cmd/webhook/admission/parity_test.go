@@ -58,7 +58,7 @@ func asLive(objs []*manifest.Object) (live []*manifest.Object, ok bool) {
 			return nil, false
 		}
 		seen[o.ID] = true
-		same, _ := manifest.ParseObject(raw)
+		same, _ := manifest.ParseObject(raw, manifest.Options{})
 		if same == nil {
 			return nil, false
 		}

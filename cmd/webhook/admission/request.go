@@ -35,7 +35,7 @@ func (s *submission) object() *manifest.Object {
 }
 
 // read reads the objects of a request; nil when there is nothing to judge.
-func read(req *admissionv1.AdmissionRequest) (*submission, error) {
+func read(req *admissionv1.AdmissionRequest, plain bool) (*submission, error) {
 	if req.SubResource != "" || !Judged(req.Kind) {
 		return nil, nil
 	}
@@ -44,7 +44,7 @@ func read(req *admissionv1.AdmissionRequest) (*submission, error) {
 	var leaving bool
 	switch req.Operation {
 	case admissionv1.Create, admissionv1.Update:
-		if s.After, s.faultsAfter, leaving, err = decode(req, req.Object); err != nil {
+		if s.After, s.faultsAfter, leaving, err = decode(req, req.Object, plain); err != nil {
 			return nil, fmt.Errorf("reading object: %w", err)
 		}
 		if leaving || s.After.Kind == "Gateway" && has(s.After.Annotations, selfTest) && req.DryRun != nil && *req.DryRun {
@@ -58,7 +58,7 @@ func read(req *admissionv1.AdmissionRequest) (*submission, error) {
 		return nil, nil
 	}
 	// A DELETE of a collection names no object, but carries each.
-	if s.Before, s.faultsBefore, _, err = decode(req, req.OldObject); err != nil {
+	if s.Before, s.faultsBefore, _, err = decode(req, req.OldObject, plain); err != nil {
 		return nil, fmt.Errorf("reading oldObject: %w", err)
 	}
 	if s.After != nil && s.After.Same(s.Before) {
@@ -70,11 +70,11 @@ func read(req *admissionv1.AdmissionRequest) (*submission, error) {
 func has(m map[string]string, key string) bool { _, ok := m[key]; return ok }
 
 // decode reads one object. leaving tells that it is being deleted: its last changes are those of finalizers.
-func decode(req *admissionv1.AdmissionRequest, raw runtime.RawExtension) (o *manifest.Object, faults []rules.Finding, leaving bool, err error) {
+func decode(req *admissionv1.AdmissionRequest, raw runtime.RawExtension, plain bool) (o *manifest.Object, faults []rules.Finding, leaving bool, err error) {
 	if len(raw.Raw) == 0 {
 		return nil, nil, false, errors.New("it is empty")
 	}
-	o, list := manifest.ParseObject(raw.Raw)
+	o, list := manifest.ParseObject(raw.Raw, manifest.Options{Plain: plain})
 	if o == nil {
 		return nil, nil, false, errors.New(list[0].Message)
 	}

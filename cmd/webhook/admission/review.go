@@ -12,22 +12,21 @@ import (
 
 // Review is what policies are asked about a change.
 type Review struct {
-	Policies      *policy.Set
-	Heard         func([]*rules.Rule) []*rules.Rule // those of which an answer can speak
-	Request       *policy.Request
-	Before, After []byte // the JSON of the objects
+	Policies *policy.Set
+	Heard    func([]*rules.Rule) []*rules.Rule // those of which an answer can speak
+	Request  *policy.Request
 }
 
 // review is what policies are asked about a request.
-func (c Config) review(req *admissionv1.AdmissionRequest) *Review {
+func (c Config) review(req *admissionv1.AdmissionRequest, old *manifest.Object) *Review {
 	if c.Policies == nil {
 		return nil
 	}
 	return &Review{
-		Policies: c.Policies, Before: req.OldObject.Raw, After: req.Object.Raw,
-		Heard: func(list []*rules.Rule) []*rules.Rule { return c.Settings.Heard(c.Settings.Select(list, nil, nil)) },
+		Policies: c.Policies,
+		Heard:    func(list []*rules.Rule) []*rules.Rule { return c.Settings.Heard(c.Settings.Select(list, nil, nil)) },
 		Request: &policy.Request{
-			Operation: string(req.Operation), OldObject: req.OldObject.Raw, User: req.UserInfo.Username, Groups: req.UserInfo.Groups,
+			Operation: string(req.Operation), OldObject: old, User: req.UserInfo.Username, Groups: req.UserInfo.Groups,
 			NamespaceLabels: c.labels(req.Namespace), DryRun: req.DryRun != nil && *req.DryRun,
 		},
 	}
@@ -38,16 +37,16 @@ func (e *Engine) review(ctx context.Context, c Change, before, after *builder, l
 	if c.Review == nil || c.After == nil {
 		return nil
 	}
-	of := func(o *manifest.Object, raw []byte) []*rules.Rule {
-		return c.Review.Heard(c.Review.Policies.Of(ctx, policy.Review{Object: o, Raw: raw, Request: c.Review.Request, Live: live}))
+	of := func(o *manifest.Object) []*rules.Rule {
+		return c.Review.Heard(c.Review.Policies.Of(ctx, policy.Review{Object: o, Request: c.Review.Request, Live: live}))
 	}
 	built := len(out.After)
-	if err := e.run(ctx, of(c.After, c.Review.After), after, out.Troubles, &out.After); err != nil {
+	if err := e.run(ctx, of(c.After), after, out.Troubles, &out.After); err != nil {
 		return err
 	}
 	found := out.After[built:]
 	if len(found) > 0 && c.Before != nil {
-		again := slices.DeleteFunc(of(c.Before, c.Review.Before), func(r *rules.Rule) bool {
+		again := slices.DeleteFunc(of(c.Before), func(r *rules.Rule) bool {
 			return !slices.ContainsFunc(found, func(f rules.Finding) bool { return f.Rule == r.Name })
 		})
 		had := Troubles{out.Broken, map[string]string{}}

@@ -30,7 +30,7 @@ const (
 
 func object(t *testing.T, text string) *manifest.Object {
 	t.Helper()
-	o, faults := manifest.ParseObject([]byte(text))
+	o, faults := manifest.ParseObject([]byte(text), manifest.Options{})
 	require.Empty(t, faults)
 	return o
 }

@@ -50,7 +50,7 @@ func (h *Handler) ask(t *testing.T, query string) *admissionv1.AdmissionResponse
 
 // A Service that was applied just before the DestinationRule is not missing because its watch event comes later.
 func TestSettle(t *testing.T) {
-	service, faults := manifest.ParseObject([]byte(`{"apiVersion":"v1","kind":"Service","metadata":{"name":"cart","namespace":"shop"},"spec":{"ports":[{"port":80}]}}`))
+	service, faults := manifest.ParseObject([]byte(`{"apiVersion":"v1","kind":"Service","metadata":{"name":"cart","namespace":"shop"},"spec":{"ports":[{"port":80}]}}`), manifest.Options{})
 	require.Empty(t, faults)
 	h := handler(rules.All())
 	require.Len(t, h.ask(t, "").Warnings, 1, "it never comes")
