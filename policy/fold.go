@@ -102,16 +102,20 @@ func (f *folder) module(m *ast.Module) *ast.Module {
 
 // table works out the whole that a rule is part of: what a policy makes of its parameters and data files before it looks at an object.
 func (f *folder) table(m *ast.Module, r *ast.Rule) bool {
-	if len(r.Head.Args) > 0 || len(r.Head.Ref()) != 1 || r.Default || r.Else != nil {
+	ref := r.Ref()
+	keyed := len(r.Head.Ref()) == 2 && !ref.IsGround() // a rule of an object: its last element is the key
+	if keyed {
+		ref = ref[:len(ref)-1]
+	}
+	if len(r.Head.Args) > 0 || !keyed && len(r.Head.Ref()) != 1 {
 		return false
 	}
-	ref := r.Ref()
 	name := ref.String()
 	if _, known := f.tables[name]; known {
 		return true
 	}
-	for _, other := range f.set.compiler.GetRulesExact(ref) {
-		if other.Default || other.Else != nil {
+	for _, other := range f.set.compiler.GetRulesWithPrefix(ref) {
+		if other.Default || other.Else != nil || len(other.Head.Ref()) != len(r.Head.Ref()) || other.Ref().IsGround() == keyed {
 			return false
 		}
 	}
@@ -120,13 +124,13 @@ func (f *folder) table(m *ast.Module, r *ast.Rule) bool {
 	if c == nil || c.undefined || ast.IsScalar(c.value.Value) {
 		return false
 	}
-	if set, ok := c.value.Value.(ast.Set); ok && set.Len() == 0 {
+	if empty, ok := c.value.Value.(interface{ Len() int }); ok && empty.Len() == 0 {
 		return false // no rule of it says anything
 	}
 	at := ast.DefaultRootRef.Append(ast.StringTerm(root)).Append(ast.StringTerm(folded)).Append(ast.StringTerm(name))
 	f.set.store.folded[name] = c.value.Value
 	f.tables[name] = &ast.Rule{
-		Location: r.Location, Module: m, Head: ast.RefHead(r.Head.Ref(), ast.NewTerm(found)),
+		Location: r.Location, Module: m, Head: ast.RefHead(r.Head.Ref()[:1], ast.NewTerm(found)),
 		Body: ast.NewBody(ast.Equality.Expr(ast.NewTerm(found), ast.NewTerm(at))),
 	}
 	return true

@@ -99,6 +99,23 @@ deny_table contains sprintf("%v", [table]) if table[input.metadata.name]
 
 table := {name: n | some n in params.steps; some name in ["web", "other"]; n > 5}
 
+deny_keyed contains sprintf("%v", [keyed]) if keyed[input.metadata.name] == 5
+
+keyed[name] := step if {
+	some step in params.steps
+	name := {1: "other", 5: "web"}[step]
+}
+
+keyed.last := 9
+
+deny_object_table contains sprintf("%v", [large]) if not large[input.metadata.name]
+
+large[name] := n if {
+	some n in params.steps
+	name := sprintf("n%d", [n])
+	n > 1
+}
+
 deny_set contains sprintf("%v %d", [steps, count(steps)]) if not input.spec.steps in steps
 
 steps contains step + params.limit if some step in params.steps

@@ -158,19 +158,27 @@ service_name(host) if regex.match(`^[^.*]+$|\.svc(\.|$)`, host)
 # The nearest domain with an owner that a host lies in. Domains are looked up, as there can be hundreds.
 nearest(host) := host if {
 	params.owners[host]
-} else := above(host) if {
-	above(host)
+} else := domain if {
+	domain := above(host)
 } else := "*" if {
 	params.owners["*"]
 }
 
-above(host) := [domain |
+above(host) := [owned |
 	labels := array.slice(split(host, "."), 1, 128)
 	some i, _ in labels
-	rest := concat(".", array.slice(labels, i, 128))
-	some domain in [concat("", ["*.", rest]), rest]
-	params.owners[domain]
+	owned := below[concat(".", array.slice(labels, i, 128))]
 ][0]
+
+# The domain that has an owner, by what it is the domain of: *.example.com goes before example.com.
+below[base] := domains[0] if {
+	some key, _ in params.owners
+	base := trim_prefix(key, "*.")
+	domains := [domain |
+		some domain in [concat("", ["*.", base]), base]
+		params.owners[domain]
+	]
+}
 
 # A domain of other namespaces that a wildcard takes in, where nobody owns the wildcard itself.
 over_others(host) := [[domain, entry.namespaces] |
