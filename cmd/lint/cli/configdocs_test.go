@@ -23,7 +23,7 @@ const configPage = "../../../docs/configuration.md"
 func TestConfigDocs(t *testing.T) {
 	data, err := os.ReadFile(configPage)
 	require.NoError(t, err)
-	before, had, after, found := guide.Generated(string(data))
+	before, had, after, found := guide.Generated(string(data), "rules/settings/schema.json")
 	require.True(t, found)
 	keys := keysAsMarkdown(t)
 	if *update {
