@@ -274,6 +274,12 @@ func (w *World) FQDN(host, namespace string) string {
 	return host + "." + namespace + ".svc." + w.Domain
 }
 
+// Shown is a host for people: of one whose namespace is left open, the name alone, as it is written.
+func Shown(host string) string {
+	name, _, _ := strings.Cut(host, "..svc.")
+	return name
+}
+
 // WholeNamespace gives the namespace for all of whose Services a host stands: *.shop.svc.cluster.local.
 func (w *World) WholeNamespace(host string) (namespace string, ok bool) {
 	rest, wild := strings.CutPrefix(strings.ToLower(host), "*.")
