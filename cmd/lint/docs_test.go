@@ -99,6 +99,7 @@ func TestDocs(t *testing.T) {
 	require.NoError(t, err)
 	t.Run("snippets", func(t *testing.T) { snippets(t, string(ci)) })
 	t.Run("first", func(t *testing.T) { firstExample(t, env) })
+	t.Run("trace", traceExample)
 }
 
 // overSmall runs a command in a repository with one error.
@@ -133,6 +134,17 @@ func firstExample(t *testing.T, env []string) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "routes.yaml"), []byte(m[1]), 0o644))
 	out, _ := shell(t, dir, env, "sh", "-c", "gatelint -q routes.yaml beside.yaml")
 	require.Equal(t, m[2]+"\n", out)
+}
+
+// traceExample holds what README.md shows of trace to a script.
+func traceExample(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	script, err := os.ReadFile("../../fixtures/cli/trace.txtar")
+	require.NoError(t, err)
+	m := regexp.MustCompile("(?s)```\n(\\$ gatelint trace .*?)```").FindStringSubmatch(string(readme))
+	require.NotNil(t, m)
+	require.Contains(t, string(script), m[1])
 }
 
 func snippets(t *testing.T, page string) {
