@@ -136,13 +136,14 @@ func (p *parser) each(n *yaml.Node, in string, visit func(key, value *yaml.Node)
 }
 
 func (p *parser) version(n *yaml.Node) {
-	if n = target(n); n.Tag != "!!int" || n.Value != "1" {
+	var number float64
+	if n = target(n); n.Tag == "!!str" || n.Decode(&number) != nil || number != 1 {
 		p.fail(n, "version %s is not known to this gatelint: it reads version 1", textOf(n))
 	}
 }
 
 func (p *parser) str(n *yaml.Node, in string) string {
-	if n = target(n); n.Kind != yaml.ScalarNode || n.Tag != "!!str" {
+	if n = target(n); n.Kind != yaml.ScalarNode || n.Tag != "!!str" && n.Tag != "!!timestamp" { // a date is text in YAML 1.2
 		p.fail(n, "%s is %s, not a string", subject(in), kindOf(n))
 		return ""
 	}
@@ -162,8 +163,11 @@ func (p *parser) boolean(n *yaml.Node, in string) bool {
 	if n = target(n); n.Tag != "!!bool" {
 		p.fail(n, "%s is %s, not true or false", subject(in), kindOf(n))
 	}
-	return n.Value == "true"
+	return isBool(n, "true")
 }
+
+// isBool tells whether a value is true or false, in one of the ways to write that: true, True, TRUE.
+func isBool(n *yaml.Node, value string) bool { return n.Tag == "!!bool" && strings.EqualFold(n.Value, value) }
 
 // strings reads a list of strings, or one string.
 func (p *parser) strings(n *yaml.Node, in string) []string {
@@ -221,7 +225,7 @@ func (p *parser) severity(n *yaml.Node, in string) (off bool, s *rules.Severity)
 
 // offText is the text of a scalar; "off" also where YAML 1.1 habits made it false.
 func offText(n *yaml.Node) string {
-	if n = target(n); n.Tag == "!!bool" && n.Value == "false" {
+	if n = target(n); isBool(n, "false") {
 		return "off"
 	}
 	return n.Value
