@@ -167,7 +167,9 @@ func (p *parser) boolean(n *yaml.Node, in string) bool {
 }
 
 // isBool tells whether a value is true or false, in one of the ways to write that: true, True, TRUE.
-func isBool(n *yaml.Node, value string) bool { return n.Tag == "!!bool" && strings.EqualFold(n.Value, value) }
+func isBool(n *yaml.Node, value string) bool {
+	return n.Tag == "!!bool" && strings.EqualFold(n.Value, value)
+}
 
 // strings reads a list of strings, or one string.
 func (p *parser) strings(n *yaml.Node, in string) []string {
