@@ -189,17 +189,18 @@ func (p *parser) rules(n *yaml.Node, in string, into map[string]Setting, read fu
 			p.fail(key, "%v", err)
 			return
 		}
-		into[key.Value] = read(value, in+"."+key.Value)
+		into[key.Value] = read(value, key.Value)
 	})
 }
 
-func (p *parser) setting(n *yaml.Node, in string) Setting {
+func (p *parser) setting(n *yaml.Node, rule string) Setting {
 	var s Setting
+	in := "rules." + rule
 	if n = target(n); n.Kind == yaml.ScalarNode {
 		s.Off, s.Severity = p.severity(n, in)
 		return s
 	}
-	p.mapping(n, in, keys{
+	known := keys{
 		"severity": func(n *yaml.Node) { s.Off, s.Severity = p.severity(n, in+".severity") },
 		"admission": func(n *yaml.Node) {
 			d, err := rules.ParseDecision(offText(n))
@@ -209,7 +210,11 @@ func (p *parser) setting(n *yaml.Node, in string) Setting {
 			s.Admission = &d
 		},
 		"ignorable": func(n *yaml.Node) { s.NoIgnore = !p.boolean(n, in+".ignorable") },
-	})
+	}
+	if p.parametrised(n, rule) {
+		known["params"] = func(n *yaml.Node) { s.Params = p.ruleParams(n, rule) }
+	}
+	p.mapping(n, in, known)
 	return s
 }
 

@@ -79,6 +79,9 @@ func TestSchemaKeys(t *testing.T) {
 		if values, ok := s["additionalProperties"].(map[string]any); ok {
 			visit(values, func(v any) any { return wrap(map[string]any{"no-effect": v}) })
 		}
+		for pattern, value := range mapping(s["patternProperties"]) {
+			visit(value.(map[string]any), func(v any) any { return wrap(map[string]any{strings.Trim(pattern, "^$"): v}) })
+		}
 		properties, ok := s["properties"].(map[string]any)
 		if !ok {
 			return
@@ -104,6 +107,11 @@ func ruleNames() (out []any) {
 		out = append(out, r.Name)
 	}
 	return out
+}
+
+func mapping(v any) map[string]any {
+	m, _ := v.(map[string]any)
+	return m
 }
 
 func anys(v any) []any {
@@ -211,34 +219,46 @@ var verdicts = map[string]string{
 	"complete: [Secrets]":          "no",
 	"complete: 1":                  "no",
 
-	"rules:":                                                        "no",
-	"rules: {}":                                                     "",
-	"rules: [no-effect]":                                            "no",
-	"rules: {no-effect: off}":                                       "",
-	"rules: {no-effect: false}":                                     "",
-	"rules: {no-effect: False}":                                     "",
-	"rules: {no-effect: 'false'}":                                   "no",
-	"rules: {no-effect: true}":                                      "no",
-	"rules: {no-effect: [off]}":                                     "no",
-	"rules: {no-effect:}":                                           "no",
-	"rules: {no-effect: {}}":                                        "",
-	"rules: {no-effect: critical}":                                  "no",
-	"rules: {no-effect: {severity: never}}":                         "no",
-	"rules: {no-effect: {severity: {off: true}}}":                   "no",
-	"rules: {no-effect: {admission: off}}":                          "",
-	"rules: {no-effect: {admission: strict}}":                       "no",
-	"rules: {no-effect: {ignorable: no}}":                           "no",
-	"rules: {no-effect: {ignorable: True}}":                         "",
-	"rules: {no-effect: {level: off}}":                              "no",
-	"rules: {No_Effect: off}":                                       "no",
-	"rules: {IST0130: off}":                                         "no",
-	"rules: {not-a-rule: off}":                                      "unknown rule",
-	"overrides: []":                                                 "",
-	"overrides: {paths: a}":                                         "no",
-	"overrides: [{paths: a, rules: {no-effect: info}}]":             "",
-	"overrides: [{paths: a, rules: {no-effect: {admission: off}}}]": "no",
-	"overrides: [{paths: a, rules: {}}]":                            "no",
-	"overrides: [{paths: [], rules: {no-effect: info}}]":            "no",
+	"rules:":                                                               "no",
+	"rules: {}":                                                            "",
+	"rules: [no-effect]":                                                   "no",
+	"rules: {no-effect: off}":                                              "",
+	"rules: {no-effect: false}":                                            "",
+	"rules: {no-effect: False}":                                            "",
+	"rules: {no-effect: 'false'}":                                          "no",
+	"rules: {no-effect: true}":                                             "no",
+	"rules: {no-effect: [off]}":                                            "no",
+	"rules: {no-effect:}":                                                  "no",
+	"rules: {no-effect: {}}":                                               "",
+	"rules: {no-effect: critical}":                                         "no",
+	"rules: {no-effect: {severity: never}}":                                "no",
+	"rules: {no-effect: {severity: {off: true}}}":                          "no",
+	"rules: {no-effect: {admission: off}}":                                 "",
+	"rules: {no-effect: {admission: strict}}":                              "no",
+	"rules: {no-effect: {ignorable: no}}":                                  "no",
+	"rules: {no-effect: {ignorable: True}}":                                "",
+	"rules: {no-effect: {level: off}}":                                     "no",
+	"rules: {No_Effect: off}":                                              "no",
+	"rules: {IST0130: off}":                                                "no",
+	"rules: {not-a-rule: off}":                                             "unknown rule",
+	"rules: {expired-certificate: {params: {days: 30}}}":                   "",
+	"rules: {expired-certificate: {params: {}}}":                           "",
+	"rules: {expired-certificate: {severity: info, params: {days: 1}}}":    "",
+	"rules: {expired-certificate: {params: {days: 0}}}":                    "no",
+	"rules: {expired-certificate: {params: {days: 1.5}}}":                  "no",
+	"rules: {expired-certificate: {params: {days: '30'}}}":                 "no",
+	"rules: {expired-certificate: {params: {days: 14d}}}":                  "no",
+	"rules: {expired-certificate: {params: {days: [1]}}}":                  "no",
+	"rules: {expired-certificate: {params: {days: 99999999999999999999}}}": "no",
+	"rules: {expired-certificate: {params: {weeks: 1}}}":                   "no",
+	"rules: {expired-certificate: {params: 30}}":                           "no",
+	"rules: {no-effect: {params: {days: 30}}}":                             "no",
+	"overrides: []":                                                        "",
+	"overrides: {paths: a}":                                                "no",
+	"overrides: [{paths: a, rules: {no-effect: info}}]":                    "",
+	"overrides: [{paths: a, rules: {no-effect: {admission: off}}}]":        "no",
+	"overrides: [{paths: a, rules: {}}]":                                   "no",
+	"overrides: [{paths: [], rules: {no-effect: info}}]":                   "no",
 
 	"policies: []":                       "",
 	"policies: {paths: [p], library: x}": "",

@@ -362,6 +362,7 @@ func (r *request) setMesh(f *flags) error {
 		Complete: completeness(complete), ClusterDomain: either(f.clusterDomain, istio.ClusterDomain),
 		RootNamespace: either(f.rootNamespace, istio.RootNamespace), Revision: either(f.revision, istio.Revision),
 		ScopeToGateways: istio.ScopeGatewayToNamespace, Assume: r.config.Assume,
+		Soon: time.Duration(r.config.Param("expired-certificate", rules.Expiring)) * 24 * time.Hour,
 	}
 	if f.now != "" {
 		r.mesh.Now = r.now // findings do not change with the day on which files are linted, unless a day is given
