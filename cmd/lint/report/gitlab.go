@@ -39,6 +39,7 @@ type codeQualityLines struct {
 // gitlab writes a Code Quality report. GitLab shows issues with one fingerprint as one, and an issue whose fingerprint changes as
 // new: the file counts, as overlays have equal faults, and equal ones in a file are numbered.
 func gitlab(w io.Writer, r *Report) error {
+	r = r.inTemplates()
 	out := []codeQuality{}
 	seen := map[string]int{}
 	for _, f := range r.Findings {
