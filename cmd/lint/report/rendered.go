@@ -14,12 +14,12 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// inTemplates is the report with what stands in the output of "helm template" moved to the templates that the output names, as CI
-// systems show places in the repository only. It is moved where one chart in the repository has the name: to the line of the
+// inTemplates is the report with what stands in the output of "helm template", on standard input, moved to the templates that the
+// output names, as CI systems show places in the repository only. Output that is kept in a file has its place. It is moved where one chart in the repository has the name: to the line of the
 // template, if the same text stands once in the template and once in the output, else to the template's first line. The messages
 // say where it was.
 func (r *Report) inTemplates() *Report {
-	t := &templates{r: r, charts: map[string]string{}, lines: map[string][]string{}}
+	t := &templates{r: r, charts: map[string]string{}, lines: map[string][]string{}, files: map[string]bool{}}
 	out := *r
 	out.Findings = slices.Clone(r.Findings)
 	for i := range out.Findings {
@@ -28,8 +28,8 @@ func (r *Report) inTemplates() *Report {
 		f.Related = slices.Clone(f.Related)
 		for j := range f.Related {
 			e := &f.Related[j]
-			if e.Source != nil && e.Source.Doc != nil && e.Source.Doc.Source != "" {
-				e.Pos, e.Message = t.move(e.Pos, e.Object, e.Source, endText(*e))
+			if pos, message := t.move(e.Pos, e.Object, e.Source, endText(*e)); pos != e.Pos || message != endText(*e) {
+				e.Pos, e.Message = pos, message
 			}
 		}
 	}
@@ -43,6 +43,7 @@ type templates struct {
 	charts map[string]string   // folders by name of the chart; "" for a name that none or several have
 	lines  map[string][]string // of templates, nil for a file that is not there
 	read   []manifest.File
+	files  map[string]bool // whether they are there
 }
 
 func (t *templates) move(pos manifest.Pos, object manifest.ID, source *manifest.Object, message string) (manifest.Pos, string) {
@@ -50,6 +51,9 @@ func (t *templates) move(pos manifest.Pos, object manifest.ID, source *manifest.
 		return pos, message
 	}
 	was := place(pos, object)
+	if t.there(was.File) {
+		return pos, message
+	}
 	file, ok := t.file(source.Doc.Source)
 	if !ok {
 		return pos, fmt.Sprintf("%s (rendered from %s)", message, source.Doc.Source)
@@ -63,6 +67,21 @@ func (t *templates) move(pos manifest.Pos, object manifest.ID, source *manifest.
 	width, indent := utf8.RuneCountInString(whole), len(whole)-len(strings.TrimLeft(whole, " "))
 	moved := manifest.Pos{File: file, Line: line, Column: indent + 1, EndLine: line, EndColumn: width + 1, Path: pos.Path}
 	return moved, fmt.Sprintf("%s (%s:%d of what Helm rendered)", message, was.File, was.Line)
+}
+
+// there tells whether a file is one, and not standard input.
+func (t *templates) there(file string) bool {
+	there, known := t.files[file]
+	if !known {
+		full := file
+		if !filepath.IsAbs(full) {
+			full = filepath.Join(t.r.Dir, full)
+		}
+		info, err := os.Stat(full)
+		there = err == nil && !info.IsDir()
+		t.files[file] = there
+	}
+	return there
 }
 
 // file is the template that Helm's output names: CHART/templates/x.yaml, CHART being no folder, but what Chart.yaml says.
