@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 
+	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
 )
 
@@ -38,19 +39,23 @@ func (p *Pass) meeting(m routing.Meeting) {
 	vh := m.Host
 	vs, path := m.A.Rule.MatchPath(m.A.Match)
 	other, otherPath := m.B.Rule.MatchPath(m.B.Match)
+	here, there := p.Tables.GoApart(m.A.Rule, m.B.Rule)
 	f := Fault{
 		On: vs.Object, Path: path, Severity: Warning, Clash: true, Words: m.A.Box.String() + "|" + m.B.Box.String(),
-		Message: fmt.Sprintf("requests for %s that fit this match and %s of %s go to %s or to %s, whichever VirtualService is older",
-			vh.Domain, pathText(otherPath), other.ID(), m.A.Rule.Goes(), m.B.Rule.Goes()),
-		Ends: []End{{other.Object, otherPath, "fits the same requests, to " + m.B.Rule.Goes()}},
+		Ends: []End{{other.Object, otherPath, "fits the same requests, to " + there}},
 	}
+	either, instead := fmt.Sprintf("%s or to %s", here, there), fmt.Sprintf("%s and not to %s", there, here)
+	if here == there {
+		either, instead = here+" with the settings of one or of the other", here+" with the settings of that one"
+	}
+	both := fmt.Sprintf("requests for %s that fit this match and %s of %s go to ", mesh.Shown(vh.Domain), pathText(otherPath), other.ID())
+	f.Message = fmt.Sprintf("%s%s, whichever VirtualService is older", both, either)
 	if m.Decided {
 		if vh.Precedes(m.A, m.B) {
 			return // the narrower one first, which is what one would write into a single VirtualService
 		}
 		f.Severity = Info
-		f.Message = fmt.Sprintf("requests for %s that fit this match and %s of %s go to %s and not to %s, because VirtualService %s is older",
-			vh.Domain, pathText(otherPath), other.ID(), m.B.Rule.Goes(), m.A.Rule.Goes(), m.B.Rule.VS.ID())
+		f.Message = fmt.Sprintf("%s%s, because VirtualService %s is older", both, instead, m.B.Rule.VS.ID())
 	}
 	f.Witness = &Witness{URL: m.Request.URL(), Request: m.Request, Answer: m.Answer}
 	p.Report(f)

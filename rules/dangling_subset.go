@@ -63,14 +63,14 @@ func (p *Pass) subset(u *routing.Use, v *routing.View) bool {
 	}
 	rule := r.From[0]
 	if !p.sameStated(u.VS, v.Host, r) {
-		p.Unknown(Reference{Kind: "DestinationRule", Name: shown(v.Host, v.Spec.Host), By: u.VS.Object, Path: u.Path})
+		p.Unknown(Reference{Kind: "DestinationRule", Name: mesh.Shown(v.Host), By: u.VS.Object, Path: u.Path})
 		return true
 	}
 	closed := p.World.Closed("DestinationRule", v.Client) && p.World.Closed("DestinationRule", rule.Namespace)
 	f := Fault{
 		On: u.VS.Object, Path: append(u.Path[:len(u.Path):len(u.Path)], "subset"), Severity: Error, Words: v.Host + "|" + name,
 		Suspect: !closed && (r.Wildcard || r.Tier == routing.TierRoot || foreign),
-		Message: fmt.Sprintf("DestinationRule %s, the one istiod chooses for %s, has no subset %q: requests get 503 (no cluster)", rule.ID(), shown(v.Host, v.Spec.Host), name),
+		Message: fmt.Sprintf("DestinationRule %s, the one istiod chooses for %s, has no subset %q: requests get 503 (no cluster)", rule.ID(), mesh.Shown(v.Host), name),
 		Ends:    []End{{rule.Object, []any{"spec", "host"}, "chosen for " + clientText(v) + definedText(r)}},
 	}
 	if near := manifest.Nearest(name, subsetNames(r)); near != "" {
@@ -114,16 +114,16 @@ func (p *Pass) noRule(u *routing.Use, v *routing.View) bool {
 	}
 	taken := !closed && p.World.SubsetGone(v.Host, v.Spec.Subset, v.Client, svcNS, p.World.Root)
 	if !closed && !taken && (len(v.Services) == 0 || len(others) == 0) {
-		p.Unknown(Reference{Kind: "DestinationRule", Namespace: svcNS, Name: shown(v.Host, v.Spec.Host), By: u.VS.Object, Path: u.Path})
+		p.Unknown(Reference{Kind: "DestinationRule", Namespace: svcNS, Name: mesh.Shown(v.Host), By: u.VS.Object, Path: u.Path})
 		return true
 	}
 	f := Fault{
 		On: u.VS.Object, Path: append(u.Path[:len(u.Path):len(u.Path)], "subset"), Severity: Error, Suspect: !closed, Words: v.Host + "|" + v.Spec.Subset,
-		Message: fmt.Sprintf("no DestinationRule is for %s, so subset %q is not defined: requests get 503 (no cluster)", shown(v.Host, v.Spec.Host), v.Spec.Subset),
+		Message: fmt.Sprintf("no DestinationRule is for %s, so subset %q is not defined: requests get 503 (no cluster)", mesh.Shown(v.Host), v.Spec.Subset),
 	}
 	switch {
 	case taken:
-		f.Message = fmt.Sprintf("the change takes away the DestinationRule for %s that defines subset %q: requests get 503 (no cluster)", shown(v.Host, v.Spec.Host), v.Spec.Subset)
+		f.Message = fmt.Sprintf("the change takes away the DestinationRule for %s that defines subset %q: requests get 503 (no cluster)", mesh.Shown(v.Host), v.Spec.Subset)
 	case !closed:
 		f.Ends = []End{{others[0].Object, []any{"spec", "host"}, "a DestinationRule where one for the host would be looked for"}}
 	}

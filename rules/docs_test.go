@@ -3,7 +3,6 @@ package rules_test
 import (
 	"flag"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -105,31 +104,47 @@ func TestDocsComingFrom(t *testing.T) {
 	const file = "../docs/coming-from.md"
 	page, err := os.ReadFile(file)
 	require.NoError(t, err)
-	before, had, after, found := guide.Generated(string(page))
-	require.True(t, found)
-	byCode := map[string][]string{}
-	for _, r := range rules.All() {
-		for _, c := range r.AlsoKnownAs {
-			byCode[c] = append(byCode[c], fmt.Sprintf("[`%s`](../rules/README.md#%s)", r.Name, r.Name))
+	link := strings.NewReplacer("authentication is not modelled", "[authentication is not modelled](limits.md)", "not modelled", "[not modelled](limits.md)")
+	with, without := "\n| code | what it is about | rule |\n|---|---|---|\n", "\n| code | what it is about | why there is no rule |\n|---|---|---|\n"
+	known := map[string]bool{}
+	for _, c := range rules.Codes {
+		var links []string
+		_, by, ok := rules.FindCode(c.Names[0])
+		require.True(t, ok)
+		require.Equal(t, len(by) == 0, c.Why != "", "%s: a rule, or why there is none", c.Names)
+		for _, name := range c.Names {
+			require.False(t, known[name], name)
+			known[name] = true
+		}
+		for _, r := range by {
+			links = append(links, fmt.Sprintf("[`%s`](../rules/README.md#%s)", r.Name, r.Name))
+		}
+		if len(links) > 0 {
+			with += fmt.Sprintf("| %s | %s | %s |\n", strings.Join(c.Names, ", "), c.About, strings.Join(links, ", "))
+		} else {
+			without += fmt.Sprintf("| %s | %s | %s |\n", strings.Join(c.Names, ", "), c.About, link.Replace(c.Why))
 		}
 	}
-	table := "\n| code | rule |\n|---|---|\n"
-	for _, c := range slices.Sorted(maps.Keys(byCode)) {
-		table += fmt.Sprintf("| %s | %s |\n", c, strings.Join(byCode[c], ", "))
+	for _, r := range rules.All() {
+		for _, c := range r.AlsoKnownAs {
+			require.True(t, known[c], "%s of %s is not in Codes", c, r.Name)
+		}
 	}
-	table += "\n"
+	before, hadWith, rest, found := guide.Generated(string(page), "Rule.AlsoKnownAs")
+	require.True(t, found)
+	about, hadWithout, after, found := guide.Generated(rest, "rules.Codes")
+	require.True(t, found)
 	if *update {
-		require.NoError(t, os.WriteFile(file, []byte(before+table+after), 0o644))
-		had = table
+		require.NoError(t, os.WriteFile(file, []byte(before+with+"\n"+about+without+"\n"+after), 0o644))
+		hadWith, hadWithout = with+"\n", without+"\n"
 	}
-	require.Equal(t, table, had, "run go test ./rules -run Docs -update")
-	about, without, found := strings.Cut(after, "## Codes without a rule")
+	require.Equal(t, with+"\n", hadWith, "run go test ./rules -run Docs -update")
+	require.Equal(t, without+"\n", hadWithout, "run go test ./rules -run Docs -update")
+	about, _, found = strings.Cut(about, "## Codes without a rule")
 	require.True(t, found)
 	for _, c := range code.FindAllString(about, -1) {
-		require.Contains(t, byCode, c)
-	}
-	for _, c := range code.FindAllString(without, -1) {
-		require.NotContains(t, byCode, c, "a rule stands for it")
+		_, by, _ := rules.FindCode(c)
+		require.NotEmpty(t, by, c)
 	}
 	for _, m := range regexp.MustCompile("`([a-z-]+)`(?:, | \\|)").FindAllStringSubmatch(about, -1) {
 		require.True(t, slices.ContainsFunc(rules.All(), func(r *rules.Rule) bool { return r.Name == m[1] }), "no rule %s", m[1])

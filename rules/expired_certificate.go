@@ -1,23 +1,28 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
 	"github.com/gatelint/gatelint/analyzers/routing"
 )
 
-// soon is how long before its end a certificate is a warning.
-const soon = 14 * 24 * time.Hour
+const day = 24 * time.Hour
+
+// Expiring is how many days before its end a certificate is a warning.
+var Expiring = Param{Key: "days", Default: 14, Least: 1, Most: 3650}
 
 var expiredCertificate = &Rule{
-	Name: "expired-certificate", Severity: Error, Admission: Off, Elsewhere: Off, AlsoKnownAs: []string{"IST0161"}, Since: "0.1.0", Clock: true,
+	Name: "expired-certificate", Severity: Error, Admission: Off, Elsewhere: Off, AlsoKnownAs: []string{"IST0161"}, Since: "0.1.0", Clock: true, Params: []Param{Expiring},
 	Doc: `A certificate that has expired, or will within 14 days
 
 A server of a Gateway uses a Secret whose certificate has run out: every client that checks certificates ends the connection. One
-that runs out within two weeks is a warning, for renewal should have happened by then.
+that runs out within two weeks is a warning, for renewal should have happened by then; rules.expired-certificate.params.days of
+the config says another number of days.
 
-The rule needs a clock: it runs with --now, and in the cluster. Of Secrets whose content is not in the input nothing is known.
+The rule needs a clock: it runs with --now. Of Secrets whose content is not in the input nothing is known; in a cluster no content
+is read.
 
 Fix: renew the certificate, or mend what should have renewed it.`,
 	Run: func(p *Pass) {
@@ -45,7 +50,7 @@ func (p *Pass) expiry(s *routing.Server, c routing.Credential) {
 	}
 	end := found[0].Certificate.NotAfter
 	left := end.Sub(p.World.Now)
-	if left > soon {
+	if left > cmp.Or(p.World.Soon, time.Duration(Expiring.Default)*day) {
 		return
 	}
 	f := Fault{
@@ -56,7 +61,7 @@ func (p *Pass) expiry(s *routing.Server, c routing.Credential) {
 	if left > 0 {
 		f.Severity = Warning
 		f.Message = fmt.Sprintf("the certificate of Secret %s expires on %s, in %s: from then on clients refuse TLS connections to %s",
-			found[0].ID.Ref(), end.UTC().Format(time.DateOnly), plural(int(left/(24*time.Hour)), "day"), hostsText(s))
+			found[0].ID.Ref(), end.UTC().Format(time.DateOnly), plural(int(left/day), "day"), hostsText(s))
 	}
 	p.Report(f)
 }

@@ -78,9 +78,16 @@ type Rule struct {
 	Since       string   // the release that brought it
 	Preview     bool     // reports as info and never denies
 	Unignorable bool
-	Last        bool        // runs after the others: Pass.Found gives what those found
+	Last        bool // runs after the others: Pass.Found gives what those found
+	Params      []Param
 	Clock       bool        // runs only where a time is given: without one the same files give the same findings
 	Run         func(*Pass) // nil for the rules that the loader and the settings report
+}
+
+// Param is a number that the config sets: rules.NAME.params.KEY. What it means is in the rule's Doc.
+type Param struct {
+	Key                  string
+	Default, Least, Most int
 }
 
 // Title is the first line of Doc.

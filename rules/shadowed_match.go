@@ -130,7 +130,7 @@ func (p *Pass) shadowed(v *mesh.VirtualService, f *routing.Fate, path []any, sev
 	if len(d.By) > 1 {
 		fault.Message = fmt.Sprintf("%s: %d earlier routes take them together, %s of %s first", message, len(d.By), pathText(where), by.ID())
 	}
-	switch from, to := taker.Goes(), d.Entry.Rule.Goes(); {
+	switch from, to := p.Tables.GoApart(taker, d.Entry.Rule); {
 	case severity == Info:
 		fault.Message += ", with the same outcome"
 	case from == to:

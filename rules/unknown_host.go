@@ -63,12 +63,12 @@ func (p *Pass) destinationHost(u *routing.Use) {
 
 func (p *Pass) reportHost(f Fault, host string, sibling bool, text, consequence string) {
 	r := p.World.JudgeHost(host, sibling)
-	if p.open(r, Reference{Kind: "Service", Namespace: p.World.HostNamespace(host), Name: shown(host, text), By: f.On, Path: f.Path}) {
+	if p.open(r, Reference{Kind: "Service", Namespace: p.World.HostNamespace(host), Name: mesh.Shown(host), By: f.On, Path: f.Path}) {
 		return
 	}
 	f.Suspect = r.State == mesh.Suspect
 	f.Message = fmt.Sprintf("no service has the host %q: %s", text, consequence)
-	if text != shown(host, text) {
+	if text != mesh.Shown(host) {
 		f.Message = fmt.Sprintf("no service has the host %q (that is %s): %s", text, host, consequence)
 	}
 	p.explain(&f, r, text)

@@ -118,14 +118,6 @@ func describe(s *routing.Server) string {
 	return text
 }
 
-// shown is the host as written where its namespace is left open.
-func shown(host, text string) string {
-	if strings.Contains(host, "..") {
-		return text
-	}
-	return host
-}
-
 func exportPath(s *mesh.Service) []any {
 	if s.Kube {
 		return []any{"metadata", "annotations", "networking.istio.io/exportTo"}

@@ -26,6 +26,7 @@ type Options struct {
 	Variants        map[string]bool
 	Assume          Assume
 	Now             time.Time          // zero: no clock was given, and nothing expires
+	Soon            time.Duration      // before its end a certificate is told of; zero: the rule's own
 	Gone            []*manifest.Object // that the input had before a change: what still refers to them is suspect
 }
 
@@ -47,6 +48,7 @@ type World struct {
 	Settings Settings
 	Scoped   bool // Gateways attach only to workloads of their own namespace
 	Now      time.Time
+	Soon     time.Duration // see Options
 
 	Objects          []*manifest.Object // all, in istiod's nominal order
 	Istio            []*manifest.Object // every object with a typed spec
@@ -119,7 +121,7 @@ func (x nameIndex[T]) find(n Name) []T {
 // New builds the World of these objects. The order of objs does not matter.
 func New(objs []*manifest.Object, opt Options) *World {
 	w := &World{
-		Domain: opt.ClusterDomain, Root: opt.RootNamespace, Now: opt.Now, Scoped: opt.ScopeToGateways, complete: opt.Complete, assume: opt.Assume, variants: opt.Variants,
+		Domain: opt.ClusterDomain, Root: opt.RootNamespace, Now: opt.Now, Soon: opt.Soon, Scoped: opt.ScopeToGateways, complete: opt.Complete, assume: opt.Assume, variants: opt.Variants,
 		gateways: nameIndex[*Gateway]{}, virtuals: nameIndex[*VirtualService]{}, k8sGateway: nameIndex[*manifest.Object]{},
 		secrets: nameIndex[*Secret]{},
 		hosts:   map[string][]*Service{}, wildcards: map[string][]*Service{}, kube: map[string][]*Service{},
@@ -272,6 +274,12 @@ func (w *World) FQDN(host, namespace string) string {
 		return host
 	}
 	return host + "." + namespace + ".svc." + w.Domain
+}
+
+// Shown is a host for people: of one whose namespace is left open, the name alone, as it is written.
+func Shown(host string) string {
+	name, _, _ := strings.Cut(host, "..svc.")
+	return name
 }
 
 // WholeNamespace gives the namespace for all of whose Services a host stands: *.shop.svc.cluster.local.

@@ -40,11 +40,28 @@ func (t *Tables) Outcome(r *Rule) string {
 	return string(b)
 }
 
-// Goes says in words where a rule sends a request: its destinations, a redirect, a fixed response.
-func (r *Rule) Goes() string {
+// Goes says in words where a rule sends a request: its destinations as written, a redirect, a fixed response.
+func (r *Rule) Goes() string { return r.goes(func(host string) string { return host }) }
+
+// GoApart says where two rules send a request. Names that are the same as written and mean services of two namespaces stand in full;
+// what is equal then differs in nothing that has a name here, as a timeout or weights.
+func (t *Tables) GoApart(a, b *Rule) (string, string) {
+	if x, y := a.Goes(), b.Goes(); x != y {
+		return x, y
+	}
+	full := func(r *Rule) string {
+		return r.goes(func(host string) string { return mesh.Shown(t.World.FQDN(host, r.Namespace)) })
+	}
+	if x, y := full(a), full(b); x != y {
+		return x, y
+	}
+	return a.Goes(), b.Goes()
+}
+
+func (r *Rule) goes(name func(host string) string) string {
 	switch {
 	case r.HTTP.Redirect != nil:
-		return "a redirect"
+		return "a redirect " + RedirectText(r.HTTP.Redirect)
 	case r.HTTP.DirectResponse != nil:
 		return fmt.Sprintf("a direct response %d", r.HTTP.DirectResponse.Status)
 	}
@@ -53,13 +70,34 @@ func (r *Rule) Goes() string {
 	}
 	var out []string
 	for _, d := range r.HTTP.Route {
-		text := d.GetDestination().GetHost()
+		text := name(d.GetDestination().GetHost())
 		if s := d.GetDestination().GetSubset(); s != "" {
 			text += " subset " + s
 		}
 		out = append(out, text)
 	}
 	return strings.Join(out, ", ")
+}
+
+// RedirectText says what a redirect answers: "302 to path /new".
+func RedirectText(r *networking.HTTPRedirect) string {
+	code := r.RedirectCode
+	if code == 0 {
+		code = 301
+	}
+	var to []string
+	for _, part := range []struct{ what, value string }{{"scheme", r.Scheme}, {"host", r.Authority}, {"path", r.Uri}, {"path prefix", r.PrefixRewrite}} {
+		if part.value != "" {
+			to = append(to, part.what+" "+part.value)
+		}
+	}
+	if p := r.GetPort(); p != 0 {
+		to = append(to, fmt.Sprintf("port %d", p))
+	}
+	if len(to) == 0 {
+		return fmt.Sprintf("%d to the same URL", code)
+	}
+	return fmt.Sprintf("%d to %s", code, strings.Join(to, ", "))
 }
 
 // requestIn is a request of a box as a client would send it to a virtual host; server is the one it comes through.

@@ -339,8 +339,11 @@ func (s *sidecar) shortNames(host string) []string {
 	if !kube || !whole {
 		return out
 	}
+	if ns == "" { // not stated: none of the names with a namespace is known
+		return []string{name}
+	}
 	out = append(out, base, base+".svc")
-	if ns == s.client.Namespace || ns == "" {
+	if ns == s.client.Namespace {
 		out = append(out, name)
 	}
 	return out

@@ -308,6 +308,8 @@ func (t *Tables) meshTable(namespace, from string) *MeshTable {
 				continue
 			case vh.service != nil && domain != strings.ToLower(vh.service.Host): // a shorter name of one
 				continue
+			case domain != t.World.FQDN(domain, "") && rc.Hosts[t.World.FQDN(domain, "")] != nil: // likewise, in a namespace that is not stated
+				continue
 			case vh.service == nil && len(t.World.ServicesFor(domain)) > 0: // none of its ports: nobody dials it
 				continue
 			}

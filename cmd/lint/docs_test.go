@@ -99,6 +99,50 @@ func TestDocs(t *testing.T) {
 	require.NoError(t, err)
 	t.Run("snippets", func(t *testing.T) { snippets(t, string(ci)) })
 	t.Run("first", func(t *testing.T) { firstExample(t, env) })
+	t.Run("trace", traceExample)
+}
+
+// own is a Gateway that claims the host of istio-system/public, as in docs/webhook.md.
+const own = `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: own, namespace: shop, creationTimestamp: "2026-01-02T00:00:00Z"}
+spec:
+  selector: {istio: edge}
+  servers:
+  - port: {number: 443, name: https, protocol: HTTPS}
+    tls: {mode: SIMPLE, credentialName: shop}
+    hosts: [shop.example.com]
+`
+
+// TestWebhookPage runs the calls of gatelint in docs/webhook.md, and holds what the page shows of a refusal to what these say.
+func TestWebhookPage(t *testing.T) {
+	env := program(t)
+	data, err := os.ReadFile("../../docs/webhook.md")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "all"), 0o755))
+	public := strings.NewReplacer("name: own", "name: public", "namespace: shop", "namespace: istio-system", "2026-01-02", "2026-01-01").Replace(own)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "all/public.yaml"), []byte(public), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "changed.yaml"), []byte(own), 0o644))
+	refusal := regexp.MustCompile(`(?m)^- Gateway shop/own spec.servers\[0\]: (.*) … (\[overlapping-hosts\])$`).FindStringSubmatch(string(data))
+	require.NotNil(t, refusal)
+	var ran []string
+	for _, m := range regexp.MustCompile("`(gatelint [^`]+)`").FindAllStringSubmatch(string(data), -1) {
+		ran = append(ran, m[1])
+		out, failed := shell(t, dir, env, "sh", "-c", m[1])
+		require.NotContains(t, out, "--help")
+		require.Equal(t, strings.HasPrefix(m[1], "gatelint lint"), failed, out)
+		if strings.Contains(m[1], "--as-webhook") {
+			require.Contains(t, out, "would be denied: Gateway ")
+		}
+		if strings.Contains(m[1], "--with") {
+			require.Contains(t, out, refusal[1])
+			require.Contains(t, out, refusal[2])
+			require.Contains(t, out, "would be denied: Gateway shop/own")
+		}
+	}
+	require.Contains(t, ran, "gatelint explain overlapping-hosts")
+	require.Contains(t, ran, "gatelint lint --as-webhook --with all/ changed.yaml")
 }
 
 // overSmall runs a command in a repository with one error.
@@ -135,14 +179,29 @@ func firstExample(t *testing.T, env []string) {
 	require.Equal(t, m[2]+"\n", out)
 }
 
+// traceExample holds what README.md shows of trace to a script.
+func traceExample(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	script, err := os.ReadFile("../../fixtures/cli/trace.txtar")
+	require.NoError(t, err)
+	m := regexp.MustCompile("(?s)```\n(\\$ gatelint trace .*?)```").FindStringSubmatch(string(readme))
+	require.NotNil(t, m)
+	require.Contains(t, string(script), m[1])
+}
+
 func snippets(t *testing.T, page string) {
 	hooks, err := os.ReadFile("../../.pre-commit-hooks.yaml")
 	require.NoError(t, err)
-	var list []struct{ ID, Entry, Language string }
+	var list []struct {
+		ID, Entry, Language string
+		AlwaysRun           bool `json:"always_run"`
+	}
 	require.NoError(t, yaml.UnmarshalStrict(hooks, new(any)))
 	require.NoError(t, yaml.Unmarshal(hooks, &list))
 	for _, h := range list {
 		require.Contains(t, page, "| `"+h.ID+"` |")
+		require.Equal(t, h.Entry == "gatelint lint", h.AlwaysRun, "docs/ci.md says so of the hooks of the whole repository")
 	}
 	for _, snippet := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(page, -1) {
 		require.NoError(t, yaml.UnmarshalStrict([]byte(snippet[1]), new(any)))

@@ -19,7 +19,8 @@ import (
 const Annotation = "gatelint.io/ignore"
 
 // IstioAnnotation is istioctl's own: the codes, or "*", that istioctl analyze does not report of its object. It counts for the rules
-// that stand for such a code (istio.io/istio, pkg/config/analysis/local/istiod_analyze.go).
+// that stand for such a code, and as istioctl reads it: parted by commas, a space belongs to a code and so hits none, and
+// CODE=KIND NAME is known to its flag only (istio.io/istio, pkg/config/analysis/local/istiod_analyze.go, filterMessages).
 const IstioAnnotation = "galley.istio.io/analyze-suppress"
 
 // Annotations reads the ignores in the annotations of objects, and those that stand where they are not read.
@@ -44,11 +45,18 @@ func Annotations(objs []*manifest.Object) []*Ignore {
 	return out
 }
 
+var istioCode = regexp.MustCompile(`^(\*|[A-Z]+[0-9]+)$`)
+
 func suppressed(o *manifest.Object) (out []*Ignore) {
 	for _, code := range strings.Split(o.Annotations[IstioAnnotation], ",") {
-		if code = strings.TrimSpace(code); code != "" {
-			out = append(out, &Ignore{Code: code, Object: o, Pos: o.At("metadata", "annotations", IstioAnnotation)})
+		if code == "" {
+			continue
 		}
+		g := &Ignore{Code: code, Object: o, Pos: o.At("metadata", "annotations", IstioAnnotation)}
+		if !istioCode.MatchString(code) {
+			g.problem = fmt.Sprintf(`%q in %s suppresses nothing: istioctl reads codes there, or "*", parted by commas without spaces`, code, IstioAnnotation)
+		}
+		out = append(out, g)
 	}
 	return out
 }

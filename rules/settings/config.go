@@ -47,6 +47,7 @@ type Setting struct {
 	Severity  *rules.Severity
 	Admission *rules.Decision
 	NoIgnore  bool // ignores in manifests do not count
+	Params    map[string]int
 }
 
 // World is one explicit set of manifests that live in one cluster together.
@@ -130,6 +131,14 @@ func Load(file, shown string, list []*rules.Rule) (*Config, error) {
 	}
 	c.Dir, c.Text, c.Known = filepath.Dir(file), data, list
 	return c, nil
+}
+
+// Param is a parameter of a rule.
+func (c *Config) Param(rule string, param rules.Param) int {
+	if n, ok := c.Rules[rule].Params[param.Key]; ok {
+		return n
+	}
+	return param.Default
 }
 
 // Select gives the rules that run: all but those that the config turns off, or only those named; less those disabled.

@@ -244,3 +244,18 @@ exceptions:
 		require.Equal(t, want, g.Names(id), id)
 	}
 }
+
+// True and TRUE mean true, as in YAML 1.2.
+func TestParseTrue(t *testing.T) {
+	for _, yes := range []string{"true", "True", "TRUE"} {
+		c, err := Parse([]byte("version: 1\ncomplete: "+yes+"\nrules: {no-effect: {ignorable: "+yes+"}}\nistio: {scopeGatewayToNamespace: "+yes+"}"), "c", list)
+		require.NoError(t, err)
+		require.Equal(t, "true", c.Complete, yes)
+		require.False(t, c.Rules["no-effect"].NoIgnore, yes)
+		require.True(t, c.Istio.ScopeGatewayToNamespace, yes)
+	}
+	c, err := Parse([]byte("version: 1\nrules: {no-effect: False}\nadmission: {enforcement: FALSE}"), "c", list)
+	require.NoError(t, err)
+	require.True(t, c.Rules["no-effect"].Off)
+	require.Equal(t, Silent, c.Admission.Enforcement)
+}

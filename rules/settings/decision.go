@@ -78,7 +78,7 @@ func (j *judge) written() {
 	if fresh(Annotation) {
 		all := j.config.All()
 		for _, g := range Annotations([]*manifest.Object{j.After}) {
-			if why := g.Mistake(Policy{Rules: all, Ran: all, Now: j.Now}); why != "" {
+			if why := g.Mistake(Policy{Rules: all, Ran: all, Now: j.Now}); why != "" && g.Code == "" {
 				j.note(fmt.Sprintf("%s of %s: %s", Annotation, j.id, why))
 			}
 		}

@@ -77,7 +77,9 @@ func (p *parser) objects(n *yaml.Node, in string) (out []ObjectPattern) {
 		var x ObjectPattern
 		read := func(key string, into *string) func(*yaml.Node) {
 			return func(n *yaml.Node) {
-				*into = p.scalar(n, in+"."+key)
+				if *into = p.scalar(n, in+"."+key); *into == "" {
+					p.fail(n, "%s.%s is empty: leave it out to mean any", in, key)
+				}
 				p.pattern(n, in+"."+key, *into)
 			}
 		}

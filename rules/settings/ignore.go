@@ -164,7 +164,7 @@ func (g *Ignore) finding(why string, p Policy) rules.Finding {
 		f.Object, f.API, f.Source = g.Object.ID, g.Object.APIVersion, g.Object
 		where = g.Object.Group + "/" + g.Object.ID.String()
 	}
-	f.Fingerprint = rules.Fingerprint(unusedIgnore, where, g.Rule, g.Reason)
+	f.Fingerprint = rules.Fingerprint(unusedIgnore, where, g.Rule+g.Code, g.Reason)
 	return f
 }
 

@@ -154,3 +154,30 @@ func TestIgnoreOfCopies(t *testing.T) {
 	require.Empty(t, got.Kept)
 	require.Empty(t, got.Unused)
 }
+
+// istioctl's annotation counts exactly as istioctl reads it: it compares what stands between commas with the code, and with "*".
+func TestIstioAnnotation(t *testing.T) {
+	for text, want := range map[string]struct {
+		kept   bool
+		unused int
+	}{
+		"IST0130": {}, "*": {}, "IST0101,IST0130": {}, "IST0130,": {}, "IST0999,*": {},
+		"":                           {kept: true},
+		"IST0101":                    {kept: true},
+		"ist0130":                    {kept: true, unused: 1},
+		" IST0130":                   {kept: true, unused: 1},
+		"IST0101, IST0130":           {kept: true, unused: 1},
+		"IST0130 , *":                {kept: true, unused: 2},
+		"IST013*":                    {kept: true, unused: 1},
+		"IST0130=Gateway public":     {kept: true, unused: 1},
+		"IST0130=Gateway public.a,*": {unused: 1},
+	} {
+		o := &manifest.Object{ID: manifest.ID{Kind: "Gateway", Name: "public"}, Annotations: map[string]string{IstioAnnotation: text}}
+		got := Apply([]rules.Finding{{Rule: "shadowed-match", Object: o.ID, Source: o}}, Annotations([]*manifest.Object{o}), Policy{Rules: list, Ran: list})
+		require.Equal(t, want.kept, len(got.Kept) == 1, text)
+		require.Len(t, got.Unused, want.unused, text)
+		for _, f := range got.Unused {
+			require.Contains(t, f.Message, "suppresses nothing: istioctl reads codes there", text)
+		}
+	}
+}

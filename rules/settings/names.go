@@ -54,7 +54,7 @@ func CheckComplete(text string) error {
 // complete reads true, KIND[/NAMESPACE],…, or a list of such; false says nothing.
 func (p *parser) complete(n *yaml.Node) string {
 	if n = target(n); n.Tag == "!!bool" {
-		if n.Value == "true" {
+		if isBool(n, "true") {
 			return "true"
 		}
 		return ""

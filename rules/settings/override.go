@@ -32,7 +32,8 @@ func (p *parser) overrides(n *yaml.Node) (out []Override) {
 }
 
 // loudness reads what can differ by path: admission knows no paths.
-func (p *parser) loudness(n *yaml.Node, in string) (s Setting) {
+func (p *parser) loudness(n *yaml.Node, rule string) (s Setting) {
+	in := "overrides.rules." + rule
 	read := func(n *yaml.Node) { s.Off, s.Severity = p.severity(n, in) }
 	if n = target(n); n.Kind == yaml.ScalarNode {
 		read(n)

@@ -136,13 +136,14 @@ func (p *parser) each(n *yaml.Node, in string, visit func(key, value *yaml.Node)
 }
 
 func (p *parser) version(n *yaml.Node) {
-	if n = target(n); n.Tag != "!!int" || n.Value != "1" {
+	var number float64
+	if n = target(n); n.Tag == "!!str" || n.Decode(&number) != nil || number != 1 {
 		p.fail(n, "version %s is not known to this gatelint: it reads version 1", textOf(n))
 	}
 }
 
 func (p *parser) str(n *yaml.Node, in string) string {
-	if n = target(n); n.Kind != yaml.ScalarNode || n.Tag != "!!str" {
+	if n = target(n); n.Kind != yaml.ScalarNode || n.Tag != "!!str" && n.Tag != "!!timestamp" { // a date is text in YAML 1.2
 		p.fail(n, "%s is %s, not a string", subject(in), kindOf(n))
 		return ""
 	}
@@ -162,7 +163,12 @@ func (p *parser) boolean(n *yaml.Node, in string) bool {
 	if n = target(n); n.Tag != "!!bool" {
 		p.fail(n, "%s is %s, not true or false", subject(in), kindOf(n))
 	}
-	return n.Value == "true"
+	return isBool(n, "true")
+}
+
+// isBool tells whether a value is true or false, in one of the ways to write that: true, True, TRUE.
+func isBool(n *yaml.Node, value string) bool {
+	return n.Tag == "!!bool" && strings.EqualFold(n.Value, value)
 }
 
 // strings reads a list of strings, or one string.
@@ -183,17 +189,18 @@ func (p *parser) rules(n *yaml.Node, in string, into map[string]Setting, read fu
 			p.fail(key, "%v", err)
 			return
 		}
-		into[key.Value] = read(value, in+"."+key.Value)
+		into[key.Value] = read(value, key.Value)
 	})
 }
 
-func (p *parser) setting(n *yaml.Node, in string) Setting {
+func (p *parser) setting(n *yaml.Node, rule string) Setting {
 	var s Setting
+	in := "rules." + rule
 	if n = target(n); n.Kind == yaml.ScalarNode {
 		s.Off, s.Severity = p.severity(n, in)
 		return s
 	}
-	p.mapping(n, in, keys{
+	known := keys{
 		"severity": func(n *yaml.Node) { s.Off, s.Severity = p.severity(n, in+".severity") },
 		"admission": func(n *yaml.Node) {
 			d, err := rules.ParseDecision(offText(n))
@@ -203,7 +210,11 @@ func (p *parser) setting(n *yaml.Node, in string) Setting {
 			s.Admission = &d
 		},
 		"ignorable": func(n *yaml.Node) { s.NoIgnore = !p.boolean(n, in+".ignorable") },
-	})
+	}
+	if p.parametrised(n, rule) {
+		known["params"] = func(n *yaml.Node) { s.Params = p.ruleParams(n, rule) }
+	}
+	p.mapping(n, in, known)
 	return s
 }
 
@@ -221,7 +232,7 @@ func (p *parser) severity(n *yaml.Node, in string) (off bool, s *rules.Severity)
 
 // offText is the text of a scalar; "off" also where YAML 1.1 habits made it false.
 func offText(n *yaml.Node) string {
-	if n = target(n); n.Tag == "!!bool" && n.Value == "false" {
+	if n = target(n); isBool(n, "false") {
 		return "off"
 	}
 	return n.Value

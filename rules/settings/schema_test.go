@@ -9,10 +9,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatelint/gatelint/rules"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
+	yamlv3 "go.yaml.in/yaml/v3"
 	"golang.org/x/tools/txtar"
 	"sigs.k8s.io/yaml"
 )
@@ -33,13 +35,28 @@ func validate(t testing.TB, text []byte) error {
 	require.NoError(t, c.AddResource("schema.json", tree))
 	schema, err := c.Compile("schema.json")
 	require.NoError(t, err)
-	data, err := yaml.YAMLToJSON(text)
-	if err != nil {
+	var doc any
+	if err := yamlv3.Unmarshal(text, &doc); err != nil {
 		return err
 	}
-	config, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
-	require.NoError(t, err)
-	return schema.Validate(config)
+	return schema.Validate(asJSON(doc))
+}
+
+// asJSON has values as an editor has them, which reads YAML 1.2: a date is text there.
+func asJSON(v any) any {
+	switch v := v.(type) {
+	case time.Time:
+		return v.Format(time.DateOnly)
+	case map[string]any:
+		for k := range v {
+			v[k] = asJSON(v[k])
+		}
+	case []any:
+		for i := range v {
+			v[i] = asJSON(v[i])
+		}
+	}
+	return v
 }
 
 // TestSchemaKeys asks the parser, at every mapping of the schema, for the keys it knows there.
@@ -61,6 +78,9 @@ func TestSchemaKeys(t *testing.T) {
 		}
 		if values, ok := s["additionalProperties"].(map[string]any); ok {
 			visit(values, func(v any) any { return wrap(map[string]any{"no-effect": v}) })
+		}
+		for pattern, value := range mapping(s["patternProperties"]) {
+			visit(value.(map[string]any), func(v any) any { return wrap(map[string]any{strings.Trim(pattern, "^$"): v}) })
 		}
 		properties, ok := s["properties"].(map[string]any)
 		if !ok {
@@ -87,6 +107,11 @@ func ruleNames() (out []any) {
 		out = append(out, r.Name)
 	}
 	return out
+}
+
+func mapping(v any) map[string]any {
+	m, _ := v.(map[string]any)
+	return m
 }
 
 func anys(v any) []any {
@@ -140,12 +165,196 @@ func TestSchemaMistakes(t *testing.T) {
 	for text, want := range mistakes {
 		_, err := Parse([]byte(text), "c", list)
 		require.EqualError(t, err, want, text)
-		beyond := slices.ContainsFunc([]string{"is no glob", "is no pattern", "unknown rule", "unknown kind", "on line", "the verdicts of", "cannot be accepted", "is not NAMESPACE/NAME"},
+		beyond := slices.ContainsFunc([]string{"is no glob", "is no pattern", "unknown rule", "on line", "cannot be accepted"},
 			func(s string) bool { return strings.Contains(want, s) })
 		if invalid := validate(t, []byte(text)); !beyond {
 			require.Error(t, invalid, text)
 			var v *jsonschema.ValidationError
 			require.True(t, errors.As(invalid, &v), "%v", invalid)
 		}
+	}
+}
+
+// verdicts are small configs below "version: 1", with what parser and schema say of them: "" to take it, "no" to refuse it, else a
+// part of what the parser says against it that no schema can say.
+var verdicts = map[string]string{
+	"paths: []":         "",
+	"paths: a":          "",
+	"paths: 2026-01-01": "",
+	"paths: [2026]":     "no",
+	"paths: 5":          "no",
+	"paths: true":       "no",
+	"exclude: []":       "",
+	"exclude: {a: b}":   "no",
+	"exclude: '['":      "is no glob",
+	"context: [[a]]":    "no",
+	"path: a":           "no",
+	"Version: 1":        "no",
+	"fail-on: never":    "",
+	"fail-on: off":      "no",
+	"fail-on: false":    "no",
+	"fail-on: [error]":  "no",
+	"fail-on: Error":    "no",
+	"baseline: 5":       "no",
+	"baseline: b.json":  "",
+
+	"namespace: shop":           "",
+	"namespace: 5":              "",
+	"namespace: [a]":            "no",
+	"namespace:":                "no",
+	"namespace: {}":             "",
+	"namespace: {'**': 5}":      "",
+	"namespace: {'**': {a: b}}": "no",
+	"namespace: {'[': a}":       "is no glob",
+
+	"complete: true":               "",
+	"complete: True":               "",
+	"complete: false":              "",
+	"complete: []":                 "",
+	"complete: 'true'":             "",
+	"complete: [true]":             "no",
+	"complete: Secret/a, Service":  "",
+	"complete: [Secret/a,Service]": "",
+	"complete: Secret/":            "no",
+	"complete: [Secrets]":          "no",
+	"complete: 1":                  "no",
+
+	"rules:":                                                               "no",
+	"rules: {}":                                                            "",
+	"rules: [no-effect]":                                                   "no",
+	"rules: {no-effect: off}":                                              "",
+	"rules: {no-effect: false}":                                            "",
+	"rules: {no-effect: False}":                                            "",
+	"rules: {no-effect: 'false'}":                                          "no",
+	"rules: {no-effect: true}":                                             "no",
+	"rules: {no-effect: [off]}":                                            "no",
+	"rules: {no-effect:}":                                                  "no",
+	"rules: {no-effect: {}}":                                               "",
+	"rules: {no-effect: critical}":                                         "no",
+	"rules: {no-effect: {severity: never}}":                                "no",
+	"rules: {no-effect: {severity: {off: true}}}":                          "no",
+	"rules: {no-effect: {admission: off}}":                                 "",
+	"rules: {no-effect: {admission: strict}}":                              "no",
+	"rules: {no-effect: {ignorable: no}}":                                  "no",
+	"rules: {no-effect: {ignorable: True}}":                                "",
+	"rules: {no-effect: {level: off}}":                                     "no",
+	"rules: {No_Effect: off}":                                              "no",
+	"rules: {IST0130: off}":                                                "no",
+	"rules: {not-a-rule: off}":                                             "unknown rule",
+	"rules: {expired-certificate: {params: {days: 30}}}":                   "",
+	"rules: {expired-certificate: {params: {}}}":                           "",
+	"rules: {expired-certificate: {severity: info, params: {days: 1}}}":    "",
+	"rules: {expired-certificate: {params: {days: 0}}}":                    "no",
+	"rules: {expired-certificate: {params: {days: 1.5}}}":                  "no",
+	"rules: {expired-certificate: {params: {days: '30'}}}":                 "no",
+	"rules: {expired-certificate: {params: {days: 14d}}}":                  "no",
+	"rules: {expired-certificate: {params: {days: [1]}}}":                  "no",
+	"rules: {expired-certificate: {params: {days: 99999999999999999999}}}": "no",
+	"rules: {expired-certificate: {params: {weeks: 1}}}":                   "no",
+	"rules: {expired-certificate: {params: 30}}":                           "no",
+	"rules: {no-effect: {params: {days: 30}}}":                             "no",
+	"overrides: []":                                                        "",
+	"overrides: {paths: a}":                                                "no",
+	"overrides: [{paths: a, rules: {no-effect: info}}]":                    "",
+	"overrides: [{paths: a, rules: {no-effect: {admission: off}}}]":        "no",
+	"overrides: [{paths: a, rules: {}}]":                                   "no",
+	"overrides: [{paths: [], rules: {no-effect: info}}]":                   "no",
+
+	"policies: []":                       "",
+	"policies: {paths: [p], library: x}": "",
+	"policies: {params: {x: {y: [1]}}}":  "",
+	"policies: {params: {x: 1}}":         "no",
+	"policies: {bundlekey: k}":           "no",
+	"policies: 5":                        "no",
+
+	"exceptions: []": "",
+	"exceptions: [{rules: no-effect, objects: [{name: 5}], reason: b, until: 2027-03-31}]":   "",
+	"exceptions: [{rules: no-effect, objects: [{name: a}], reason: b, until: '2027-03-31'}]": "",
+	"exceptions: [{rules: no-effect, objects: [{name: a}], reason: b, until: 2027-13-31}]":   "no",
+	"exceptions: [{rules: no-effect, objects: [{name: a}], reason: b, until: 2027-02-30}]":   "is no date",
+	"exceptions: [{rules: no-effect, objects: [{name: a}], reason: b, until: 31.03.2027}]":   "no",
+	"exceptions: [{rules: no-effect, objects: [{name: a}], reason: b, until: 20270331}]":     "no",
+	"exceptions: [{rules: no-effect, objects: [{name: a}], reason: ''}]":                     "no",
+	"exceptions: [{rules: no-effect, objects: [{name: ''}], reason: b}]":                     "no",
+	"exceptions: [{rules: no-effect, objects: [{kind: Gateway, name: ''}], reason: b}]":      "no",
+	"exceptions: [{rules: no-effect, objects: [], reason: b}]":                               "no",
+	"exceptions: [{rules: no-effect, objects: {name: a}, reason: b}]":                        "no",
+	"exceptions: [{rules: [], objects: [{name: a}], reason: b}]":                             "no",
+	"exceptions: [{rules: syntax, objects: [{name: a}], reason: b}]":                         "cannot be accepted",
+
+	"assume: {}":                            "",
+	"assume: {secrets: [a/b]}":              "",
+	"assume: {secrets: [a]}":                "no",
+	"assume: {gateways: a/b/c}":             "no",
+	"assume: {gateways: /a}":                "no",
+	"assume: {hosts: ['*.a.b']}":            "",
+	"assume: {hosts: {a: b}}":               "no",
+	"assume: {services: [a/b]}":             "no",
+	"istio: {}":                             "",
+	"istio: {version: 1.31}":                "",
+	"istio: {version: '" + Release + "'}":   "",
+	"istio: {version: 1.31.2}":              "",
+	"istio: {version: '1.310'}":             "no",
+	"istio: {version: 1.30}":                "no",
+	"istio: {version: true}":                "no",
+	"istio: {revision: 5}":                  "",
+	"istio: {revision:}":                    "no",
+	"istio: {clusterDomain: 5}":             "no",
+	"istio: {scopeGatewayToNamespace: yes}": "no",
+
+	"worlds: {}":      "",
+	"worlds: []":      "no",
+	"worlds: {a: {}}": "no",
+	"worlds: {a:}":    "no",
+	"worlds: {a: {paths: b, vars: {A: 1.5}}}":  "",
+	"worlds: {a: {paths: b, vars: {A: [1]}}}":  "no",
+	"worlds: {a: {paths: b, complete: [Foo]}}": "no",
+	"worlds: {a: {paths: b, exclude: c}}":      "no",
+
+	"admission: {enforcement: off}":                            "",
+	"admission: {enforcement: False}":                          "",
+	"admission: {enforcement: hard}":                           "no",
+	"admission: {deletes: off}":                                "no",
+	"admission: {deletes: deny}":                               "",
+	"admission: {rules: {no-effect: {enforcement: strict}}}":   "",
+	"admission: {rules: {no-effect: {severity: off}}}":         "no",
+	"admission: {namespaces: [{}]}":                            "no",
+	"admission: {namespaces: [{names: []}]}":                   "no",
+	"admission: {namespaces: [{labels: {}}]}":                  "no",
+	"admission: {namespaces: [{names: [], labels: {a: b}}]}":   "",
+	"admission: {namespaces: {names: a}}":                      "no",
+	"admission: {namespaces: [{names: a, enforcement: warn}]}": "",
+	"admission: {exempt: {users: [1]}}":                        "no",
+	"admission: {exempt: [a]}":                                 "no",
+
+	"paths: a\npaths: b": "on line",
+	"---\nversion: 1":    "a second document",
+}
+
+// TestSchemaVerdicts holds parser and schema to one verdict on each of them.
+func TestSchemaVerdicts(t *testing.T) {
+	for text, want := range verdicts {
+		text = "version: 1\n" + text + "\n"
+		_, err := Parse([]byte(text), "c", rules.All())
+		invalid := validate(t, []byte(text))
+		switch want {
+		case "":
+			require.NoError(t, err, text)
+			require.NoError(t, invalid, text)
+		case "no":
+			require.Error(t, err, text)
+			require.Error(t, invalid, text)
+		default:
+			require.ErrorContains(t, err, want, text)
+		}
+	}
+	for _, kind := range closable {
+		require.NoError(t, validate(t, []byte("version: 1\ncomplete: "+kind)))
+	}
+	for version, ok := range map[string]bool{"1": true, "1.0": true, "'1'": false, "2": false, "true": false, "": false, "v1": false, "[1]": false} {
+		text := []byte("version: " + version)
+		_, err := Parse(text, "c", rules.All())
+		require.Equal(t, ok, err == nil, version)
+		require.Equal(t, ok, validate(t, text) == nil, version)
 	}
 }

@@ -185,7 +185,11 @@ func (c *collector) run(l *loaded, in mesh.Input, several bool) {
 		name = in.Name
 	}
 	if c.request.asWebhook {
-		c.asking(name, in.Objects).all(in, opt, res.Findings)
+		asking := c.asking(name, in.Objects)
+		if l.base != nil && len(l.set.Objects) > 0 {
+			asking.over(l.base, opt)
+		}
+		asking.all(in, opt, res.Findings)
 	}
 	for _, f := range res.Findings {
 		if !c.request.asWebhook {

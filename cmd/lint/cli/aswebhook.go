@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
@@ -36,18 +38,51 @@ type asking struct {
 	*collector
 	world string // its name
 	there map[manifest.ID]*manifest.Object
+
+	live map[manifest.ID]*manifest.Object // what the files replace in a cluster, or a snapshot of one
+	past map[string]int                   // the faults there before, by fingerprint
 }
 
 func (c *collector) asking(world string, objs []*manifest.Object) asking {
-	a := asking{c, world, map[manifest.ID]*manifest.Object{}}
+	a := asking{collector: c, world: world, there: map[manifest.ID]*manifest.Object{}, live: map[manifest.ID]*manifest.Object{}}
 	for _, o := range objs {
 		a.there[o.ID] = o
 	}
 	return a
 }
 
-// all enters what admission would say if each object that is linted were created where all others are: the harshest answer
-// counts. An object is asked about for the faults of which it is one end.
+// over has the objects applied to a cluster, or to a snapshot of one.
+func (a *asking) over(b *base, opt mesh.Options) {
+	for _, o := range b.objects {
+		a.live[o.ID] = o
+	}
+	a.past = b.before(opt, a.request.list)
+}
+
+// revisionLabel says which istiod sees an object.
+const revisionLabel = "istio.io/rev"
+
+// same tells whether an object is in the cluster as it is in the files: it brings nothing.
+func (a asking) same(o *manifest.Object) bool {
+	live := a.live[o.ID]
+	return live == o || live != nil && live.Spec != nil && o.Spec != nil && proto.Equal(live.Spec, o.Spec) &&
+		len(o.Opaque) == 0 && live.Labels[revisionLabel] == o.Labels[revisionLabel]
+}
+
+// old gives those of the faults that were there before.
+func (a asking) old(list []rules.Finding) (out []rules.Finding) {
+	seen := map[string]int{}
+	for _, f := range list {
+		if seen[f.Fingerprint]++; seen[f.Fingerprint] <= a.past[f.Fingerprint] {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// all enters what admission would say if each object that is linted were applied where all others are: the harshest answer
+// counts. An object is asked about for the faults of which it is one end. Over a cluster, what it had before is old; over files
+// alone each object is taken to be created.
 func (a asking) all(in mesh.Input, opt mesh.Options, found []rules.Finding) {
 	touching := map[*manifest.Object][]rules.Finding{}
 	for _, f := range found {
@@ -60,7 +95,12 @@ func (a asking) all(in mesh.Input, opt mesh.Options, found []rules.Finding) {
 		}
 	}
 	for _, o := range in.Objects { // without the object there are no faults of it
-		a.enter(o, a.judge(o, nil, only(touching[o], func(f rules.Finding) bool { return f.Source == o })))
+		own := only(touching[o], func(f rules.Finding) bool { return f.Source == o })
+		had := a.old(own)
+		if a.same(o) {
+			own = had // what else is wrong with it another one brings
+		}
+		a.enter(o, a.judge(o, had, own))
 	}
 	byFingerprint := map[string][]rules.Finding{}
 	for _, f := range found {
@@ -71,7 +111,12 @@ func (a asking) all(in mesh.Input, opt mesh.Options, found []rules.Finding) {
 		for _, s := range b {
 			var had, has []rules.Finding
 			for _, f := range s.findings {
-				had, has = append(had, before[f.Fingerprint]...), append(has, byFingerprint[f.Fingerprint]...)
+				same := byFingerprint[f.Fingerprint]
+				were := a.old(same)
+				if without := before[f.Fingerprint]; a.live[s.object.ID] == nil && len(without) > len(were) {
+					were = without
+				}
+				had, has = append(had, were...), append(has, same...)
 			}
 			a.enter(s.object, a.judge(s.object, had, has))
 		}
@@ -90,7 +135,7 @@ func (a asking) stakes(objs []*manifest.Object, touching map[*manifest.Object][]
 		s := stake{object: o}
 		seen := map[string]bool{}
 		for _, f := range touching[o] {
-			if f.Source != o && !seen[f.Fingerprint] && slices.ContainsFunc(a.judge(o, nil, []rules.Finding{f}), a.outdoes) {
+			if f.Source != o && !a.same(o) && !seen[f.Fingerprint] && slices.ContainsFunc(a.judge(o, nil, []rules.Finding{f}), a.outdoes) {
 				seen[f.Fingerprint] = true
 				s.findings = append(s.findings, f)
 			}
@@ -156,13 +201,13 @@ func only(list []rules.Finding, want func(rules.Finding) bool) (out []rules.Find
 	return out
 }
 
-// judge asks about the creation of an object. Admission is not asked about what is context, nor about other kinds.
+// judge asks about an object. Admission is not asked about what is context, nor about other kinds.
 func (a asking) judge(o *manifest.Object, before, after []rules.Finding) []settings.Fault {
 	if len(after) == 0 || !a.reported[o] || !settings.Asked(o.Group, o.Kind) {
 		return nil
 	}
 	get := func(id manifest.ID) *manifest.Object { return a.there[id] }
-	faults, notes := a.request.config.Judge(settings.Submission{After: o, Now: a.request.now, Get: get}, before, after)
+	faults, notes := a.request.config.Judge(settings.Submission{Before: a.live[o.ID], After: o, Now: a.request.now, Get: get}, before, after)
 	for _, n := range notes {
 		if !slices.Contains(a.notes, n) {
 			a.notes = append(a.notes, n)

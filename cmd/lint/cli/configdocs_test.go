@@ -23,7 +23,7 @@ const configPage = "../../../docs/configuration.md"
 func TestConfigDocs(t *testing.T) {
 	data, err := os.ReadFile(configPage)
 	require.NoError(t, err)
-	before, had, after, found := guide.Generated(string(data))
+	before, had, after, found := guide.Generated(string(data), "rules/settings/schema.json")
 	require.True(t, found)
 	keys := keysAsMarkdown(t)
 	if *update {
@@ -176,6 +176,8 @@ func (s *schemaDocs) kind(n *yaml.Node) string {
 		return "`true` or `false`"
 	case kind.Value == "array":
 		return "a list"
+	case kind.Value == "integer":
+		return "a whole number"
 	}
 	return "a mapping"
 }
@@ -197,6 +199,17 @@ func (s *schemaDocs) below(at string, n *yaml.Node) {
 			name = "RULE"
 		}
 		s.below(at+"."+name, values)
+	}
+	if patterns := entry(n, "patternProperties"); patterns != nil {
+		for i := 0; i < len(patterns.Content); i += 2 {
+			own := schemaDocs{defs: s.defs}
+			own.below(at+"."+strings.Trim(patterns.Content[i].Value, "^$"), patterns.Content[i+1])
+			for _, row := range own.rows { // else as of other names
+				if strings.Contains(row, ".params.") {
+					s.rows = append(s.rows, row)
+				}
+			}
+		}
 	}
 	properties := entry(n, "properties")
 	for i := 0; properties != nil && i < len(properties.Content); i += 2 {

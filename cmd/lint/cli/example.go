@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/routing"
@@ -51,14 +50,7 @@ func becomes(a routing.Answer) string {
 func targets(list []routing.AnswerTarget) string {
 	var out []string
 	for _, d := range list {
-		text := d.Host
-		if d.Port > 0 {
-			text = fmt.Sprintf("%s:%d", d.Host, d.Port)
-		}
-		if d.Subset != "" {
-			text += " subset " + d.Subset
-		}
-		out = append(out, text)
+		out = append(out, destinationText(d.Host, d.Port, d.Subset))
 	}
 	if len(out) == 0 {
 		return "no destination"

@@ -109,7 +109,7 @@ func (f *flags) lint(cmd *cobra.Command) {
 	s.SortFlags = false
 	s.StringArrayVarP(&f.outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`: "+strings.Join(formats(), ", ")+"; to standard output or a file; repeatable")
 	s.StringVar(&f.failOn, "fail-on", "", "exit 1 if there are findings of this `SEVERITY` or above: error, warning, info, never (default the config's, else error)")
-	s.BoolVar(&f.asWebhook, "as-webhook", false, "report what the admission webhook would say if each object were created where all others are, under the config's admission; 1 is the exit code if one would be denied")
+	s.BoolVar(&f.asWebhook, "as-webhook", false, "report what the admission webhook would say if each object were applied where all others are (over files alone, created; over a cluster what was wrong before is old), under the config's admission; 1 is the exit code if one would be denied")
 	f.judging(cmd)
 	s.StringVar(&f.baseline, "baseline", "", "leave out the findings that this `FILE` holds, see gatelint baseline (default the config's; empty for none)")
 	s.StringVar(&f.newFrom, "new-from", "", "of all findings report those that the change since this git `REV` brings, or that have an end in what it touches")
@@ -362,6 +362,7 @@ func (r *request) setMesh(f *flags) error {
 		Complete: completeness(complete), ClusterDomain: either(f.clusterDomain, istio.ClusterDomain),
 		RootNamespace: either(f.rootNamespace, istio.RootNamespace), Revision: either(f.revision, istio.Revision),
 		ScopeToGateways: istio.ScopeGatewayToNamespace, Assume: r.config.Assume,
+		Soon: time.Duration(r.config.Param("expired-certificate", rules.Expiring)) * 24 * time.Hour,
 	}
 	if f.now != "" {
 		r.mesh.Now = r.now // findings do not change with the day on which files are linted, unless a day is given

@@ -314,7 +314,7 @@ func leads(x routing.Standing) string {
 	case x.Rule.Opaque:
 		return "not known"
 	case h.Redirect != nil:
-		return "redirect " + redirect(h.Redirect)
+		return "redirect " + routing.RedirectText(h.Redirect)
 	case h.DirectResponse != nil:
 		return fmt.Sprintf("response %d", h.DirectResponse.Status)
 	}

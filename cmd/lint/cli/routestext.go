@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/analyzers/routing"
 )
 
@@ -49,7 +50,7 @@ func (s traceStyle) listing(b *strings.Builder, l listing) {
 			fmt.Fprintf(b, "  %s\n", head)
 			last = head
 		}
-		fmt.Fprintf(b, "    %s", s.paint(bold, plainText(h.Host)))
+		fmt.Fprintf(b, "    %s", s.paint(bold, plainText(mesh.Shown(h.Host))))
 		if h.note != "" {
 			fmt.Fprintf(b, ": %s", h.note)
 		}
@@ -109,13 +110,7 @@ func destinationsText(list []routing.AnswerTarget) string {
 		total += int64(d.Weight)
 	}
 	for _, d := range list {
-		text := d.Host
-		if d.Port > 0 {
-			text = fmt.Sprintf("%s:%d", d.Host, d.Port)
-		}
-		if d.Subset != "" {
-			text += " subset " + d.Subset
-		}
+		text := destinationText(d.Host, d.Port, d.Subset)
 		if len(list) > 1 {
 			text = share(d.Weight, total) + " " + text
 		}

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/rules"
 	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/spf13/cobra"
@@ -86,37 +88,80 @@ func admission(r *rules.Rule) string {
 func (a *app) explainCommand() *cobra.Command {
 	f := &flags{}
 	cmd := &cobra.Command{
-		Use: "explain RULE", Short: "Say what a rule finds, what happens in production and what to do",
+		Use: "explain RULE", Short: "Say what a rule, or a code of istioctl analyze or Kiali, is about, what happens in production and what to do",
 		ValidArgsFunction: a.completeRule,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return errors.New("explain takes the name of one rule; gatelint rules lists them")
 			}
-			r := rules.Find(args[0])
-			if r == nil { // of a policy
-				var err error
-				if _, err = a.findConfig(f); err != nil {
-					return err
-				}
-				if r, err = settings.Lookup(args[0], a.rules); err != nil {
-					return err
-				}
-			}
-			title, text, _ := strings.Cut(strings.TrimSpace(r.Doc), "\n")
-			known := ""
-			if len(r.AlsoKnownAs) > 0 {
-				known = "\nAlso known as: " + strings.Join(r.AlsoKnownAs, ", ") + "."
-			}
-			_, err := fmt.Fprintf(a.stdout, "%s: %s\n\n%s\n\nSeverity: %s. Admission (standard): %s.%s\n",
-				r.Name, title, strings.TrimSpace(text), r.Severity, admission(r), known)
+			text, err := a.explanation(args[0], f)
 			if err != nil {
-				return failure{fmt.Errorf("writing the explanation: %w", err)}
+				return err
 			}
-			return nil
+			return a.print(text)
 		},
 	}
 	f.settings(cmd)
 	return cmd
+}
+
+var foreignCode = regexp.MustCompile(`(?i)^(IST|KIA)[0-9]+$`)
+
+func (a *app) explanation(name string, f *flags) (string, error) {
+	if r := rules.Find(name); r != nil {
+		return page(r), nil
+	}
+	if foreignCode.MatchString(name) {
+		return codePage(strings.ToUpper(name))
+	}
+	if _, err := a.findConfig(f); err != nil {
+		return "", err
+	}
+	r, err := settings.Lookup(name, a.rules)
+	if err != nil {
+		return "", err
+	}
+	return page(r), nil // of a policy
+}
+
+func page(r *rules.Rule) string {
+	title, text, _ := strings.Cut(strings.TrimSpace(r.Doc), "\n")
+	known := ""
+	if len(r.AlsoKnownAs) > 0 {
+		known = "\nAlso known as: " + strings.Join(r.AlsoKnownAs, ", ") + "."
+	}
+	return fmt.Sprintf("%s: %s\n\n%s\n\nSeverity: %s. Admission (standard): %s.%s\n",
+		r.Name, title, strings.TrimSpace(text), r.Severity, admission(r), known)
+}
+
+// codePage says what a code is about in the tool that has it, and the pages of the rules that stand for it.
+func codePage(name string) (string, error) {
+	c, by, ok := rules.FindCode(name)
+	if !ok {
+		var names []string
+		for _, c := range rules.Codes {
+			names = append(names, c.Names...)
+		}
+		hint := ""
+		if near := manifest.Nearest(name, names); near != "" {
+			hint = fmt.Sprintf("; did you mean %q?", near)
+		}
+		return "", fmt.Errorf("code %q is not known%s; docs/coming-from.md has those that are", name, hint)
+	}
+	tool := "Kiali"
+	if strings.HasPrefix(name, "IST") {
+		tool = "istioctl analyze"
+	}
+	about := fmt.Sprintf("%s of %s is about %s; ", name, tool, strings.ReplaceAll(c.About, "`", ""))
+	if len(by) == 0 {
+		why := strings.NewReplacer("`", "", "†", "").Replace(c.Why)
+		return fmt.Sprintf("%sgatelint has no rule for that: %s\n", about, why), nil
+	}
+	var names, pages []string
+	for _, r := range by {
+		names, pages = append(names, r.Name), append(pages, page(r))
+	}
+	return about + "reported by " + strings.Join(names, ", ") + "\n\n" + strings.Join(pages, "\n"), nil
 }
 
 // settings are the flags that say which rules there are.

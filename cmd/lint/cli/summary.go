@@ -26,6 +26,7 @@ func (t *textReport) notes(res *result) {
 }
 
 func (t *textReport) unknown(all []unknown) {
+	all = slices.DeleteFunc(slices.Clone(all), func(u unknown) bool { return manifest.Placeholder(u.ref()) }) // nothing to load has that name
 	for len(all) > 0 {
 		kind := all[0].kind
 		var names []string

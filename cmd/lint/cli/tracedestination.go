@@ -20,7 +20,7 @@ func (t *traceText) action() {
 	}
 	switch {
 	case rule.HTTP.Redirect != nil:
-		t.stage("redirect", here(redirect(rule.HTTP.Redirect), "redirect"))
+		t.stage("redirect", here(routing.RedirectText(rule.HTTP.Redirect), "redirect"))
 		return
 	case rule.HTTP.DirectResponse != nil:
 		t.stage("response", here(fmt.Sprintf("status %d, nothing is asked behind it", rule.HTTP.DirectResponse.Status), "directResponse"))
@@ -45,35 +45,20 @@ func (t *traceText) action() {
 	}
 }
 
-func redirect(r *networking.HTTPRedirect) string {
-	code := r.RedirectCode
-	if code == 0 {
-		code = 301
-	}
-	var to []string
-	for _, part := range []struct{ what, value string }{{"scheme", r.Scheme}, {"host", r.Authority}, {"path", r.Uri}} {
-		if part.value != "" {
-			to = append(to, part.what+" "+part.value)
-		}
-	}
-	if p := r.GetPort(); p != 0 {
-		to = append(to, fmt.Sprintf("port %d", p))
-	}
-	if len(to) == 0 {
-		return fmt.Sprintf("%d to the same URL", code)
-	}
-	return fmt.Sprintf("%d to %s", code, strings.Join(to, ", "))
+func hostPort(x *routing.Target) string {
+	return plainText(destinationText(x.Host, x.Port, x.Spec.GetSubset()))
 }
 
-func hostPort(x *routing.Target) string {
-	text := x.Host
-	if x.Port > 0 {
-		text = fmt.Sprintf("%s:%d", x.Host, x.Port)
+// destinationText names a destination, without port and subset where there is none.
+func destinationText(host string, port uint32, subset string) string {
+	text := mesh.Shown(host)
+	if port > 0 {
+		text = fmt.Sprintf("%s:%d", text, port)
 	}
-	if s := x.Spec.GetSubset(); s != "" {
-		text += " subset " + s
+	if subset != "" {
+		text += " subset " + subset
 	}
-	return plainText(text)
+	return text
 }
 
 // destination is one of the places where the request can go.
@@ -99,7 +84,7 @@ func (t *traceText) destination(x *routing.Target) {
 		lines = append(lines, t.rule(x, r)...)
 	}
 	if c := x.Cluster(); c != "" {
-		lines = append(lines, "cluster "+plainText(c)+": "+exists(x.Exists))
+		lines = append(lines, "cluster "+plainText(strings.Replace(c, "..svc.", ".(no namespace).svc.", 1))+": "+exists(x.Exists))
 	} else {
 		lines = append(lines, "no port is written: it is the Service's if that has just one, else the server's")
 	}

@@ -343,9 +343,9 @@ func (t *traceText) host() {
 		}
 		t.stage("virtual host", append(lines, more...)...)
 	case w.Answer.Outcome == routing.OutcomeHTTPSRedirect:
-		t.stage("virtual host", plainText(w.Host.Domain)+": a server with httpsRedirect sends all plaintext requests to https (301)")
+		t.stage("virtual host", plainText(mesh.Shown(w.Host.Domain))+": a server with httpsRedirect sends all plaintext requests to https (301)")
 	default:
-		text := plainText(w.Host.Domain)
+		text := plainText(mesh.Shown(w.Host.Domain))
 		if !strings.EqualFold(text, name) {
 			text += fmt.Sprintf(" for %q", name)
 		}

@@ -31,7 +31,7 @@ func checkstyle(w io.Writer, r *Report) error {
 		file := checkstyleFile{Name: g.file}
 		for _, f := range g.findings {
 			pos := place(f.Pos, f.Object)
-			file.Errors = append(file.Errors, checkstyleError{pos.Line, pos.Column, f.Severity.String(), Plain(f.Message), "gatelint." + f.Rule})
+			file.Errors = append(file.Errors, checkstyleError{pos.Line, pos.Column, f.Severity.String(), r.sentence(f, asGiven), "gatelint." + f.Rule})
 		}
 		out.Files = append(out.Files, file)
 	}

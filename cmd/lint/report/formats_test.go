@@ -230,7 +230,9 @@ func checkCheckstyle(t *testing.T, out []byte, r *report.Report) {
 	i := 0
 	for _, f := range x.Files {
 		for _, e := range f.Errors {
-			require.Equal(t, inXML(report.Plain(r.Findings[i].Message)), e.Message)
+			message := inXML(report.Plain(r.Findings[i].Message))
+			require.True(t, strings.HasPrefix(e.Message, message), e.Message)
+			require.Equal(t, len(r.Findings[i].Related) > 0, strings.Contains(strings.TrimPrefix(e.Message, message), "; see "))
 			require.Equal(t, r.Findings[i].Severity.String(), e.Severity)
 			require.Positive(t, e.Line)
 			i++
@@ -269,10 +271,12 @@ func checkGitHub(t *testing.T, out []byte, r *report.Report) {
 
 func checkGitLab(t *testing.T, out []byte, r *report.Report) {
 	var x []struct {
-		Description string `json:"description"`
-		Fingerprint string `json:"fingerprint"`
-		Severity    string `json:"severity"`
-		Location    struct {
+		Description    string                `json:"description"`
+		Content        struct{ Body string } `json:"content"`
+		OtherLocations []any                 `json:"other_locations"`
+		Fingerprint    string                `json:"fingerprint"`
+		Severity       string                `json:"severity"`
+		Location       struct {
 			Path  string `json:"path"`
 			Lines struct {
 				Begin int `json:"begin"`
@@ -284,7 +288,11 @@ func checkGitLab(t *testing.T, out []byte, r *report.Report) {
 	require.Len(t, x, len(r.Findings))
 	seen := map[string]bool{}
 	for i, f := range x {
-		require.Equal(t, report.Plain(r.Findings[i].Message), f.Description)
+		want := r.Findings[i]
+		require.True(t, strings.HasPrefix(f.Description, report.Plain(want.Message)), f.Description)
+		require.Equal(t, len(want.Related) > 0, strings.Contains(strings.TrimPrefix(f.Description, report.Plain(want.Message)), "; see "))
+		require.Len(t, f.OtherLocations, len(want.Related))
+		checkMarkup(t, []byte(f.Content.Body))
 		require.False(t, seen[f.Fingerprint], "GitLab shows equal fingerprints as one")
 		seen[f.Fingerprint] = true
 		require.Contains(t, []string{"major", "minor", "info"}, f.Severity)
@@ -320,8 +328,18 @@ func checkRDJSONL(t *testing.T, out []byte, r *report.Report) {
 // checkMarkdown holds the comment to its form: texts of manifests are code, and the only links are those to our pages.
 func checkMarkdown(t *testing.T, out []byte, r *report.Report) {
 	require.LessOrEqual(t, len(out), 65536)
+	spans, block := checkMarkup(t, out)
+	for _, f := range r.Findings {
+		if message := report.Plain(f.Message); message != "" && len(r.Findings) < 10 {
+			require.Contains(t, spans, message)
+			require.Contains(t, block, message)
+		}
+	}
+}
+
+// checkMarkup reads Markdown, in which text of manifests stands in code only, and gives its spans and blocks of code.
+func checkMarkup(t *testing.T, out []byte) (spans []string, block string) {
 	doc := goldmark.New(goldmark.WithExtensions(extension.GFM)).Parser().Parse(text.NewReader(out))
-	spans, block := []string{}, ""
 	require.NoError(t, ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
 			return ast.WalkContinue, nil
@@ -344,12 +362,7 @@ func checkMarkdown(t *testing.T, out []byte, r *report.Report) {
 		}
 		return ast.WalkContinue, nil
 	}))
-	for _, f := range r.Findings {
-		if message := report.Plain(f.Message); message != "" && len(r.Findings) < 10 {
-			require.Contains(t, spans, message)
-			require.Contains(t, block, message)
-		}
-	}
+	return spans, block
 }
 
 // TestRealReports checks every format of what lint finds in each fixture, all of them written in one run: they have the findings
@@ -395,13 +408,20 @@ func readReport(t *testing.T, file string) *report.Report {
 	data, err := os.ReadFile(file)
 	require.NoError(t, err)
 	var x struct {
-		Findings []struct{ Message, Severity string }
+		Findings []struct {
+			Message, Severity string
+			Related           []struct{ Message string }
+		}
 	}
 	require.NoError(t, json.Unmarshal(data, &x))
 	r := &report.Report{}
 	for _, f := range x.Findings {
 		severity := map[string]rules.Severity{"error": rules.Error, "warning": rules.Warning, "info": rules.Info}[f.Severity]
-		r.Findings = append(r.Findings, rules.Finding{Message: f.Message, Severity: severity})
+		finding := rules.Finding{Message: f.Message, Severity: severity}
+		for _, e := range f.Related {
+			finding.Related = append(finding.Related, rules.Related{Message: e.Message})
+		}
+		r.Findings = append(r.Findings, finding)
 	}
 	return r
 }

@@ -18,10 +18,11 @@ const (
 // Every text is escaped: a manifest must not bring a command into the log.
 func github(w io.Writer, r *Report) error {
 	counts := map[rules.Severity]int{}
-	for _, f := range bySeverity(r.Findings) {
+	in := r.inTemplates()
+	for _, f := range bySeverity(in.Findings) {
 		counts[f.Severity]++
-		text := strings.Join(append([]string{Plain(f.Message)}, r.ends(f, r.fromRoot)...), "\n")
-		fmt.Fprintf(w, "::%s %s::%s\n", command(f.Severity), r.properties(f), commandText.Replace(text))
+		text := strings.Join(append([]string{Plain(f.Message)}, in.ends(f, in.fromRoot)...), "\n")
+		fmt.Fprintf(w, "::%s %s::%s\n", command(f.Severity), in.properties(f), commandText.Replace(text))
 	}
 	for _, s := range []rules.Severity{rules.Error, rules.Warning, rules.Info} {
 		if n := counts[s]; n > maxAnnotations {

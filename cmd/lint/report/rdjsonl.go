@@ -58,7 +58,7 @@ func rdjsonl(w io.Writer, r *Report) error {
 	e.SetEscapeHTML(false)
 	for _, f := range r.Findings {
 		d := rdDiagnostic{
-			Message: strings.Join(append([]string{Plain(f.Message)}, r.ends(f, func(path string) string { return path })...), "\n"),
+			Message: strings.Join(append([]string{Plain(f.Message)}, r.ends(f, asGiven)...), "\n"),
 			Source:  rdSource{"gatelint", "https://github.com/gatelint/gatelint"}, Code: rdCode{f.Rule, docs(f.Rule)},
 			Location: r.rdLocation(f.Pos, f.Object), Severity: strings.ToUpper(f.Severity.String()),
 		}

@@ -191,6 +191,28 @@ func (r *Report) ends(f rules.Finding, path func(string) string) (out []string) 
 	return out
 }
 
+// sentence is a finding in one line: the message, and where its other ends are, the first three.
+func (r *Report) sentence(f rules.Finding, path func(string) string) string {
+	const most = 3
+	var places []string
+	for _, e := range f.Related[:min(len(f.Related), most)] {
+		at := place(e.Pos, e.Object)
+		places = append(places, fmt.Sprintf("%s:%d", Plain(path(at.File)), at.Line))
+	}
+	places = slices.Compact(places)
+	if n := len(f.Related) - most; n > 0 {
+		places = append(places, fmt.Sprintf("%d more", n))
+	}
+	text := Plain(f.Message)
+	if len(places) > 0 {
+		text += "; see " + strings.Join(places, ", ")
+	}
+	return text
+}
+
+// asGiven leaves the name of a file as it is.
+func asGiven(file string) string { return file }
+
 func endText(e rules.Related) string {
 	if e.Message == "" {
 		return "the other end is " + Plain(e.Object.String())

@@ -118,6 +118,7 @@ type (
 // suppressions and would show them as open. Two findings of one rule on one line would be one alert there, with the message
 // of either: they are one result with both.
 func sarif(w io.Writer, r *Report) error {
+	r = r.inTemplates()
 	s := &sarifWriter{r: r, index: map[string]int{}, hashes: map[string][]string{}}
 	for _, rule := range r.Rules {
 		s.add(rule)
