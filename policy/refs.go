@@ -49,7 +49,7 @@ func findings(r ast.Ref) bool {
 		return false
 	}
 	mesh, list := key(r, 2), key(r, 3)
-	return (mesh == "mesh" || r[2].IsGround() == false) && (list == "findings" || len(r) == 3 || !r[3].IsGround())
+	return (mesh == "mesh" || !r[2].IsGround()) && (list == "findings" || len(r) == 3 || !r[3].IsGround())
 }
 
 // eachRef gives the references of a compiled module with the places of the expressions that they stand in.
