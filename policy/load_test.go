@@ -37,6 +37,7 @@ func TestProblems(t *testing.T) {
 		"no set, by name":  {"package gatelint.a\n\ndeny_x := \"msg\"\n\nwarn contains \"a\"\n", `a.rego:3: deny_x is no set`},
 		"map":              {"package gatelint.a\n\nwarn[x] := 1 if some x in input.a\n", `a.rego:3: warn is no set`},
 		"outside":          {"package other\n\ndeny contains \"a\"\n", `a.rego:1: package other is never evaluated: policies are packages under gatelint`},
+		"field, no such":   {"# METADATA\n# schemas:\n# - data.gatelint.params.a: {properties: {paths: {items: {format: field}}}}\n# custom:\n#   params: {paths: ['spec.servers[*].tls', 'spec.http[0].rout']}\npackage gatelint.a\n\ndeny contains data.gatelint.params.a.paths[_]\n", `policies.params.a.paths.1: no object has a field spec.http.0.rout; did you mean "route"?`},
 		"unused":           {"package other\n\nf(x) := x\n", `a.rego:1: package other is never evaluated, and no policy uses it`},
 		"empty":            {"package gatelint.a\n\nx := 1\n", `a.rego:1: package gatelint.a has no rule deny, violation or warn`},
 		"misspelt":         {"package gatelint.a\n\ndenny contains \"a\"\n", `did you mean "deny" by "denny"?`},
@@ -298,4 +299,19 @@ func TestMetadata(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "d", found[0].Message)
 	require.Equal(t, []rules.Decision{rules.Deny, rules.Warn}, []rules.Decision{found[0].Admission, found[1].Admission})
+}
+
+// TestLeftOut holds that what a folder holds and nobody reads is told.
+func TestLeftOut(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"a.rego":      "package gatelint.a\n\ndeny contains \"a\"\n",
+		"b_test.rego": "package gatelint.b\n\ndeny contains \"b\"\n",
+		"c_test.rego": "package gatelint.c_test\n\ndeny contains \"c\"\n\ntest_c if deny\n",
+		"d.tar.gz":    "",
+	})
+	_, err := Load(context.Background(), Options{Paths: []string{dir}})
+	require.ErrorContains(t, err, "b_test.rego:3: deny is never evaluated: a file named _test.rego holds tests; rename it")
+	require.ErrorContains(t, err, "d.tar.gz: is a bundle in a folder of policies, which is not read: name it by itself")
+	require.NotContains(t, err.Error(), "c_test.rego")
 }

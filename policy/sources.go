@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -115,6 +116,8 @@ func (s *sources) folder(root string) {
 			s.file(p)
 		case name == "data.json" || name == "data.yaml" || name == "data.yml":
 			s.document(root, p)
+		case strings.HasSuffix(name, ".tar.gz") || strings.HasSuffix(name, ".tgz"):
+			s.fail(p, "is a bundle in a folder of policies, which is not read: name it by itself")
 		case strings.HasSuffix(name, ".txtar") && !s.seen[p]:
 			s.seen[p] = true
 			s.fixtures = append(s.fixtures, p)
@@ -160,10 +163,27 @@ func (s *sources) module(name, text string) {
 	}
 	if strings.HasSuffix(name, "_test.rego") {
 		s.tests[name] = m
+		if r := idle(m); r != nil {
+			s.problems = append(s.problems, at(r.Location, "%s is never evaluated: a file named _test.rego holds tests; rename it", headName(r)))
+		}
 		return
 	}
 	s.modules[name] = m
 	s.files = append(s.files, name)
+}
+
+// idle gives a rule of a file of tests that looks like one of a policy, where there is no test.
+func idle(m *ast.Module) (out *ast.Rule) {
+	for _, r := range m.Rules {
+		name := headName(r)
+		if strings.HasPrefix(name, "test_") || strings.HasPrefix(name, "todo_test_") {
+			return nil
+		}
+		if word, _, _ := strings.Cut(name, "_"); out == nil && slices.Contains(verdicts, word) {
+			out = r
+		}
+	}
+	return out
 }
 
 func parseModule(name, text string) (*ast.Module, error) {

@@ -28,6 +28,7 @@
 #               type: array
 #               items:
 #                 type: [string, array]
+#                 format: field
 #                 pattern: ^[^.\[\]]+(\.[^.\[\]]+|\[[^\[\]]+\])*$
 #                 minItems: 1
 #                 items: {type: [string, integer]}

@@ -5,6 +5,8 @@
 #   three layers with five attempts each make 216 requests of one. Without `perTryTimeout` a try lasts as long as the route's timeout, so
 #   that there is no time left for another.
 #
+#   A route that says nothing of retries has two, unless the mesh config says otherwise: a bound below two asks it to say so.
+#
 #   Fix: lower `attempts`, and state `perTryTimeout` where it is asked for.
 # schemas:
 # - data.gatelint.params.retries_bounded:
@@ -41,6 +43,15 @@ deny contains {"msg": message, "path": ["spec", "http", i, "retries", "attempts"
 		"%d retries are more than %d: of one request that fails come %d",
 		[retries.attempts, params.attempts, retries.attempts + 1],
 	)
+}
+
+deny contains {"msg": message, "path": ["spec", "http", i]} if {
+	params.attempts < 2
+	input.spec.hosts[0]
+	some i, route in input.spec.http
+	objects.lacks(route, "retries")
+	route.route[0]
+	message := sprintf("no retries are stated: Istio makes two by itself, and %d is the most", [params.attempts])
 }
 
 deny contains {"msg": message, "path": ["spec", "http", i, "retries"]} if {

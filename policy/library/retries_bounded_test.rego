@@ -22,6 +22,15 @@ test_attempts if {
 	count(found(route({"attempts": 1}), {"attempts": 0})) == 1
 }
 
+test_default if {
+	says_nothing := {"kind": "VirtualService", "spec": {"hosts": ["a"], "http": [{"route": [{}]}, {"redirect": {}}]}}
+	found(says_nothing, {}) == set()
+	found(says_nothing, {"attempts": 1}) == {{
+		"msg": "no retries are stated: Istio makes two by itself, and 1 is the most",
+		"path": ["spec", "http", 0],
+	}}
+}
+
 test_silent if {
 	found(route({"attempts": 0}), {"per_try_timeout": "1s"}) == set()
 	found(route({"attempts": "${ATTEMPTS}"}), {"per_try_timeout": "1s"}) == set()
