@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
 // fold gives the policies with what is known when they are loaded, their parameters first of all, worked out: what would be asked for
@@ -173,10 +173,13 @@ func (f *folder) ask(e *ast.Expr) (ast.Var, *constant) {
 	}
 	var name ast.Var
 	for v := range varsOf(e) {
-		if name != "" {
+		if name != "" || v == input {
 			return "", nil
 		}
 		name = v
+	}
+	if name != "" && (e.Negated || !ast.OutputVarsFromExpr(f.set.compiler, e, ast.ReservedVars.Copy()).Contains(name)) {
+		return "", nil // another expression sets it
 	}
 	key := e.String()
 	c, ok := f.known[key]
@@ -187,15 +190,16 @@ func (f *folder) ask(e *ast.Expr) (ast.Var, *constant) {
 	return name, c
 }
 
-// varsOf are the variables of an expression.
+// varsOf are the variables of an expression, input among them.
 func varsOf(e *ast.Expr) ast.VarSet {
 	vis := ast.NewVarVisitor().WithParams(ast.VarVisitorParams{SkipRefCallHead: true})
 	vis.Walk(e)
 	out := vis.Vars()
 	delete(out, ast.DefaultRootDocument.Value.(ast.Var))
-	delete(out, ast.InputRootDocument.Value.(ast.Var))
 	return out
 }
+
+const input = ast.Var("input")
 
 // evaluate asks OPA with the object, the request and the mesh unknown.
 func (f *folder) evaluate(e *ast.Expr, name ast.Var) *constant {
@@ -213,17 +217,17 @@ func (f *folder) evaluate(e *ast.Expr, name ast.Var) *constant {
 	e.Index = 0
 	ctx, cancel := context.WithTimeout(f.ctx, foldTime/20)
 	defer cancel()
-	p, err := rego.New(
-		rego.ParsedQuery(ast.NewBody(e)), rego.Compiler(f.set.compiler), rego.Store(f.set.store), rego.StrictBuiltinErrors(true),
-		rego.ParsedUnknowns(unknowns),
-	).Partial(ctx)
-	if err != nil || len(p.Support) > 0 || len(p.Queries) > 1 {
+	stop := topdown.NewCancel()
+	defer context.AfterFunc(ctx, stop.Cancel)()
+	queries, support, err := topdown.NewQuery(ast.NewBody(e)).WithCompiler(f.set.compiler).WithStore(f.set.store).WithTransaction(&transaction{}).
+		WithStrictBuiltinErrors(true).WithUnknowns(unknowns).WithCancel(stop).PartialRun(ctx)
+	if err != nil || len(support) > 0 || len(queries) > 1 {
 		return nil
 	}
-	if len(p.Queries) == 0 {
+	if len(queries) == 0 {
 		return &constant{undefined: true}
 	}
-	body := p.Queries[0]
+	body := queries[0]
 	if name == "" {
 		if len(body) > 0 {
 			return nil

@@ -164,12 +164,9 @@ warn contains "fine" if to_number("x") > 0
 			}
 			folded := said(rules.Run(tables(t, shop), s.Rules(1)))
 			require.NotEmpty(t, folded)
-			s.folded, s.batches = s.compiler, batches{}
-			for _, p := range s.policies {
-				p.queries = nil
-			}
-			require.NoError(t, s.prepare())
-			require.Equal(t, said(rules.Run(tables(t, shop), s.Rules(1))), folded)
+			plain, err := Unfolded(s)
+			require.NoError(t, err)
+			require.Equal(t, said(rules.Run(tables(t, shop), plain.Rules(1))), folded)
 		})
 	}
 }

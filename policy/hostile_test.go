@@ -26,6 +26,9 @@ func TestLibraryOnHostileObjects(t *testing.T) {
 	}
 	set, err := policy.Load(context.Background(), opt)
 	require.NoError(t, err)
+	unfolded, err := policy.Unfolded(set)
+	require.NoError(t, err)
+	found := 0
 	for _, name := range policy.LibraryNames() {
 		_, cases, err := want.Read(filepath.Join("..", "fixtures", "policies", name+".txtar"))
 		require.NoError(t, err)
@@ -43,10 +46,14 @@ func TestLibraryOnHostileObjects(t *testing.T) {
 					request := &policy.Request{Operation: "UPDATE", User: "eve", Groups: []string{"a"}, OldObject: o}
 					res := rules.Run(world, set.Of(context.Background(), policy.Review{Object: mutant, Request: request}))
 					require.Empty(t, res.Failed, "%s %d: %s", o.ID, n, text)
+					as := rules.Run(world, unfolded.Of(context.Background(), policy.Review{Object: mutant, Request: request}))
+					require.Equal(t, as.Findings, res.Findings, "%s %d: %s", o.ID, n, text)
+					found += len(res.Findings)
 				}
 			}
 		}
 	}
+	require.Greater(t, found, 1000)
 }
 
 // mutants are an object with one of its values replaced.
