@@ -202,7 +202,12 @@ func varsOf(e *ast.Expr) ast.VarSet {
 const input = ast.Var("input")
 
 // evaluate asks OPA with the object, the request and the mesh unknown.
-func (f *folder) evaluate(e *ast.Expr, name ast.Var) *constant {
+func (f *folder) evaluate(e *ast.Expr, name ast.Var) (known *constant) {
+	defer func() {
+		if recover() != nil {
+			known = nil // what crashes does so where it is asked, and is told there
+		}
+	}()
 	const found = ast.Var("found")
 	asked, err := ast.TransformVars(e.Copy(), func(v ast.Var) (ast.Value, error) {
 		if v == name {

@@ -36,11 +36,13 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
-// BenchmarkPolicies measures what twenty policies, each with something to do, add to the verdicts of BenchmarkDecide: compare its 0 and 20.
+// BenchmarkPolicies measures what twenty policies add to the verdicts of BenchmarkDecide: compare its none with their defaults, and with
+// parameters by which each has something to do.
 func BenchmarkPolicies(b *testing.B) {
 	for _, n := range []int{1000, 10_000} {
-		b.Run(fmt.Sprint(n, "/0"), func(b *testing.B) { decideFleet(b, n, false, nil) })
-		b.Run(fmt.Sprint(n, "/20"), func(b *testing.B) { decideFleet(b, n, false, fleet.Policies(b, fleet.Active())) })
+		b.Run(fmt.Sprint("none/", n), func(b *testing.B) { decideFleet(b, n, false, nil) })
+		b.Run(fmt.Sprint("default/", n), func(b *testing.B) { decideFleet(b, n, false, fleet.Policies(b, fleet.Quiet())) })
+		b.Run(fmt.Sprint("active/", n), func(b *testing.B) { decideFleet(b, n, false, fleet.Policies(b, fleet.Active())) })
 	}
 }
 
