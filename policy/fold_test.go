@@ -91,6 +91,27 @@ deny_inner contains "inner" if {
 	input.metadata.name == "web"
 }
 
+deny_through contains "a field that is not there" if through
+
+through if some _ in [input.spec.nosuch]
+
+deny_through contains "a function that looks at one" if looks(1)
+
+looks(x) if {
+	y := input.spec.nosuch
+	x == 1
+}
+
+deny_through contains "a name" if looks_at("web")
+
+looks_at(name) if input.metadata.name == name
+
+deny_through contains sprintf("%v", [count(things)]) if count(things) < 5
+
+things contains thing if some thing in input.spec.hosts
+
+things contains thing if some thing in data.gatelint.params.folding.steps
+
 deny_mesh contains "mesh" if data.gatelint.mesh.objects.VirtualService.shop.web
 
 deny_request contains "no request" if not data.gatelint.request
