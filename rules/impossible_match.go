@@ -16,11 +16,11 @@ var impossibleMatch = &Rule{
 	Doc: `A match that can never be true
 
 Envoy compares exact and prefix with the path alone: without the query, without the fragment, and beginning with a slash. So
-"/search?q=1" or "api" match no request, and the rule takes nothing; the query belongs into queryParams. A missing header counts
-as an empty one in withoutHeaders, so that withoutHeaders with the regex ".*" is never true. And a match on a port is dropped
-for a Gateway none of whose servers has that port: match.port is the port of the Gateway's server, not the pods' and not the
-service's behind it. On Gateways sourceLabels and sourceNamespace are compared with the pods of the Gateway, not with the
-clients.
+"/search?q=1" or "api" match no request, and the rule takes nothing; the query belongs into queryParams. Letters beyond ASCII
+arrive percent-encoded, and Envoy compares what arrives: "/straße" is not "/stra%C3%9Fe". A missing header counts as an empty
+one in withoutHeaders, so that withoutHeaders with the regex ".*" is never true. And a match on a port is dropped for a Gateway
+none of whose servers has that port: match.port is the port of the Gateway's server, not the pods' and not the service's behind
+it. On Gateways sourceLabels and sourceNamespace are compared with the pods of the Gateway, not with the clients.
 
 Conditions that exclude each other (a header that must be there, and must not) are the same fault.
 
@@ -37,7 +37,7 @@ Fix: write the condition that was meant, or delete the match.`,
 					path := []any{"spec", "http", i, "match", j}
 					for _, never := range match.Impossible(m, manifest.Placeholder) {
 						if at := slices.Concat(path, never.Path); v.Known(at...) && !refused(at) {
-							p.impossible(v, at, never.Why)
+							p.impossible(v, at, never.Beyond, never.Why)
 						}
 					}
 					p.unservedPort(v, m.GetGateways(), m.GetPort(), append(path, "port"))
@@ -61,9 +61,9 @@ Fix: write the condition that was meant, or delete the match.`,
 	},
 }
 
-func (p *Pass) impossible(v *mesh.VirtualService, path []any, why string, ends ...End) {
+func (p *Pass) impossible(v *mesh.VirtualService, path []any, suspect bool, why string, ends ...End) {
 	p.Report(Fault{
-		On: v.Object, Path: path, Severity: Warning, Words: why, Ends: ends,
+		On: v.Object, Path: path, Severity: Warning, Suspect: suspect, Words: why, Ends: ends,
 		Message: fmt.Sprintf("no request satisfies this match of %s: %s", v.ID(), why),
 	})
 }
@@ -84,7 +84,7 @@ func (p *Pass) foreignSource(v *mesh.VirtualService, m *networking.HTTPMatchRequ
 	if f.Workload.Object != nil {
 		ends = []End{{f.Workload.Object, []any{"metadata", "name"}, "the pods are here"}}
 	}
-	p.impossible(v, append(path[:len(path):len(path)], f.Field), f.Why, ends...)
+	p.impossible(v, append(path[:len(path):len(path)], f.Field), false, f.Why, ends...)
 }
 
 // unservedPort reports a match on a port that no server has of the gateways for which it is. Those of a delegate are its roots',
@@ -112,7 +112,7 @@ func (p *Pass) unservedPort(v *mesh.VirtualService, only []string, port uint32, 
 	}
 	if len(ends) > 0 {
 		slices.Sort(have)
-		p.impossible(v, path, fmt.Sprintf("its Gateways have no server on port %d, only on %s", port, numbers(slices.Compact(have))), ends...)
+		p.impossible(v, path, false, fmt.Sprintf("its Gateways have no server on port %d, only on %s", port, numbers(slices.Compact(have))), ends...)
 	}
 }
 
@@ -140,7 +140,7 @@ func (p *Pass) foreignAuthorities(v *mesh.VirtualService) {
 				hosts = append(hosts, match.Host(v.Hosts[k]))
 			}
 			if !slices.ContainsFunc(hosts, func(host match.Box) bool { return !alone.And(host).Empty() }) {
-				p.impossible(v, path, fmt.Sprintf("%s is none of its hosts", alone))
+				p.impossible(v, path, false, fmt.Sprintf("%s is none of its hosts", alone))
 			}
 		}
 	}

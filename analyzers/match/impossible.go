@@ -1,9 +1,11 @@
 package match
 
 import (
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	networking "istio.io/api/networking/v1alpha3"
@@ -13,6 +15,8 @@ import (
 type Never struct {
 	Path []any  // of the condition in the match; empty where the conditions exclude each other
 	Why  string // a clause that begins with the condition
+	// Beyond tells that only what lies beyond ASCII makes it so: Envoy answers that with 400 over HTTP/1.1, and clients encode it.
+	Beyond bool
 }
 
 // Impossible lists the conditions that no request satisfies by themselves or, if there is none and they exclude each other, the
@@ -33,7 +37,7 @@ func Impossible(m *networking.HTTPMatchRequest, unknown func(text string) bool) 
 			continue
 		}
 		if b.Empty() {
-			out = append(out, Never{c.path, c.why()})
+			out = append(out, Never{Path: c.path, Why: c.why(), Beyond: c.uri && c.beyond()})
 			continue
 		}
 		whole = whole.And(b)
@@ -90,18 +94,17 @@ func written(m *networking.HTTPMatchRequest) []line {
 }
 
 // plainPath tells that a path which no request has is one for plain reasons: a query, a fragment, no slash at the beginning. Dot
-// segments and backslashes Envoy can be told to leave alone, and some clients send what is beyond ASCII.
+// segments and backslashes Envoy can be told to leave alone.
 func (l line) plainPath() bool {
-	for i := range len(l.text) {
-		if l.text[i] >= 0x80 {
-			return false
-		}
-	}
 	if l.regex {
-		return !strings.Contains(l.text, `\\`) && !strings.Contains(l.text, `\.\.`) &&
+		return !l.beyond() && !strings.Contains(l.text, `\\`) && !strings.Contains(l.text, `\.\.`) &&
 			(strings.Contains(l.text, `\?`) || strings.Contains(l.text, "#") || l.text != "" && strings.Contains(plain, l.text[:1]))
 	}
 	return !strings.Contains(l.text, `\`) && !slices.ContainsFunc(strings.Split(l.text, "/"), dotSegment)
+}
+
+func (l line) beyond() bool {
+	return strings.IndexFunc(l.text, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0
 }
 
 func (l line) why() string {
@@ -115,6 +118,10 @@ func (l line) why() string {
 			return said + " is compared with the path alone, without query and fragment"
 		case !strings.HasPrefix(l.text, "/"):
 			return said + " does not begin with \"/\", as every path does"
+		}
+		if l.beyond() {
+			sent := (&url.URL{Path: l.text}).EscapedPath()
+			return said + " is compared with the path as it is sent, in which such letters are percent-encoded: " + strconv.Quote(sent)
 		}
 		return said + " has a character that no path has"
 	case "method":
