@@ -75,7 +75,12 @@ func (f *facts) read(path []string) (any, error) {
 	case "this":
 		return found(f.once("this", f.this), path[1:])
 	case "findings":
-		return found(f.once("findings", f.findings), path[1:])
+		list := f.once("findings", f.findings)
+		v, err := found(list, path[1:])
+		if r := rules.Find(path[len(path)-1]); err != nil && list != nil && len(path) == 2 && r != nil && r.Run != nil {
+			return ast.NewArray(), nil // it ran, and found nothing
+		}
+		return v, err
 	}
 	x, ok := indexes[path[0]]
 	switch {

@@ -31,56 +31,63 @@ func load(t *testing.T, text string) error {
 // TestProblems holds what would pass in silence to an error with its place.
 func TestProblems(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"v0":               {"package gatelint.a\n\ndeny[msg] {\n\tmsg := input.kind\n}\n", `a.rego:3: this is Rego v0: opa fmt --v0-v1 --write rewrites it`},
-		"syntax":           {"package gatelint.a\n\ndeny contains msg if {\n", `a.rego:4: `},
-		"no set":           {"package gatelint.a\n\ndeny if input.kind == \"x\"\n", `a.rego:3: deny is no set, so nothing of it would be reported`},
-		"no set, by name":  {"package gatelint.a\n\ndeny_x := \"msg\"\n\nwarn contains \"a\"\n", `a.rego:3: deny_x is no set`},
-		"map":              {"package gatelint.a\n\nwarn[x] := 1 if some x in input.a\n", `a.rego:3: warn is no set`},
-		"outside":          {"package other\n\ndeny contains \"a\"\n", `a.rego:1: package other is never evaluated: policies are packages under gatelint`},
-		"field, no such":   {"# METADATA\n# schemas:\n# - data.gatelint.params.a: {properties: {paths: {items: {format: field}}}}\n# custom:\n#   params: {paths: ['spec.servers[*].tls', 'spec.http[0].rout']}\npackage gatelint.a\n\ndeny contains data.gatelint.params.a.paths[_]\n", `policies.params.a.paths.1: no object has a field spec.http.0.rout; did you mean "route"?`},
-		"unused":           {"package other\n\nf(x) := x\n", `a.rego:1: package other is never evaluated, and no policy uses it`},
-		"empty":            {"package gatelint.a\n\nx := 1\n", `a.rego:1: package gatelint.a has no rule deny, violation or warn`},
-		"misspelt":         {"package gatelint.a\n\ndenny contains \"a\"\n", `did you mean "deny" by "denny"?`},
-		"root":             {"package gatelint\n\ndeny contains \"a\"\n", `a.rego:1: package gatelint has no name for its rule`},
-		"taken":            {"package gatelint.shadowed_match\n\ndeny contains \"a\"\n", `a.rego:1: rule "shadowed-match" exists already`},
-		"reserved":         {"package gatelint.mesh\n\ndeny contains \"a\"\n", `a.rego:1: package gatelint.mesh is reserved`},
-		"in lib":           {"package gatelint.lib.a\n\ndeny contains \"a\"\n", `a.rego:3: deny in package gatelint.lib.a is never evaluated`},
-		"key":              {"# METADATA\n# title: x\n# custom:\n#   severty: error\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:4: unknown METADATA key "severty" under custom; did you mean "severity"?`},
-		"top key":          {"# METADATA\n# titel: x\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:2: unknown METADATA key "titel"; did you mean "title"?`},
-		"not under custom": {"# METADATA\n# severity: error\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:2: METADATA severity stands under custom`},
-		"severity":         {"# METADATA\n# custom: {severity: high}\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:2: custom.severity: "high" is no severity`},
-		"kind":             {"# METADATA\n# custom: {kinds: [VirtualServce]}\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:2: custom.kinds: unknown kind "VirtualServce"; did you mean "VirtualService"?`},
-		"contradiction":    {"package gatelint.a\n\n# METADATA\n# custom: {severity: error}\ndeny contains \"a\"\n\n# METADATA\n# custom: {severity: info}\ndeny contains \"b\"\n", `a.rego:7: METADATA custom.severity says something else`},
-		"forbidden":        {"package gatelint.a\n\ndeny contains x if x := http.send({}).body\n", `a.rego:3: http.send is not allowed here`},
-		"clock":            {"package gatelint.a\n\ndeny contains x if x := sprintf(\"%d\", [time.now_ns()])\n", `a.rego:3: time.now_ns is not allowed here`},
-		"no function":      {"package gatelint.a\n\ndeny contains x if x := sprintff(\"%d\", [1])\n", `a.rego:3: undefined function sprintff; did you mean "sprintf"?`},
-		"field":            {"# METADATA\n# custom: {kinds: [VirtualService]}\npackage gatelint.a\n\ndeny contains h if some h in input.spec.hots\n", `a.rego:5: there is no "hots" in input.spec; did you mean "hosts"?`},
-		"field of two":     {"# METADATA\n# custom: {kinds: [VirtualService, Gateway]}\npackage gatelint.a\n\ndeny contains h if some h in input.spec.hots\n", `a.rego:5: there is no "hots" in input.spec`},
-		"field in a list":  {"# METADATA\n# custom: {kinds: [VirtualService]}\npackage gatelint.a\n\nwarn contains h if {\n\tsome i\n\th := input.spec.http[i].rout\n}\n", `a.rego:7: there is no "rout" in input.spec.http[i]; did you mean "route"?`},
-		"field of a rule":  {"package gatelint.a\n\n# METADATA\n# custom: {kinds: [Gateway]}\ndeny contains h if some h in input.spec.servrs\n", `a.rego:5: there is no "servrs" in input.spec; did you mean "servers"?`},
-		"fact":             {"package gatelint.a\n\ndeny contains h if some h in data.gatelint.mesh.by_hots[\"a\"]\n", `a.rego:3: there is no "by_hots" in data.gatelint.mesh; did you mean "by_host"?`},
-		"parameter":        {"# METADATA\n# custom: {params: {domains: []}}\npackage gatelint.a\n\ndeny contains h if some h in data.gatelint.params.a.domain\n", `a.rego:5: there is no "domain" in data.gatelint.params.a; did you mean "domains"?`},
-		"unset parameter":  {"# METADATA\n# custom: {params: {domains: null}}\npackage gatelint.a\n\ndeny contains h if some h in data.gatelint.params.a.domains\n", `a.rego:3: parameter domains has no default and is not set: policies.params.a.domains`},
-		"kind, a number":   {"# METADATA\n# custom: {kinds: [1, true]}\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:2: custom.kinds: "1" is no name of a kind`},
-		"unread":           {"package gatelint.a\n\ndeny contains \"a\"\n\nwran contains \"b\"\n", `a.rego:5: wran is never evaluated: findings are in deny, violation and warn, or one of these with _suffix; did you mean "warn"?`},
-		"unread, capital":  {"package gatelint.a\n\ndeny contains \"a\"\n\nDeny contains \"b\"\n", `did you mean "deny"?`},
-		"unread, plural":   {"package gatelint.a\n\ndeny contains \"a\"\n\nviolations_x contains \"b\"\n", `did you mean "violation_x"?`},
-		"unread, joined":   {"package gatelint.a\n\ndeny contains \"a\"\n\ndenyhost contains \"b\"\n", `a.rego:5: denyhost is never evaluated`},
-		"behind keys":      {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.mesh.by_host[input.x].gatways[0].name == \"b\"\n", `there is no "gatways" in data.gatelint.mesh.by_host[…]; did you mean "gateways"?`},
-		"in a list":        {"package gatelint.a\n\nimport data.gatelint.mesh\n\ndeny contains \"a\" if {\n\tsome i\n\tmesh.virtualservices[input.x].y.destinations[i].hst == \"b\"\n}\n", `a.rego:7: there is no "hst" in data.gatelint.mesh.virtualservices[…].y.destinations[i]; did you mean "host"?`},
-		"of a Gateway":     {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.mesh.gateways.a.b.servers[_].host == \"b\"\n", `a.rego:3: there is no "host" in data.gatelint.mesh.gateways.a.b.servers[_]; did you mean "hosts"?`},
-		"other object":     {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.mesh.objects.Gateway.a.b.spec.servrs\n", `a.rego:3: there is no "servrs" in data.gatelint.mesh.objects.Gateway.a.b.spec; did you mean "servers"?`},
-		"other kind":       {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.mesh.objects.Gatway.a.b\n", `a.rego:3: there is no kind "Gatway" in data.gatelint.mesh.objects; did you mean "Gateway"?`},
-		"part":             {"package gatelint.a\n\ndeny contains \"a\" if not data.gatelint.mehs.by_host.a\n", `a.rego:3: there is no "mehs" in data.gatelint; did you mean "mesh"?`},
-		"requests":         {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.requests.user == \"b\"\n", `a.rego:3: there is no "requests" in data.gatelint; did you mean "request"?`},
-		"param":            {"package gatelint.a\n\nx := data.gatelint.param.a.b\n\ndeny contains \"a\" if x\n", `a.rego:3: there is no "param" in data.gatelint; did you mean "params"?`},
-		"helper":           {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.lib.host.x\n", `a.rego:3: there is no "host" in data.gatelint.lib; did you mean "hosts"?`},
-		"rule of helper":   {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.lib.hosts.nope\n", `a.rego:3: there is no "nope" in data.gatelint.lib.hosts`},
-		"import":           {"package gatelint.a\n\nimport data.gatelint.lib.nope\n\ndeny contains \"a\"\n", `a.rego:3: there is no "nope" in data.gatelint.lib`},
-		"import elsewhere": {"package gatelint.a\n\nimport data.lib.nope\n\ndeny contains \"a\" if nope.x\n", `a.rego:3: data.lib.nope names nothing`},
-		"inventory":        {"package gatelint.a\n\ndeny contains \"a\" if data.inventory.namespace.a[_].Service.b\n", `a.rego:3: data.inventory is Gatekeeper's: another object is data.gatelint.mesh.objects[KIND][NAMESPACE][NAME]`},
-		"review":           {"package gatelint.a\n\ndeny contains \"a\" if {\n\tx := input.parameters.y\n\tinput.review.object.kind == x\n}\n", `a.rego:5: input.review is Gatekeeper's, and input is the object itself: with METADATA custom.input: gatekeeper`},
-		"library only":     {"package gatelint.lib.a\n\nf(x) := x\n", `there is no policy in a.rego`},
+		"v0":                {"package gatelint.a\n\ndeny[msg] {\n\tmsg := input.kind\n}\n", `a.rego:3: this is Rego v0: opa fmt --v0-v1 --write rewrites it`},
+		"syntax":            {"package gatelint.a\n\ndeny contains msg if {\n", `a.rego:4: `},
+		"no set":            {"package gatelint.a\n\ndeny if input.kind == \"x\"\n", `a.rego:3: deny is no set, so nothing of it would be reported`},
+		"no set, by name":   {"package gatelint.a\n\ndeny_x := \"msg\"\n\nwarn contains \"a\"\n", `a.rego:3: deny_x is no set`},
+		"map":               {"package gatelint.a\n\nwarn[x] := 1 if some x in input.a\n", `a.rego:3: warn is no set`},
+		"outside":           {"package other\n\ndeny contains \"a\"\n", `a.rego:1: package other is never evaluated: policies are packages under gatelint`},
+		"field, no such":    {"# METADATA\n# schemas:\n# - data.gatelint.params.a: {properties: {paths: {items: {format: field}}}}\n# custom:\n#   params: {paths: ['spec.servers[*].tls', 'spec.http[0].rout']}\npackage gatelint.a\n\ndeny contains data.gatelint.params.a.paths[_]\n", `policies.params.a.paths.1: no object has a field spec.http.0.rout; did you mean "route"?`},
+		"unused":            {"package other\n\nf(x) := x\n", `a.rego:1: package other is never evaluated, and no policy uses it`},
+		"empty":             {"package gatelint.a\n\nx := 1\n", `a.rego:1: package gatelint.a has no rule deny, violation or warn`},
+		"misspelt":          {"package gatelint.a\n\ndenny contains \"a\"\n", `did you mean "deny" by "denny"?`},
+		"root":              {"package gatelint\n\ndeny contains \"a\"\n", `a.rego:1: package gatelint has no name for its rule`},
+		"taken":             {"package gatelint.shadowed_match\n\ndeny contains \"a\"\n", `a.rego:1: rule "shadowed-match" exists already`},
+		"reserved":          {"package gatelint.mesh\n\ndeny contains \"a\"\n", `a.rego:1: package gatelint.mesh is reserved`},
+		"in lib":            {"package gatelint.lib.a\n\ndeny contains \"a\"\n", `a.rego:3: deny in package gatelint.lib.a is never evaluated`},
+		"key":               {"# METADATA\n# title: x\n# custom:\n#   severty: error\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:4: unknown METADATA key "severty" under custom; did you mean "severity"?`},
+		"top key":           {"# METADATA\n# titel: x\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:2: unknown METADATA key "titel"; did you mean "title"?`},
+		"not under custom":  {"# METADATA\n# severity: error\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:2: METADATA severity stands under custom`},
+		"severity":          {"# METADATA\n# custom: {severity: high}\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:2: custom.severity: "high" is no severity`},
+		"kind":              {"# METADATA\n# custom: {kinds: [VirtualServce]}\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:2: custom.kinds: unknown kind "VirtualServce"; did you mean "VirtualService"?`},
+		"contradiction":     {"package gatelint.a\n\n# METADATA\n# custom: {severity: error}\ndeny contains \"a\"\n\n# METADATA\n# custom: {severity: info}\ndeny contains \"b\"\n", `a.rego:7: METADATA custom.severity says something else`},
+		"forbidden":         {"package gatelint.a\n\ndeny contains x if x := http.send({}).body\n", `a.rego:3: http.send is not allowed here`},
+		"clock":             {"package gatelint.a\n\ndeny contains x if x := sprintf(\"%d\", [time.now_ns()])\n", `a.rego:3: time.now_ns is not allowed here`},
+		"no function":       {"package gatelint.a\n\ndeny contains x if x := sprintff(\"%d\", [1])\n", `a.rego:3: undefined function sprintff; did you mean "sprintf"?`},
+		"field":             {"# METADATA\n# custom: {kinds: [VirtualService]}\npackage gatelint.a\n\ndeny contains h if some h in input.spec.hots\n", `a.rego:5: there is no "hots" in input.spec; did you mean "hosts"?`},
+		"field of two":      {"# METADATA\n# custom: {kinds: [VirtualService, Gateway]}\npackage gatelint.a\n\ndeny contains h if some h in input.spec.hots\n", `a.rego:5: there is no "hots" in input.spec`},
+		"field in a list":   {"# METADATA\n# custom: {kinds: [VirtualService]}\npackage gatelint.a\n\nwarn contains h if {\n\tsome i\n\th := input.spec.http[i].rout\n}\n", `a.rego:7: there is no "rout" in input.spec.http[i]; did you mean "route"?`},
+		"field of a rule":   {"package gatelint.a\n\n# METADATA\n# custom: {kinds: [Gateway]}\ndeny contains h if some h in input.spec.servrs\n", `a.rego:5: there is no "servrs" in input.spec; did you mean "servers"?`},
+		"fact":              {"package gatelint.a\n\ndeny contains h if some h in data.gatelint.mesh.by_hots[\"a\"]\n", `a.rego:3: there is no "by_hots" in data.gatelint.mesh; did you mean "by_host"?`},
+		"parameter":         {"# METADATA\n# custom: {params: {domains: []}}\npackage gatelint.a\n\ndeny contains h if some h in data.gatelint.params.a.domain\n", `a.rego:5: there is no "domain" in data.gatelint.params.a; did you mean "domains"?`},
+		"unset parameter":   {"# METADATA\n# custom: {params: {domains: null}}\npackage gatelint.a\n\ndeny contains h if some h in data.gatelint.params.a.domains\n", `a.rego:3: parameter domains has no default and is not set: policies.params.a.domains`},
+		"kind, a number":    {"# METADATA\n# custom: {kinds: [1, true]}\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:2: custom.kinds: "1" is no name of a kind`},
+		"unread":            {"package gatelint.a\n\ndeny contains \"a\"\n\nwran contains \"b\"\n", `a.rego:5: wran is never evaluated: findings are in deny, violation and warn, or one of these with _suffix; did you mean "warn"?`},
+		"unread, capital":   {"package gatelint.a\n\ndeny contains \"a\"\n\nDeny contains \"b\"\n", `did you mean "deny"?`},
+		"unread, plural":    {"package gatelint.a\n\ndeny contains \"a\"\n\nviolations_x contains \"b\"\n", `did you mean "violation_x"?`},
+		"unread, joined":    {"package gatelint.a\n\ndeny contains \"a\"\n\ndenyhost contains \"b\"\n", `a.rego:5: denyhost is never evaluated`},
+		"behind keys":       {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.mesh.by_host[input.x].gatways[0].name == \"b\"\n", `there is no "gatways" in data.gatelint.mesh.by_host[…]; did you mean "gateways"?`},
+		"in a list":         {"package gatelint.a\n\nimport data.gatelint.mesh\n\ndeny contains \"a\" if {\n\tsome i\n\tmesh.virtualservices[input.x].y.destinations[i].hst == \"b\"\n}\n", `a.rego:7: there is no "hst" in data.gatelint.mesh.virtualservices[…].y.destinations[i]; did you mean "host"?`},
+		"of a Gateway":      {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.mesh.gateways.a.b.servers[_].host == \"b\"\n", `a.rego:3: there is no "host" in data.gatelint.mesh.gateways.a.b.servers[_]; did you mean "hosts"?`},
+		"other object":      {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.mesh.objects.Gateway.a.b.spec.servrs\n", `a.rego:3: there is no "servrs" in data.gatelint.mesh.objects.Gateway.a.b.spec; did you mean "servers"?`},
+		"other kind":        {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.mesh.objects.Gatway.a.b\n", `a.rego:3: there is no such kind in data.gatelint.mesh.objects: unknown kind "Gatway"; did you mean "Gateway"?`},
+		"kind, no group":    {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.mesh.objects.Deployment.a.b\n", `a.rego:3: there is no kind "Deployment" in data.gatelint.mesh.objects; did you mean "Deployment.apps"?`},
+		"kind, own group":   {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.mesh.objects[\"Gateway.networking.istio.io\"].a.b\n", `did you mean "Gateway"?`},
+		"kind, wrong group": {"# METADATA\n# custom: {kinds: [Deployment.app]}\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:2: custom.kinds: unknown kind "Deployment.app"; did you mean "Deployment.apps"?`},
+		"kind, plural":      {"# METADATA\n# custom: {kinds: [ServiceEntries]}\npackage gatelint.a\n\ndeny contains \"a\"\n", `did you mean "ServiceEntry"?`},
+		"kind, path":        {"# METADATA\n# custom: {kinds: [networking.istio.io/VirtualService]}\npackage gatelint.a\n\ndeny contains \"a\"\n", `"networking.istio.io/VirtualService" is no name of a kind, which is VirtualService, or Deployment.apps; did you mean "VirtualService"?`},
+		"kind, any":         {"# METADATA\n# custom: {kinds: ['*']}\npackage gatelint.a\n\ndeny contains \"a\"\n", `custom.kinds: without kinds a policy is run on all objects`},
+		"no data":           {"package gatelint.a\n\ndeny contains \"a\" if not data.cfg.flag\n", `a.rego:3: data.cfg.flag names nothing: there is no such package, and no data`},
+		"part":              {"package gatelint.a\n\ndeny contains \"a\" if not data.gatelint.mehs.by_host.a\n", `a.rego:3: there is no "mehs" in data.gatelint; did you mean "mesh"?`},
+		"requests":          {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.requests.user == \"b\"\n", `a.rego:3: there is no "requests" in data.gatelint; did you mean "request"?`},
+		"param":             {"package gatelint.a\n\nx := data.gatelint.param.a.b\n\ndeny contains \"a\" if x\n", `a.rego:3: there is no "param" in data.gatelint; did you mean "params"?`},
+		"helper":            {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.lib.host.x\n", `a.rego:3: there is no "host" in data.gatelint.lib; did you mean "hosts"?`},
+		"rule of helper":    {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.lib.hosts.nope\n", `a.rego:3: there is no "nope" in data.gatelint.lib.hosts`},
+		"import":            {"package gatelint.a\n\nimport data.gatelint.lib.nope\n\ndeny contains \"a\"\n", `a.rego:3: there is no "nope" in data.gatelint.lib`},
+		"import elsewhere":  {"package gatelint.a\n\nimport data.lib.nope\n\ndeny contains \"a\" if nope.x\n", `a.rego:3: data.lib.nope names nothing`},
+		"inventory":         {"package gatelint.a\n\ndeny contains \"a\" if data.inventory.namespace.a[_].Service.b\n", `a.rego:3: data.inventory is Gatekeeper's: another object is data.gatelint.mesh.objects[KIND][NAMESPACE][NAME]`},
+		"review":            {"package gatelint.a\n\ndeny contains \"a\" if {\n\tx := input.parameters.y\n\tinput.review.object.kind == x\n}\n", `a.rego:5: input.review is Gatekeeper's, and input is the object itself: with METADATA custom.input: gatekeeper`},
+		"library only":      {"package gatelint.lib.a\n\nf(x) := x\n", `there is no policy in a.rego`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := load(t, c.text)
@@ -133,7 +140,6 @@ deny contains "a" if {
 	f(b.x.a.b) == teams.a
 	data.gatelint.lib.hosts
 	data.inventory.x
-	data.other.x
 	mesh.objects["Deployment.apps"].a.b.spec.anything
 	mesh.objects[input.kind].a.b.spec.servrs
 	mesh.namespaces.a.labels.team
@@ -314,4 +320,37 @@ func TestLeftOut(t *testing.T) {
 	require.ErrorContains(t, err, "b_test.rego:3: deny is never evaluated: a file named _test.rego holds tests; rename it")
 	require.ErrorContains(t, err, "d.tar.gz: is a bundle in a folder of policies, which is not read: name it by itself")
 	require.NotContains(t, err.Error(), "c_test.rego")
+}
+
+// TestDataAsWritten holds references against what data files hold, and data against what is written.
+func TestDataAsWritten(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"data.yaml":      "cfg: {flag: true, countries: [no, on], large: 9007199254740993, since: 2026-01-01}\n",
+		"more/data.json": `{"large": 9007199254740993}`,
+		"a.rego":         "package gatelint.a\n\nwarn contains \"a\" if data.cfg.flga\n\nwarn contains \"b\" if not data.cgf.flag\n\nwarn contains \"c\" if data.cfg.maybe\n",
+	})
+	_, err := Load(context.Background(), Options{Paths: []string{dir}})
+	require.ErrorContains(t, err, `a.rego:3: there is no "flga" in data.cfg; did you mean "flag"?`)
+	require.ErrorContains(t, err, `a.rego:5: data.cgf.flag names nothing: there is no such package, and no data; did you mean "cfg"?`)
+	require.NotContains(t, err.Error(), "maybe")
+	write(t, dir, map[string]string{"a.rego": `# METADATA
+# custom:
+#   kinds: [VirtualService.networking.istio.io]
+#   params: {large: 9223372036854775808, day: 2026-01-01, no: on}
+package gatelint.a
+
+p := data.gatelint.params.a
+
+warn contains "countries" if data.cfg.countries == ["no", "on"]
+
+warn contains "numbers" if [data.cfg.large, data.more.large] == [9007199254740993, 9007199254740993]
+
+warn contains "dates" if [data.cfg.since, p.day] == ["2026-01-01", "2026-01-01"]
+
+warn contains "parameters" if [p.large, p.no] == [9223372036854775808, "on"]
+`})
+	s, err := Load(context.Background(), Options{Paths: []string{dir, dir}, Params: map[string]map[string]any{}})
+	require.NoError(t, err)
+	require.Len(t, rules.Run(tables(t, shop), s.Rules(1)).Findings, 4)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/rules"
+	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/open-policy-agent/opa/v1/ast"
 	"go.yaml.in/yaml/v3"
 )
@@ -123,7 +124,8 @@ func (r *metadataReader) custom(n *yaml.Node) {
 		case "kinds":
 			r.kinds(value)
 		case "params":
-			if err := value.Decode(&r.out.params); err != nil || value.Kind != yaml.MappingNode {
+			plain, err := settings.Plain(value)
+			if r.out.params, _ = plain.(map[string]any); err != nil || r.out.params == nil {
 				r.fail(value, "custom.params is no mapping of names to defaults")
 			}
 		}
@@ -135,18 +137,13 @@ func (r *metadataReader) kinds(n *yaml.Node) {
 		r.fail(n, "custom.kinds is no list of kinds")
 		return
 	}
-	known := manifest.Kinds()
-	for _, k := range n.Content {
-		if slices.Contains(known, k.Value) {
-			continue
-		}
+	for i, k := range n.Content {
 		if k.ShortTag() != "!!str" || k.Value == "" {
 			r.fail(k, "custom.kinds: %q is no name of a kind", k.Value)
-			continue
+		} else if why := kindFault(k.Value); why != "" {
+			r.fail(k, "custom.kinds: %s", why)
 		}
-		if near := manifest.Nearest(k.Value, known); near != "" {
-			r.fail(k, "custom.kinds: unknown kind %q; did you mean %q?", k.Value, near)
-		}
+		r.out.kinds[i] = kindKey(k.Value)
 	}
 	slices.Sort(r.out.kinds)
 	r.out.kinds = slices.Compact(r.out.kinds)

@@ -34,6 +34,8 @@ func (c *checker) follow(s *Set) {
 				}
 			case root:
 				c.known(s, r, loc)
+			default:
+				c.foreign(s, r, loc)
 			}
 		})
 	}
@@ -95,6 +97,42 @@ func (c *checker) rooted(s *Set, r ast.Ref, loc *ast.Location) {
 	}
 }
 
+// foreign checks a reference to data of files and to other packages.
+func (c *checker) foreign(s *Set, r ast.Ref, loc *ast.Location) {
+	name := key(r, 1)
+	if name == "" {
+		return
+	}
+	if c.unrooted(s, r) {
+		names := manifest.Keys(s.sources.data)
+		if hint := meant(name, append(names, c.roots...)); hint != "" || len(names) == 0 {
+			c.fail(loc, "%s names nothing: there is no such package, and no data%s", s.shown(r), hint)
+		} else {
+			c.fail(loc, "%s names nothing: there is no such package, and data has %s", s.shown(r), strings.Join(names, ", "))
+		}
+		return
+	}
+	if s.compiler.RuleTree.Find(r[:2]) != nil {
+		return
+	}
+	v := any(s.sources.data)
+	for i := 1; i < len(r); i++ {
+		m, _ := v.(map[string]any)
+		name := key(r, i)
+		if m == nil || name == "" {
+			return
+		}
+		next, ok := m[name]
+		if !ok {
+			if hint := meant(name, manifest.Keys(m)); hint != "" {
+				c.fail(loc, "there is no %q in %s%s", name, s.shown(r[:i]), hint)
+			}
+			return
+		}
+		v = next
+	}
+}
+
 // known checks a reference to something under data.gatelint.
 func (c *checker) known(s *Set, r ast.Ref, loc *ast.Location) {
 	if key(r, 1) != root || len(r) < 3 {
@@ -133,8 +171,13 @@ func (c *checker) known(s *Set, r ast.Ref, loc *ast.Location) {
 func (c *checker) behind(s *Set, x index, r ast.Ref, loc *ast.Location) {
 	schema := x.schema
 	if kind := key(r, 4); key(r, 3) == "objects" {
-		if schema = manifest.JSONSchema(kind); schema == nil && meant(kind, manifest.Kinds()) != "" {
-			c.fail(loc, "there is no kind %q in %s%s", kind, s.shown(r[:4]), meant(kind, manifest.Kinds()))
+		schema = manifest.JSONSchema(kind)
+		if group := common[kind]; group != "" {
+			c.fail(loc, "there is no kind %q in %s; did you mean %q?", kind, s.shown(r[:4]), kind+"."+group)
+		} else if why := kindFault(kind); kind != "" && why != "" {
+			c.fail(loc, "there is no such kind in %s: %s", s.shown(r[:4]), why)
+		} else if kindKey(kind) != kind {
+			c.fail(loc, "there is no kind %q in %s; did you mean %q?", kind, s.shown(r[:4]), kindKey(kind))
 		}
 	}
 	for i := 4 + len(x.keys); i < len(r) && schema != nil; i++ {

@@ -6,16 +6,19 @@ import (
 	"encoding/json"
 	"errors"
 	"hash"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
+	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/bundle"
-	"sigs.k8s.io/yaml"
+	"go.yaml.in/yaml/v3"
 )
 
 // maxFile is the size in bytes of a file of policies or of their data; a bundle's files count each by itself.
@@ -208,18 +211,26 @@ func (s *sources) document(root, p string) {
 	if !ok {
 		return
 	}
-	if filepath.Ext(p) != ".json" {
-		converted, err := yaml.YAMLToJSONStrict(text)
+	var doc any
+	if s.seen[p] {
+		return
+	}
+	s.seen[p] = true
+	if filepath.Ext(p) == ".json" {
+		if err := whole(text, &doc); err != nil {
+			s.fail(p, "is no JSON: "+err.Error())
+			return
+		}
+	} else {
+		var root yaml.Node
+		err := yaml.Unmarshal(text, &root)
+		if err == nil && root.Kind != 0 {
+			doc, err = settings.Plain(&root)
+		}
 		if err != nil {
 			s.fail(p, err.Error())
 			return
 		}
-		text = converted
-	}
-	var doc any
-	if err := json.Unmarshal(text, &doc); err != nil {
-		s.fail(p, "is no JSON: "+err.Error())
-		return
 	}
 	rel, err := filepath.Rel(root, filepath.Dir(p))
 	if err == nil && rel != "." {
@@ -229,6 +240,19 @@ func (s *sources) document(root, p string) {
 		}
 	}
 	s.merge(p, doc)
+}
+
+// whole reads one JSON value; numbers keep all their digits.
+func whole(text []byte, into *any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("text follows its end")
+	}
+	return nil
 }
 
 // merge joins data of one more file to the rest.
@@ -255,7 +279,11 @@ func join(into, from map[string]any) bool {
 		switch {
 		case !ok:
 			into[k] = v
-		case !isMap || !both || !join(a, b):
+		case isMap && both:
+			if !join(a, b) {
+				return false
+			}
+		case !reflect.DeepEqual(have, v):
 			return false
 		}
 	}

@@ -99,16 +99,16 @@ func (p *parser) policies(n *yaml.Node) (out Policies) {
 func (p *parser) params(n *yaml.Node) map[string]map[string]any {
 	out := map[string]map[string]any{}
 	p.each(n, "policies.params", func(key, value *yaml.Node) {
-		var params map[string]any
 		p.each(value, "policies.params."+key.Value, func(*yaml.Node, *yaml.Node) {})
 		if p.err != nil {
 			return
 		}
-		if err := value.Decode(&params); err != nil {
+		plain, err := Plain(value)
+		if err != nil {
 			p.fail(value, "policies.params.%s: %v", key.Value, err)
 			return
 		}
-		out[key.Value] = params
+		out[key.Value], _ = plain.(map[string]any)
 	})
 	return out
 }
