@@ -117,7 +117,40 @@ func (c *checker) verdict(r *ast.Rule) bool {
 		c.fail(r.Location, "%s is no set, so nothing of it would be reported: write %s contains msg if { … }", name, name)
 		return false
 	}
+	if wrong := misshapen(r.Head.Key); wrong != "" {
+		c.fail(r.Location, "%s gives %s", name, wrong)
+	}
 	return true
+}
+
+// misshapen says what is wrong with an element as far as it is written out; "" if it can be a finding.
+func misshapen(t *ast.Term) string {
+	switch v := t.Value.(type) {
+	case ast.Number, ast.Boolean, ast.Null, *ast.Array, ast.Set:
+		return ast.ValueName(v) + ", not a string or an object with msg"
+	case ast.Object:
+		var keys []string
+		for _, k := range v.Keys() {
+			s, ok := k.Value.(ast.String)
+			if !ok {
+				return ""
+			}
+			if keys = append(keys, string(s)); !slices.Contains(resultKeys, string(s)) {
+				if near := manifest.Nearest(string(s), resultKeys); near != "" {
+					return fmt.Sprintf("a key %q; did you mean %q?", string(s), near)
+				}
+			}
+		}
+		if !slices.Contains(keys, "msg") {
+			return "an object without a msg"
+		}
+		if s := v.Get(ast.StringTerm("severity")); s != nil && ast.IsConstant(s.Value) {
+			if text, _ := s.Value.(ast.String); !slices.Contains([]string{"error", "warning", "info"}, string(text)) {
+				return "a severity that is none of error, warning and info: " + s.String()
+			}
+		}
+	}
+	return ""
 }
 
 func (c *checker) isReserved(p *pkg) bool {

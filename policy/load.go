@@ -32,7 +32,11 @@ func Load(ctx context.Context, opt Options) (*Set, error) {
 	}
 	params := c.parameters(x.policies, opt.Params)
 	if len(x.policies) == 0 && len(c.problems) == 0 {
-		c.problems = append(c.problems, &Problem{Message: "there is no policy in " + strings.Join(opt.Paths, ", ") + ": packages under gatelint.lib are helpers only"})
+		why := "packages under gatelint.lib are helpers only"
+		if len(s.modules) == 0 && len(s.tests) > 0 {
+			why = "only tests are there; name the files of the policies too"
+		}
+		c.problems = append(c.problems, &Problem{Message: "there is no policy in " + strings.Join(opt.Paths, ", ") + ": " + why})
 	}
 	if len(s.problems) == 0 { // else what is missing would be a fault of what uses it
 		x.caps, x.schemas = caps, schemas(x.policies)

@@ -77,6 +77,11 @@ func TestProblems(t *testing.T) {
 		"kind, plural":      {"# METADATA\n# custom: {kinds: [ServiceEntries]}\npackage gatelint.a\n\ndeny contains \"a\"\n", `did you mean "ServiceEntry"?`},
 		"kind, path":        {"# METADATA\n# custom: {kinds: [networking.istio.io/VirtualService]}\npackage gatelint.a\n\ndeny contains \"a\"\n", `"networking.istio.io/VirtualService" is no name of a kind, which is VirtualService, or Deployment.apps; did you mean "VirtualService"?`},
 		"kind, any":         {"# METADATA\n# custom: {kinds: ['*']}\npackage gatelint.a\n\ndeny contains \"a\"\n", `custom.kinds: without kinds a policy is run on all objects`},
+		"a number":          {"package gatelint.a\n\ndeny contains 5\n", `a.rego:3: deny gives number, not a string or an object with msg`},
+		"no msg":            {"package gatelint.a\n\ndeny contains {\"path\": \"x\"} if input.x\n", `a.rego:3: deny gives an object without a msg`},
+		"nearly a key":      {"package gatelint.a\n\ndeny contains {\"msg\": \"x\", \"paths\": \"x\"} if input.x\n", `a.rego:3: deny gives a key "paths"; did you mean "path"?`},
+		"own severity":      {"package gatelint.a\n\ndeny contains {\"msg\": \"x\", \"severity\": \"warn\"} if input.x\n", `a.rego:3: deny gives a severity that is none of error, warning and info: "warn"`},
+		"small letters":     {"# Metadata\n# custom: {severity: info}\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:1: "Metadata" is a mere comment: write METADATA`},
 		"no data":           {"package gatelint.a\n\ndeny contains \"a\" if not data.cfg.flag\n", `a.rego:3: data.cfg.flag names nothing: there is no such package, and no data`},
 		"part":              {"package gatelint.a\n\ndeny contains \"a\" if not data.gatelint.mehs.by_host.a\n", `a.rego:3: there is no "mehs" in data.gatelint; did you mean "mesh"?`},
 		"requests":          {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.requests.user == \"b\"\n", `a.rego:3: there is no "requests" in data.gatelint; did you mean "request"?`},
@@ -316,7 +321,17 @@ func TestLeftOut(t *testing.T) {
 		"c_test.rego": "package gatelint.c_test\n\ndeny contains \"c\"\n\ntest_c if deny\n",
 		"d.tar.gz":    "",
 	})
-	_, err := Load(context.Background(), Options{Paths: []string{dir}})
+	other := t.TempDir()
+	write(t, other, map[string]string{"e.rego": "package gatelint.e\n\ndeny contains \"e\"\n", "t/f_test.rego": "package gatelint.f_test\n\ntest_f if true\n"})
+	require.NoError(t, os.Symlink(other, filepath.Join(dir, "link")))
+	require.NoError(t, os.Symlink(other, filepath.Join(dir, ".hidden")))
+	s, err := Load(context.Background(), Options{Paths: []string{filepath.Join(dir, "link")}})
+	require.NoError(t, err, "a link that is named is followed")
+	require.Len(t, s.Policies(), 1)
+	_, err = Load(context.Background(), Options{Paths: []string{filepath.Join(other, "t")}})
+	require.ErrorContains(t, err, "only tests are there; name the files of the policies too")
+	_, err = Load(context.Background(), Options{Paths: []string{dir}})
+	require.ErrorContains(t, err, "link: is a link to a folder, which is not followed: name it by itself")
 	require.ErrorContains(t, err, "b_test.rego:3: deny is never evaluated: a file named _test.rego holds tests; rename it")
 	require.ErrorContains(t, err, "d.tar.gz: is a bundle in a folder of policies, which is not read: name it by itself")
 	require.NotContains(t, err.Error(), "c_test.rego")

@@ -51,6 +51,17 @@ func block(a *ast.Annotations, m *ast.Module) (metadata, Problems) {
 	return r.out, r.problems
 }
 
+// miscalled tells of comments that are nearly METADATA: OPA takes the word in capitals only, and what stands below would be lost.
+func miscalled(m *ast.Module) (out Problems) {
+	for _, c := range m.Comments {
+		word := strings.TrimSuffix(strings.TrimSpace(string(c.Text)), ":")
+		if word != "METADATA" && strings.EqualFold(word, "METADATA") {
+			out = append(out, at(c.Location, "%q is a mere comment: write METADATA", word))
+		}
+	}
+	return out
+}
+
 // commentBelow is the text of the comments that follow a line, and the first one's line.
 func commentBelow(m *ast.Module, row int) (text string, first int) {
 	byRow := map[int]string{}

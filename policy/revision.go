@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/bundle"
 )
@@ -24,7 +25,12 @@ func (s *sources) verify(file string) {
 	}
 	s.note(file, text)
 	algorithm := ""
-	if block, _ := pem.Decode(text); block != nil {
+	block, _ := pem.Decode(text)
+	if block != nil && strings.Contains(block.Type, "PRIVATE KEY") {
+		s.fail(file, "is a private key, which signs: give the public one, and keep this to yourself")
+		return
+	}
+	if block != nil {
 		key, err := x509.ParsePKIXPublicKey(block.Bytes)
 		if err != nil {
 			s.fail(file, "is no public key: "+err.Error())

@@ -104,11 +104,15 @@ func reason(err error) string {
 
 // folder reads a folder and those in it; names with a leading dot are left out, as of a mounted ConfigMap.
 func (s *sources) folder(root string) {
-	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root+string(filepath.Separator), func(p string, d fs.DirEntry, err error) error { // the separator follows a link
 		if err != nil {
 			return err
 		}
+		p = filepath.Clean(p)
 		name := d.Name()
+		if info, err := os.Stat(p); d.Type()&fs.ModeSymlink != 0 && !strings.HasPrefix(name, ".") && err == nil && info.IsDir() {
+			s.fail(p, "is a link to a folder, which is not followed: name it by itself")
+		}
 		switch {
 		case p != root && strings.HasPrefix(name, "."):
 			if d.IsDir() {
@@ -171,6 +175,7 @@ func (s *sources) module(name, text string) {
 		}
 		return
 	}
+	s.problems = append(s.problems, miscalled(m)...)
 	s.modules[name] = m
 	s.files = append(s.files, name)
 }

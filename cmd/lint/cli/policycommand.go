@@ -168,6 +168,12 @@ func (a *app) policyInputCommand() *cobra.Command {
 				return err
 			}
 			for _, l := range jobs {
+				for _, f := range l.set.Faults {
+					if f.Rule == "syntax" {
+						a.say("%s:%d: %s", f.Pos.File, f.Pos.Line, f.Message)
+						a.code = exitFindings
+					}
+				}
 				for _, in := range l.inputs {
 					opt := r.mesh
 					opt.Complete, opt.Variants = l.complete, in.Variants
@@ -297,6 +303,8 @@ test_own_host if count(found("shop.example.com")) == 0
 
 const newPolicyFixture = `NAME: manifests, and on their lines what is found there.
 
+-- first/flags --
+--only=NAME
 -- first/routes.yaml --
 apiVersion: networking.istio.io/v1
 kind: VirtualService
