@@ -110,6 +110,27 @@ func (a *app) write(r *request, res *result, o output) (err error) {
 	return nil
 }
 
+// answered are the findings, under --as-webhook with what admission would say: those for which it would deny are the errors.
+func (res *result) answered() []rules.Finding {
+	if res.verdicts == nil {
+		return res.findings
+	}
+	out := slices.Clone(res.findings)
+	for i, f := range out {
+		v, ok := res.verdicts[keyOf(f)]
+		switch {
+		case ok && v.Action == rules.Deny:
+			out[i].Severity = rules.Error
+		case f.Severity == rules.Error:
+			out[i].Severity = rules.Warning
+		}
+		if ok {
+			out[i].Message += "; admission: " + v.line()
+		}
+	}
+	return out
+}
+
 // reportFor is the result as the formats of other programs see it.
 func (a *app) reportFor(r *request, res *result) *report.Report {
 	dir, err := os.Getwd()
@@ -118,7 +139,7 @@ func (a *app) reportFor(r *request, res *result) *report.Report {
 	}
 	sources := newSources(res.files)
 	return &report.Report{
-		Version: a.version, Rules: r.list, Findings: res.findings, Files: res.files, Failures: slices.Concat(res.unreadable, res.failed), Total: total(res),
+		Version: a.version, Rules: r.list, Findings: res.answered(), Files: res.files, Failures: slices.Concat(res.unreadable, res.failed), Total: total(res),
 		Dir: dir, Root: report.Repository(dir), StepSummary: os.Getenv("GITHUB_STEP_SUMMARY"), Say: a.say,
 		Example: example,
 		Detail: func(f rules.Finding) string {
