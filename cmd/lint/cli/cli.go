@@ -57,13 +57,13 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return a.main(args)
 }
 
-// Hurry makes garbage collection rare, as fits a process that soon ends, until it holds two gibibytes, or half of what its cgroup
-// may have. GOGC and GOMEMLIMIT win.
+// Hurry makes garbage collection rare, as fits a process that soon ends, until it holds one and a half gibibytes, or half of what its
+// cgroup may have. GOGC and GOMEMLIMIT win.
 func Hurry() {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
-	limit := int64(2 << 30)
+	limit := int64(3 << 29)
 	if text, err := os.ReadFile("/sys/fs/cgroup/memory.max"); err == nil {
 		if most, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil { // else it is max
 			limit = min(limit, most/2)
