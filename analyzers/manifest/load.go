@@ -217,6 +217,7 @@ func (w *walker) read(in input, known *kustomizations) *Set {
 	if in.nowhere {
 		return &Set{
 			Files:  []File{{Name: in.name}},
+			Broken: []string{in.name},
 			Faults: []Fault{{Rule: "syntax", Pos: Pos{File: in.name, Line: 1, Column: 1, EndLine: 1, EndColumn: 1}, Message: "this is a symbolic link to a file that is not there"}},
 		}
 	}

@@ -23,8 +23,11 @@ type result struct {
 	placeholders []string
 	opaque       []string // what shapes gateway workloads and is not modelled
 	unreadable   []error
-	failed       []error // of policies
-	worlds       int     // Worlds that were looked at
+	broken       []string // files that do not parse
+	gap          string   // what may define anything, see manifest.Set.Gap
+	opened       bool     // and keeps what was said to be complete from being that
+	failed       []error  // of policies
+	worlds       int      // Worlds that were looked at
 
 	assumed string // what is not known of the cluster, and taken for granted
 
@@ -150,6 +153,8 @@ func (c *collector) load(l *loaded) {
 	c.skipped = append(c.skipped, l.set.Skipped...)
 	c.placeholders = append(c.placeholders, l.set.Placeholders...)
 	c.unreadable = append(append(c.unreadable, l.set.Unreadable...), l.with.Unreadable...)
+	c.broken = append(append(c.broken, l.set.Broken...), l.with.Broken...)
+	c.gap, c.opened = cmp.Or(c.gap, l.gap), c.opened || l.opened
 }
 
 // faults enters what the loader found.
@@ -360,6 +365,9 @@ func (c *collector) written(jobs []*loaded) (list []*settings.Ignore, judged map
 	}
 	for _, s := range c.skipped {
 		judged[s.File] = false
+	}
+	for _, file := range c.broken {
+		judged[file] = false
 	}
 	for _, f := range c.files {
 		if !read[f.Name] {

@@ -84,8 +84,9 @@ func (a *app) fixed(r *request) (*result, error) {
 	strict.list = slices.DeleteFunc(strict.list, func(x *rules.Rule) bool { return x.Clock && r.mesh.Now.IsZero() })
 	res := before
 	for range rounds {
-		if len(res.unreadable) > 0 {
-			break // what is missing may be what cannot be read
+		if res.gap != "" { // what is missing may be what cannot be read
+			f.left = append(f.left, fmt.Sprintf("nothing is fixed: %s, so it may define what is missing elsewhere", res.gap))
+			break
 		}
 		had := len(f.done) + len(f.left)
 		if err := f.round(res); err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -35,6 +36,8 @@ type loaded struct {
 	with   *manifest.Set // context
 	base   *base         // what they lie over; nil for nothing
 	inputs []mesh.Input
+	gap    string // what may define anything, see manifest.Set.Gap
+	opened bool   // so that what was said to be complete is not
 }
 
 // said is a finding without what was probably meant, where that is about the text that a kustomization makes: the file, of which other
@@ -251,6 +254,10 @@ func (l *loaded) split() {
 	if l.base != nil {
 		l.base.settle(files)
 		l.complete = l.complete.And(l.base.closes)
+	}
+	if l.gap = cmp.Or(l.set.Gap(), l.with.Gap()); l.gap != "" {
+		l.opened = l.complete.All || len(l.complete.Kinds) > 0
+		l.complete = mesh.Complete{} // what is not there may be in there
 	}
 	l.inputs = mesh.Split(files)
 	for i := range l.inputs {
