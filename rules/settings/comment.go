@@ -19,8 +19,8 @@ const (
 //	# gatelint:ignore rule[,rule2] [until=DATE] -- reason
 //
 // A comment behind a value accepts findings on its line; one on a line of its own those on the next line that has more than
-// a comment.
-func Comments(file string, text []byte) []*Ignore {
+// a comment. The file's objects are what it can be about.
+func Comments(file string, text []byte, objects []*manifest.Object) []*Ignore {
 	if !bytes.Contains(text, []byte(prefix)) {
 		return nil
 	}
@@ -47,6 +47,13 @@ func Comments(file string, text []byte) []*Ignore {
 				waiting = append(waiting, g)
 			} else {
 				g.Line = i + 1
+			}
+		}
+	}
+	for _, g := range out {
+		for _, o := range objects {
+			if o.At().Line <= max(g.Line, g.Pos.Line) {
+				g.within = o
 			}
 		}
 	}

@@ -351,7 +351,11 @@ func (c *collector) rate(all []*rules.Rule) {
 func (c *collector) written(jobs []*loaded) (list []*settings.Ignore, judged map[string]bool) {
 	judged = map[string]bool{}
 	read := map[string]bool{}
+	objects := map[string][]*manifest.Object{}
 	for _, l := range jobs {
+		for _, o := range append(slices.Clone(l.set.Objects), l.with.Objects...) {
+			objects[o.File()] = append(objects[o.File()], o)
+		}
 		c.yields = append(append(c.yields, settings.Yields(l.set.Objects, c.request.now)...), settings.Yields(l.with.Objects, c.request.now)...)
 		for _, f := range l.set.Files {
 			judged[f.Name] = judged[f.Name] || c.request.wants(l, f.Name)
@@ -372,7 +376,7 @@ func (c *collector) written(jobs []*loaded) (list []*settings.Ignore, judged map
 	for _, f := range c.files {
 		if !read[f.Name] {
 			read[f.Name] = true
-			list = append(list, settings.Comments(f.Name, f.Data)...)
+			list = append(list, settings.Comments(f.Name, f.Data, objects[f.Name])...)
 		}
 	}
 	return list, judged
