@@ -127,7 +127,7 @@ func (w *walker) glob(pattern string) error {
 }
 
 func (w *walker) file(p string) {
-	if name := slashed(p); !w.seen[name] && !w.excluded(p) {
+	if name := slashed(p); !w.seen[name] && !w.excluded(p) && (w.opt.Except == nil || !w.opt.Except(p)) {
 		w.seen[name] = true
 		w.files = append(w.files, input{name: name, path: p})
 	}

@@ -15,6 +15,8 @@ type Options struct {
 	Namespace func(file string) string
 	// Exclude holds globs (** crosses folders) relative to the working directory. They apply to files named outright too.
 	Exclude []string
+	// Except tells files that are not read, as if they were not there; nil reads all.
+	Except func(path string) bool
 	// Stdin is read for the path "-"; StdinName is what it is called in positions.
 	Stdin     io.Reader
 	StdinName string

@@ -152,7 +152,11 @@ func (c *collector) load(l *loaded) {
 	c.files = append(append(c.files, l.set.Files...), l.with.Files...)
 	c.skipped = append(c.skipped, l.set.Skipped...)
 	c.placeholders = append(c.placeholders, l.set.Placeholders...)
-	c.unreadable = append(append(c.unreadable, l.set.Unreadable...), l.with.Unreadable...)
+	for _, err := range append(slices.Clone(l.set.Unreadable), l.with.Unreadable...) { // several worlds can have one file
+		if !slices.ContainsFunc(c.unreadable, func(had error) bool { return had.Error() == err.Error() }) {
+			c.unreadable = append(c.unreadable, err)
+		}
+	}
 	c.broken = append(append(c.broken, l.set.Broken...), l.with.Broken...)
 	c.gap, c.opened = cmp.Or(c.gap, l.gap), c.opened || l.opened
 }
