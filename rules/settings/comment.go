@@ -3,6 +3,7 @@ package settings
 import (
 	"bytes"
 	"regexp"
+	"sort"
 	"strings"
 	"unicode/utf8"
 
@@ -50,14 +51,25 @@ func Comments(file string, text []byte, objects []*manifest.Object) []*Ignore {
 			}
 		}
 	}
-	for _, g := range out {
-		for _, o := range objects {
-			if o.At().Line <= max(g.Line, g.Pos.Line) {
-				g.within = o
-			}
+	settle(out, objects)
+	return out
+}
+
+// settle says which object each comment stands in: the last one that begins above the line that it is about.
+func settle(list []*Ignore, objects []*manifest.Object) {
+	if len(list) == 0 || len(objects) == 0 {
+		return
+	}
+	begins := map[int]*manifest.Object{}
+	for _, o := range objects {
+		begins[o.At().Line] = o
+	}
+	lines := manifest.Keys(begins)
+	for _, g := range list {
+		if i := sort.SearchInts(lines, max(g.Line, g.Pos.Line)+1); i > 0 {
+			g.within = begins[lines[i-1]]
 		}
 	}
-	return out
 }
 
 var (
