@@ -75,7 +75,7 @@ func lintCase(c *want.Case, list []*rules.Rule) ([]rules.Finding, error) {
 	}
 	ignores := settings.Annotations(set.Objects)
 	for _, f := range set.Files {
-		ignores = append(ignores, settings.Comments(f.Name, f.Data)...)
+		ignores = append(ignores, settings.Comments(f.Name, f.Data, nil)...)
 	}
 	applied := settings.Apply(out, ignores, settings.Policy{Rules: rules.All(), Ran: list, Now: fixtureTime})
 	out = append(applied.Kept, applied.Unused...)

@@ -127,7 +127,7 @@ func (w *walker) glob(pattern string) error {
 }
 
 func (w *walker) file(p string) {
-	if name := slashed(p); !w.seen[name] && !w.excluded(p) {
+	if name := slashed(p); !w.seen[name] && !w.excluded(p) && (w.opt.Except == nil || !w.opt.Except(p)) {
 		w.seen[name] = true
 		w.files = append(w.files, input{name: name, path: p})
 	}
@@ -217,6 +217,7 @@ func (w *walker) read(in input, known *kustomizations) *Set {
 	if in.nowhere {
 		return &Set{
 			Files:  []File{{Name: in.name}},
+			Broken: []string{in.name},
 			Faults: []Fault{{Rule: "syntax", Pos: Pos{File: in.name, Line: 1, Column: 1, EndLine: 1, EndColumn: 1}, Message: "this is a symbolic link to a file that is not there"}},
 		}
 	}

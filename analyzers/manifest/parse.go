@@ -137,6 +137,9 @@ func join(readers []*reader) *Set {
 		}
 		all.Add(r.set)
 	}
+	if i := slices.IndexFunc(readers, func(r *reader) bool { return len(r.broken) > 0 }); i >= 0 {
+		all.Broken = []string{readers[i].file}
+	}
 	all.unique(readers)
 	sortFaults(all.Faults)
 	return all

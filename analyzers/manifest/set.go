@@ -15,6 +15,8 @@ type Options struct {
 	Namespace func(file string) string
 	// Exclude holds globs (** crosses folders) relative to the working directory. They apply to files named outright too.
 	Exclude []string
+	// Except tells files that are not read, as if they were not there; nil reads all.
+	Except func(path string) bool
 	// Stdin is read for the path "-"; StdinName is what it is called in positions.
 	Stdin     io.Reader
 	StdinName string
@@ -36,6 +38,23 @@ type Set struct {
 	Skipped      []Skip
 	Placeholders []string // distinct names of placeholders, sorted
 	Unreadable   []error  // I/O errors, wrapped with the file
+	Broken       []string // files with a document that cannot be parsed, or links to files that are not there
+}
+
+// Gap names a file that may define anything, as not all of it could be read, and says why: a clause; "" if there is none.
+func (s *Set) Gap() string {
+	if len(s.Unreadable) > 0 {
+		return s.Unreadable[0].Error()
+	}
+	if len(s.Broken) > 0 {
+		return s.Broken[0] + " does not parse"
+	}
+	for _, skip := range s.Skipped {
+		if skip.Why == SkipTemplate {
+			return skip.File + " is a Helm template"
+		}
+	}
+	return ""
 }
 
 // Add appends another set.
@@ -47,6 +66,7 @@ func (s *Set) Add(other *Set) {
 	s.Other += other.Other
 	s.Skipped = append(s.Skipped, other.Skipped...)
 	s.Unreadable = append(s.Unreadable, other.Unreadable...)
+	s.Broken = append(s.Broken, other.Broken...)
 	if len(other.Placeholders) > 0 {
 		s.Placeholders = append(s.Placeholders, other.Placeholders...)
 		slices.Sort(s.Placeholders)

@@ -14,6 +14,9 @@ func (p *parser) assume(n *yaml.Node) (a mesh.Assume) {
 		"gateways": func(n *yaml.Node) { a.Gateways = p.named(n, "assume.gateways") },
 		"hosts": func(n *yaml.Node) {
 			for _, text := range p.patterns(n, "assume.hosts") {
+				if !strings.ContainsAny(text, ".*") {
+					p.fail(n, "assume.hosts: %q is no host in full, such as catalog.shop.svc.cluster.local", text)
+				}
 				a.Hosts = append(a.Hosts, strings.ToLower(text))
 			}
 		},

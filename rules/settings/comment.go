@@ -3,6 +3,7 @@ package settings
 import (
 	"bytes"
 	"regexp"
+	"sort"
 	"strings"
 	"unicode/utf8"
 
@@ -19,8 +20,8 @@ const (
 //	# gatelint:ignore rule[,rule2] [until=DATE] -- reason
 //
 // A comment behind a value accepts findings on its line; one on a line of its own those on the next line that has more than
-// a comment.
-func Comments(file string, text []byte) []*Ignore {
+// a comment. The file's objects are what it can be about.
+func Comments(file string, text []byte, objects []*manifest.Object) []*Ignore {
 	if !bytes.Contains(text, []byte(prefix)) {
 		return nil
 	}
@@ -50,7 +51,25 @@ func Comments(file string, text []byte) []*Ignore {
 			}
 		}
 	}
+	settle(out, objects)
 	return out
+}
+
+// settle says which object each comment stands in: the last one that begins above the line that it is about.
+func settle(list []*Ignore, objects []*manifest.Object) {
+	if len(list) == 0 || len(objects) == 0 {
+		return
+	}
+	begins := map[int]*manifest.Object{}
+	for _, o := range objects {
+		begins[o.At().Line] = o
+	}
+	lines := manifest.Keys(begins)
+	for _, g := range list {
+		if i := sort.SearchInts(lines, max(g.Line, g.Pos.Line)+1); i > 0 {
+			g.within = begins[lines[i-1]]
+		}
+	}
 }
 
 var (

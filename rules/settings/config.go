@@ -81,15 +81,16 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
 }
 
-// Find gives the config file that counts in a folder: the one there or in the nearest folder above; "" if there is none.
+// Find gives the config file that counts in a folder: the one there or in the nearest folder above; "" if there is none. What has its
+// name but cannot be read is for Load to refuse.
 func Find(dir string) (string, error) {
 	for {
 		file := filepath.Join(dir, FileName)
-		info, err := os.Stat(file)
+		_, err := os.Lstat(file)
 		switch {
-		case err == nil && !info.IsDir():
+		case err == nil:
 			return file, nil
-		case err != nil && !errors.Is(err, fs.ErrNotExist):
+		case !errors.Is(err, fs.ErrNotExist):
 			return "", fmt.Errorf("looking for %s: %w", FileName, err)
 		}
 		parent := filepath.Dir(dir)
@@ -120,6 +121,12 @@ func Misnamed(dir string) string {
 func Load(file, shown string, list []*rules.Rule) (*Config, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
+		if info, _ := os.Stat(file); info != nil && info.IsDir() {
+			return nil, fmt.Errorf("reading the config: %s is a folder", shown)
+		}
+		if info, _ := os.Lstat(file); info != nil && errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("reading the config: %s is a symbolic link to a file that is not there", shown)
+		}
 		if path := (*fs.PathError)(nil); errors.As(err, &path) {
 			path.Path = shown
 		}

@@ -57,37 +57,41 @@ istio: {version: 1.31, clusterDomain: example.internal, rootNamespace: mesh, mes
 
 // mistakes are configs with what is said of them.
 var mistakes = map[string]string{
-	"":                                   `c:1:1: the config lacks "version: 1"`,
-	"version: '1'":                       `c:1:10: version "1" is not known to this gatelint: it reads version 1`,
-	"- a":                                `c:1:1: the config is a list, not a mapping`,
-	"version: 1\nPaths: [a]":             `c:2:1: unknown key "Paths"; did you mean "paths"?`,
-	"version: 1\nadmision: 1":            `c:2:1: unknown key "admision"; did you mean "admission"?`,
-	"version: 1\npaths: {a: b}":          `c:2:8: paths is a mapping, not a string`,
-	"version: 1\npaths: [[a]]":           `c:2:9: paths is a list, not a string`,
-	"version: 1\npaths:":                 `c:2:7: paths is empty, not a string`,
-	"version: 1\nexclude: '['":           `c:2:10: "[" is no glob`,
-	"version: 1\nrules: [a]":             `c:2:8: rules is a list, not a mapping`,
-	"version: 1\nrules: {IST0130: off}":  `c:2:9: unknown rule "IST0130"; that fault is reported by "shadowed-match"`,
-	"version: 1\nrules: {no-effects: 1}": `c:2:9: unknown rule "no-effects"; did you mean "no-effect"?`,
-	"version: 1\nrules: {no-effect: on}": `c:2:20: rules.no-effect: "on" is no severity: use error, warning or info, or off`,
-	"version: 1\nrules: {no-effect: {admission: x}}":                                            `c:2:32: rules.no-effect.admission: "x" is no admission: use deny, warn or off`,
-	"version: 1\nrules: {no-effect: {severty: x}}":                                              `c:2:21: unknown key "severty" under rules.no-effect; did you mean "severity"?`,
-	"version: 1\nworlds: {a: {paths: []}}":                                                      `c:2:10: world "a" has no paths`,
-	"version: 1\nworlds: {a: {paths: [b], vars: 1}}":                                            `c:2:32: worlds.a.vars is "1", not a mapping`,
-	"version: 1\nistio: {version: 2}":                                                           `c:2:18: istio.version is "2": the verdicts of this gatelint hold for Istio 1.31 only`,
-	"version: 1\nistio: {scopeGatewayToNamespace: 1}":                                           `c:2:34: istio.scopeGatewayToNamespace is "1", not true or false`,
-	"version: 1\nnamespace: {'[': a}":                                                           `c:2:13: "[" is no glob`,
-	"version: 1\ncomplete: secret":                                                              `c:2:11: complete: unknown kind "secret"; did you mean "Secret"?`,
-	"version: 1\nfail-on: errors":                                                               `c:2:10: fail-on is "errors": use error, warning, info, never; did you mean "error"?`,
-	"version: 1\nfail-on: [error]":                                                              `c:2:10: fail-on is a list: use error, warning, info, never`,
-	"version: 1\nassume: {secret: [a/b]}":                                                       `c:2:10: unknown key "secret" under assume; did you mean "secrets"?`,
-	"version: 1\nassume: {secrets: [a]}":                                                        `c:2:19: assume.secrets: "a" is not NAMESPACE/NAME`,
-	"version: 1\nassume: {gateways: [a/b/c]}":                                                   `c:2:20: assume.gateways: "a/b/c" is not NAMESPACE/NAME`,
-	"version: 1\nassume: {hosts: '['}":                                                          `c:2:17: assume.hosts: "[" is no pattern`,
-	"version: 1\nexceptions: {a: b}":                                                            `c:2:13: exceptions is a mapping, not a list`,
-	"version: 1\nexceptions: [{objects: [{name: a}], reason: b}]":                               `c:2:14: an entry of exceptions has no rules`,
-	"version: 1\nexceptions: [{rules: [no-effect], reason: b}]":                                 `c:2:14: an entry of exceptions has no objects`,
-	"version: 1\nexceptions: [{rules: [no-effect], objects: [{name: a}]}]":                      `c:2:14: an entry of exceptions has no reason`,
+	"":                                                                     `c:1:1: the config lacks "version: 1"`,
+	"version: '1'":                                                         `c:1:10: version "1" is not known to this gatelint: it reads version 1`,
+	"- a":                                                                  `c:1:1: the config is a list, not a mapping`,
+	"version: 1\nPaths: [a]":                                               `c:2:1: unknown key "Paths"; did you mean "paths"?`,
+	"version: 1\nadmision: 1":                                              `c:2:1: unknown key "admision"; did you mean "admission"?`,
+	"version: 1\npaths: {a: b}":                                            `c:2:8: paths is a mapping, not a string`,
+	"version: 1\npaths: [[a]]":                                             `c:2:9: paths is a list, not a string`,
+	"version: 1\npaths:":                                                   `c:2:7: paths is empty, not a string`,
+	"version: 1\nexclude: '['":                                             `c:2:10: "[" is no glob`,
+	"version: 1\nexclude: '!a'":                                            `c:2:10: "!a" takes nothing back: a glob is not negated by "!"`,
+	"version: 1\ncomplete: Secret/a/b":                                     `c:2:11: complete: "Secret/a/b" is not KIND or KIND/NAMESPACE`,
+	"version: 1\nassume: {hosts: a}":                                       `c:2:17: assume.hosts: "a" is no host in full, such as catalog.shop.svc.cluster.local`,
+	"version: 1\nistio: {rootNamespace: A/b}":                              `c:2:24: istio.rootNamespace: "A/b" is no name of a namespace`,
+	"version: 1\nrules: [a]":                                               `c:2:8: rules is a list, not a mapping`,
+	"version: 1\nrules: {IST0130: off}":                                    `c:2:9: unknown rule "IST0130"; that fault is reported by "shadowed-match"`,
+	"version: 1\nrules: {no-effects: 1}":                                   `c:2:9: unknown rule "no-effects"; did you mean "no-effect"?`,
+	"version: 1\nrules: {no-effect: on}":                                   `c:2:20: rules.no-effect: "on" is no severity: use error, warning or info, or off`,
+	"version: 1\nrules: {no-effect: {admission: x}}":                       `c:2:32: rules.no-effect.admission: "x" is no admission: use deny, warn or off`,
+	"version: 1\nrules: {no-effect: {severty: x}}":                         `c:2:21: unknown key "severty" under rules.no-effect; did you mean "severity"?`,
+	"version: 1\nworlds: {a: {paths: []}}":                                 `c:2:10: world "a" has no paths`,
+	"version: 1\nworlds: {a: {paths: [b], vars: 1}}":                       `c:2:32: worlds.a.vars is "1", not a mapping`,
+	"version: 1\nistio: {version: 2}":                                      `c:2:18: istio.version is "2": the verdicts of this gatelint hold for Istio 1.31 only`,
+	"version: 1\nistio: {scopeGatewayToNamespace: 1}":                      `c:2:34: istio.scopeGatewayToNamespace is "1", not true or false`,
+	"version: 1\nnamespace: {'[': a}":                                      `c:2:13: "[" is no glob`,
+	"version: 1\ncomplete: secret":                                         `c:2:11: complete: unknown kind "secret"; did you mean "Secret"?`,
+	"version: 1\nfail-on: errors":                                          `c:2:10: fail-on is "errors": use error, warning, info, never; did you mean "error"?`,
+	"version: 1\nfail-on: [error]":                                         `c:2:10: fail-on is a list: use error, warning, info, never`,
+	"version: 1\nassume: {secret: [a/b]}":                                  `c:2:10: unknown key "secret" under assume; did you mean "secrets"?`,
+	"version: 1\nassume: {secrets: [a]}":                                   `c:2:19: assume.secrets: "a" is not NAMESPACE/NAME`,
+	"version: 1\nassume: {gateways: [a/b/c]}":                              `c:2:20: assume.gateways: "a/b/c" is not NAMESPACE/NAME`,
+	"version: 1\nassume: {hosts: '['}":                                     `c:2:17: assume.hosts: "[" is no pattern`,
+	"version: 1\nexceptions: {a: b}":                                       `c:2:13: exceptions is a mapping, not a list`,
+	"version: 1\nexceptions: [{objects: [{name: a}], reason: b}]":          `c:2:14: an entry of exceptions has no rules`,
+	"version: 1\nexceptions: [{rules: [no-effect], reason: b}]":            `c:2:14: an entry of exceptions has no objects`,
+	"version: 1\nexceptions: [{rules: [no-effect], objects: [{name: a}]}]": `c:2:14: an entry of exceptions has no reason`,
 	"version: 1\nexceptions: [{rules: [no-effect], objects: [{}], reason: b}]":                  `c:2:45: an entry of exceptions.objects names neither kind nor namespace nor name: it means every object`,
 	"version: 1\nexceptions: [{rules: [no-effect], objects: [{name: a}], reason: b, until: x}]": `c:2:75: exceptions.until: "x" is no date: write YEAR-MONTH-DAY`,
 	"version: 1\nexceptions: [{rules: [syntax], objects: [{name: a}], reason: b}]":              `c:2:22: exceptions.rules: findings of "syntax" cannot be accepted`,
@@ -111,7 +115,7 @@ func TestParseMistakes(t *testing.T) {
 
 func TestFind(t *testing.T) {
 	root := t.TempDir()
-	require.NoError(t, os.MkdirAll(filepath.Join(root, "a", "b", FileName), 0o755)) // a folder of that name is none
+	require.NoError(t, os.MkdirAll(filepath.Join(root, "a", "b"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(root, "a", FileName), []byte("version: 1"), 0o644))
 	file, err := Find(filepath.Join(root, "a", "b"))
 	require.NoError(t, err)
@@ -121,6 +125,24 @@ func TestFind(t *testing.T) {
 	require.Equal(t, filepath.Join(root, "a"), c.Dir)
 	_, err = Load(filepath.Join(root, "nosuch"), "shown.yaml", list)
 	require.EqualError(t, err, "reading the config: open shown.yaml: no such file or directory")
+
+	// What has the name of a config and is none is not passed over.
+	near := filepath.Join(root, "a", "b", FileName)
+	for _, what := range []struct {
+		make func() error
+		want string
+	}{
+		{func() error { return os.Symlink("nosuch", near) }, "reading the config: shown.yaml is a symbolic link to a file that is not there"},
+		{func() error { return os.Mkdir(near, 0o755) }, "reading the config: shown.yaml is a folder"},
+	} {
+		require.NoError(t, what.make())
+		file, err = Find(filepath.Join(root, "a", "b"))
+		require.NoError(t, err)
+		require.Equal(t, near, file)
+		_, err = Load(file, "shown.yaml", list)
+		require.EqualError(t, err, what.want)
+		require.NoError(t, os.Remove(near))
+	}
 }
 
 func TestSelect(t *testing.T) {

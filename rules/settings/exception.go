@@ -3,6 +3,7 @@ package settings
 import (
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -43,7 +44,7 @@ func (p *parser) exceptions(n *yaml.Node) (out []*Ignore) {
 		for _, missing := range []struct {
 			key  string
 			lack bool
-		}{{"rules", len(names) == 0}, {"objects", len(g.Objects) == 0}, {"reason", g.Reason == ""}} {
+		}{{"rules", len(names) == 0}, {"objects", len(g.Objects) == 0}, {"reason", strings.TrimSpace(g.Reason) == ""}} {
 			if missing.lack {
 				p.fail(item, "an entry of exceptions has no %s", missing.key)
 			}

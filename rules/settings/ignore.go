@@ -24,8 +24,9 @@ type Ignore struct {
 	Line    int              // of a comment: the line whose findings it accepts
 	Objects []ObjectPattern  // of an exception
 
-	problem string  // why it is not valid, "" when it is
-	rest    *string // of the annotation or comment without it; nil where that is not told
+	within  *manifest.Object // of a comment: the one that it stands in, nil if that is not told
+	problem string           // why it is not valid, "" when it is
+	rest    *string          // of the annotation or comment without it; nil where that is not told
 }
 
 // Suppressed is a finding with the ignore that accepted it.
@@ -156,13 +157,18 @@ func (g *Ignore) key() string {
 
 func (g *Ignore) finding(why string, p Policy) rules.Finding {
 	f := rules.Finding{Rule: unusedIgnore, Severity: rules.Warning, Pos: g.Pos, Message: why}
-	where := g.Pos.File
+	where := "" // no path: that is another one from another working directory
 	if r, err := Lookup(unusedIgnore, p.Rules); err == nil {
 		f.Severity, f.Admission = r.Severity, r.Admission
 	}
 	if g.Object != nil {
 		f.Object, f.API, f.Source = g.Object.ID, g.Object.APIVersion, g.Object
 		where = g.Object.Group + "/" + g.Object.ID.String()
+	} else if g.within != nil {
+		where = g.within.Group + "/" + g.within.ID.String()
+	}
+	for _, x := range g.Objects {
+		where += strings.Join([]string{"", x.Kind, x.Namespace, x.Name}, "\x00")
 	}
 	f.Fingerprint = rules.Fingerprint(unusedIgnore, where, g.Rule+g.Code, g.Reason)
 	return f

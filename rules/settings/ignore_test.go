@@ -46,7 +46,7 @@ func TestComments(t *testing.T) {
 		reason, when string
 	}
 	var got []mark
-	for _, g := range Comments("f", []byte(text)) {
+	for _, g := range Comments("f", []byte(text), nil) {
 		require.Empty(t, g.problem)
 		when := ""
 		if !g.Until.IsZero() {
@@ -71,7 +71,7 @@ func FuzzComments(f *testing.F) {
 	f.Add("a: |\n  # gatelint:ignore x -- y\nb: 'c' # gatelint:ignore x")
 	f.Fuzz(func(t *testing.T, text string) {
 		lines := strings.Count(text, "\n") + 1
-		for _, g := range Comments("f", []byte(text)) {
+		for _, g := range Comments("f", []byte(text), nil) {
 			if g.Pos.Line < 1 || g.Pos.Line > lines || g.Line > lines || g.Line != 0 && g.Line < g.Pos.Line {
 				t.Fatalf("%+v", g)
 			}

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -28,6 +29,9 @@ func Lookup(name string, list []*rules.Rule) (*rules.Rule, error) {
 	return nil, fmt.Errorf("unknown rule %q%s", name, meant(name, names))
 }
 
+// namespaceForm is how a namespace is named: as a DNS label.
+var namespaceForm = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
+
 // closable are the kinds of which complete can say that all are there.
 var closable = []string{"ConfigMap", "DestinationRule", "Gateway", "Pod", "Secret", "Service", "ServiceEntry", "Sidecar", "VirtualService"}
 
@@ -35,10 +39,11 @@ var closable = []string{"ConfigMap", "DestinationRule", "Gateway", "Pod", "Secre
 func CheckComplete(text string) error {
 	for _, part := range strings.Split(text, ",") {
 		kind, ns, slash := strings.Cut(strings.TrimSpace(part), "/")
-		if kind == "true" && !slash || slices.Contains(closable, kind) && (!slash || ns != "") {
+		there := !slash || ns == "*" || namespaceForm.MatchString(ns)
+		if kind == "true" && !slash || slices.Contains(closable, kind) && there {
 			continue
 		}
-		if kind == "" || slash && ns == "" {
+		if kind == "" || !there {
 			return fmt.Errorf("%q is not KIND or KIND/NAMESPACE", part)
 		}
 		for _, k := range closable {

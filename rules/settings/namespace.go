@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"fmt"
 	"path"
 	"strings"
 
@@ -54,8 +55,19 @@ func (p *parser) globs(n *yaml.Node, in string) []string {
 	return list
 }
 
+// CheckGlob refuses a text that is no glob, and those that match no file.
+func CheckGlob(text string) error {
+	switch {
+	case text == "" || !doublestar.ValidatePattern(text):
+		return fmt.Errorf("%q is no glob", text)
+	case text[0] == '!':
+		return fmt.Errorf("%q takes nothing back: a glob is not negated by \"!\"", text)
+	}
+	return nil
+}
+
 func (p *parser) glob(n *yaml.Node, text string) {
-	if !doublestar.ValidatePattern(text) {
-		p.fail(n, "%q is no glob", text)
+	if err := CheckGlob(text); err != nil {
+		p.fail(n, "%v", err)
 	}
 }

@@ -246,8 +246,12 @@ func (p *parser) istio(n *yaml.Node) Istio {
 				p.fail(n, "istio.version is %q: the verdicts of this gatelint hold for Istio %s only", x.Version, Release)
 			}
 		},
-		"clusterDomain":           func(n *yaml.Node) { x.ClusterDomain = p.str(n, "istio.clusterDomain") },
-		"rootNamespace":           func(n *yaml.Node) { x.RootNamespace = p.str(n, "istio.rootNamespace") },
+		"clusterDomain": func(n *yaml.Node) { x.ClusterDomain = p.str(n, "istio.clusterDomain") },
+		"rootNamespace": func(n *yaml.Node) {
+			if x.RootNamespace = p.str(n, "istio.rootNamespace"); !namespaceForm.MatchString(x.RootNamespace) {
+				p.fail(n, "istio.rootNamespace: %q is no name of a namespace", x.RootNamespace)
+			}
+		},
 		"meshConfig":              func(n *yaml.Node) { x.MeshConfig = p.str(n, "istio.meshConfig") },
 		"scopeGatewayToNamespace": func(n *yaml.Node) { x.ScopeGatewayToNamespace = p.boolean(n, "istio.scopeGatewayToNamespace") },
 		"revision":                func(n *yaml.Node) { x.Revision = p.scalar(n, "istio.revision") },

@@ -23,8 +23,11 @@ type result struct {
 	placeholders []string
 	opaque       []string // what shapes gateway workloads and is not modelled
 	unreadable   []error
-	failed       []error // of policies
-	worlds       int     // Worlds that were looked at
+	broken       []string // files that do not parse
+	gap          string   // what may define anything, see manifest.Set.Gap
+	opened       bool     // and keeps what was said to be complete from being that
+	failed       []error  // of policies
+	worlds       int      // Worlds that were looked at
 
 	assumed string // what is not known of the cluster, and taken for granted
 
@@ -149,7 +152,13 @@ func (c *collector) load(l *loaded) {
 	c.files = append(append(c.files, l.set.Files...), l.with.Files...)
 	c.skipped = append(c.skipped, l.set.Skipped...)
 	c.placeholders = append(c.placeholders, l.set.Placeholders...)
-	c.unreadable = append(append(c.unreadable, l.set.Unreadable...), l.with.Unreadable...)
+	for _, err := range append(slices.Clone(l.set.Unreadable), l.with.Unreadable...) { // several worlds can have one file
+		if !slices.ContainsFunc(c.unreadable, func(had error) bool { return had.Error() == err.Error() }) {
+			c.unreadable = append(c.unreadable, err)
+		}
+	}
+	c.broken = append(append(c.broken, l.set.Broken...), l.with.Broken...)
+	c.gap, c.opened = cmp.Or(c.gap, l.gap), c.opened || l.opened
 }
 
 // faults enters what the loader found.
@@ -346,7 +355,11 @@ func (c *collector) rate(all []*rules.Rule) {
 func (c *collector) written(jobs []*loaded) (list []*settings.Ignore, judged map[string]bool) {
 	judged = map[string]bool{}
 	read := map[string]bool{}
+	objects := map[string][]*manifest.Object{}
 	for _, l := range jobs {
+		for _, o := range append(slices.Clone(l.set.Objects), l.with.Objects...) {
+			objects[o.File()] = append(objects[o.File()], o)
+		}
 		c.yields = append(append(c.yields, settings.Yields(l.set.Objects, c.request.now)...), settings.Yields(l.with.Objects, c.request.now)...)
 		for _, f := range l.set.Files {
 			judged[f.Name] = judged[f.Name] || c.request.wants(l, f.Name)
@@ -361,10 +374,13 @@ func (c *collector) written(jobs []*loaded) (list []*settings.Ignore, judged map
 	for _, s := range c.skipped {
 		judged[s.File] = false
 	}
+	for _, file := range c.broken {
+		judged[file] = false
+	}
 	for _, f := range c.files {
 		if !read[f.Name] {
 			read[f.Name] = true
-			list = append(list, settings.Comments(f.Name, f.Data)...)
+			list = append(list, settings.Comments(f.Name, f.Data, objects[f.Name])...)
 		}
 	}
 	return list, judged

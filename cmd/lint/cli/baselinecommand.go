@@ -99,6 +99,9 @@ func (a *app) pruneBaseline(r *request, file string) error {
 	if err != nil {
 		return err
 	}
+	if len(res.broken) > 0 { // what it has of findings, and what others have because of it, is not seen
+		return failure{fmt.Errorf("the baseline stays as it is: %s does not parse, see gatelint lint; mend it, or --exclude it", res.broken[0])}
+	}
 	out := 0
 	for _, x := range res.stale {
 		at := filepath.Join(filepath.Dir(file), filepath.FromSlash(x.File))

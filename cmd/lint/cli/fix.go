@@ -56,13 +56,12 @@ func (r *request) setFix(f *flags) error {
 type fixer struct {
 	*app
 	request *request
-	strict  *request           // as request, with all rules and severities: what an edit may bring no fault of
-	now     map[[2]string]int  // the faults that strict finds, by fingerprint and file
-	first   map[string]fixFile // files with edits as they were, by real path
-	texts   map[string][]byte  // as they are to be
-	refused map[[3]string]bool // edits that are not made
+	strict  *request             // as request, with all rules and severities: what an edit may bring no fault of
+	now     map[[2]string]int    // the faults that strict finds, by fingerprint and file
+	first   map[string]fixFile   // files with edits as they were, by real path
+	texts   map[string][]byte    // as they are to be
+	refused map[[3]string]string // edits that are not made, and why
 	done    []fix.Edit
-	left    []string // why edits are not made
 }
 
 // fixFile is a file as reported, and its text.
@@ -73,7 +72,7 @@ type fixFile struct {
 
 // fixed makes all edits, writes or shows them, and gives what is left; with --diff, what there is.
 func (a *app) fixed(r *request) (*result, error) {
-	f := &fixer{app: a, request: r, first: map[string]fixFile{}, texts: map[string][]byte{}, refused: map[[3]string]bool{}}
+	f := &fixer{app: a, request: r, first: map[string]fixFile{}, texts: map[string][]byte{}, refused: map[[3]string]string{}}
 	before, err := f.look(r, nil)
 	if err != nil {
 		return nil, err
@@ -84,14 +83,14 @@ func (a *app) fixed(r *request) (*result, error) {
 	strict.list = slices.DeleteFunc(strict.list, func(x *rules.Rule) bool { return x.Clock && r.mesh.Now.IsZero() })
 	res := before
 	for range rounds {
-		if len(res.unreadable) > 0 {
-			break // what is missing may be what cannot be read
+		if res.gap != "" { // what is missing may be what cannot be read
+			break
 		}
-		had := len(f.done) + len(f.left)
+		had := len(f.done) + len(f.refused)
 		if err := f.round(res); err != nil {
 			return nil, err
 		}
-		if len(f.done)+len(f.left) == had {
+		if len(f.done)+len(f.refused) == had {
 			break
 		}
 		if res, err = f.look(r, f.texts); err != nil {
@@ -153,7 +152,7 @@ func (f *fixer) round(res *result) error {
 	taken := map[string][]fix.Edit{} // by real path: a file can have two names
 	sources := newSources(res.files)
 	for _, x := range res.findings {
-		if x.Fix == nil || !res.own[x.Pos.File] || f.refused[editKey(x)] || sources.file(x.Pos.File).secret(x.Pos.Line) {
+		if x.Fix == nil || !res.own[x.Pos.File] || f.refused[editKey(x)] != "" || sources.file(x.Pos.File).secret(x.Pos.Line) {
 			continue
 		}
 		e, ok := fix.For(files[x.Pos.File], x)
@@ -194,9 +193,7 @@ func (f *fixer) try(files map[string][]byte, made, edits []fix.Edit) ([]fix.Edit
 		f.done = append(f.done, edits...)
 		return append(made, edits...), nil
 	case len(edits) == 1:
-		x := edits[0].Finding
-		f.refused[editKey(x)] = true
-		f.left = append(f.left, fmt.Sprintf("%s:%d:%d: not fixed: %s [%s]", x.Pos.File, x.Pos.Line, x.Pos.Column, why, x.Rule))
+		f.refused[editKey(edits[0].Finding)] = why
 		return made, nil
 	}
 	half := len(edits) / 2
@@ -257,13 +254,23 @@ func (f *fixer) worse(res *result, now map[[2]string]int, edits []fix.Edit) stri
 	return ""
 }
 
-// tell notes what was done, for people.
+// tell notes what was done, for people, and why the rest was not, at the places that are reported.
 func (f *fixer) tell(res *result) {
 	res.fixed = len(f.done)
 	if !f.request.diff && !f.request.hasText() || f.request.quiet {
 		return
 	}
-	res.notes = append(res.notes, f.left...)
+	if res.gap != "" {
+		res.notes = append(res.notes, fmt.Sprintf("nothing is fixed: %s, so it may define what is missing elsewhere", res.gap))
+	}
+	for _, x := range res.findings {
+		if x.Fix == nil {
+			continue
+		}
+		if why := f.refused[editKey(x)]; why != "" {
+			res.notes = append(res.notes, fmt.Sprintf("%s:%d:%d: not fixed: %s [%s]", x.Pos.File, x.Pos.Line, x.Pos.Column, why, x.Rule))
+		}
+	}
 	if len(f.done) > 0 {
 		verb := "fixed"
 		if f.request.diff {

@@ -60,12 +60,18 @@ func (a *app) views(f *inspection, paths []string) ([]view, error) {
 	a.tellInput(jobs)
 	var out []view
 	for _, l := range jobs {
+		if l.leftovers && len(r.paths) == 0 && len(jobs) > 1 {
+			continue // what is in no world is asked only by name
+		}
 		for _, in := range l.inputs {
 			if !r.meant(l, in) {
 				continue
 			}
 			opt := r.mesh
 			opt.Complete, opt.Variants = l.complete, in.Variants
+			if l.leftovers && len(jobs) > 1 && in.Name == "" {
+				in.Name = "no world"
+			}
 			if f.world == "" || f.world == in.Name {
 				out = append(out, view{in.Name, routing.Build(mesh.New(in.Objects, opt))})
 			}

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bmatcuk/doublestar/v4"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/rules"
 	"github.com/gatelint/gatelint/rules/settings"
@@ -329,8 +328,8 @@ func shown(dir, file string) string {
 
 func (r *request) setExclude(f *flags) error {
 	for _, glob := range f.exclude {
-		if !doublestar.ValidatePattern(glob) {
-			return fmt.Errorf("%s: %q is no glob", f.said("exclude"), glob)
+		if err := settings.CheckGlob(glob); err != nil {
+			return fmt.Errorf("%s: %w", f.said("exclude"), err)
 		}
 	}
 	r.exclude = append(r.exclude, f.exclude...)

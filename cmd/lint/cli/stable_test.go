@@ -41,7 +41,12 @@ func found(t *testing.T, docs []string, what func(findingJSON) string) []string 
 	for i, d := range docs {
 		require.NoError(t, os.WriteFile(fmt.Sprintf("%03d.yaml", i), []byte(d), 0o644))
 	}
-	code, out, errs := execute(rules.All(), "", "-o", "json", "--no-config")
+	return foundIn(t, ".", what)
+}
+
+// foundIn lints a folder.
+func foundIn(t *testing.T, dir string, what func(findingJSON) string) []string {
+	code, out, errs := execute(rules.All(), "", "-o", "json", "--no-config", dir)
 	require.LessOrEqual(t, code, exitFindings, errs)
 	var report reportJSON
 	require.NoError(t, json.Unmarshal([]byte(out), &report))
@@ -66,6 +71,20 @@ func TestStableOverOrder(t *testing.T) {
 			want := found(t, docs, whole)
 			slices.Reverse(docs)
 			require.Equal(t, want, found(t, docs, whole))
+		})
+	}
+}
+
+// Fingerprints do not depend on the working directory, nor on how a path is spelt.
+func TestStableOverPaths(t *testing.T) {
+	for folder, docs := range manifestFolders(t) {
+		t.Run(folder, func(t *testing.T) {
+			want := found(t, docs, identifiedFinding)
+			dir, err := os.Getwd()
+			require.NoError(t, err)
+			require.Equal(t, want, foundIn(t, dir, identifiedFinding))
+			t.Chdir(filepath.Dir(dir))
+			require.Equal(t, want, foundIn(t, filepath.Base(dir), identifiedFinding))
 		})
 	}
 }

@@ -11,6 +11,9 @@ import (
 // notes says what was not judged, one line each, with the way to have it judged.
 func (t *textReport) notes(res *result) {
 	t.unknown(res.unknown)
+	if res.opened {
+		fmt.Fprintf(t.w, "not complete: %s, so it may define what is missing\n", plainText(res.gap))
+	}
 	t.skipped(res.skipped, manifest.SkipTemplate, "Helm template", "render first: helm template CHART | gatelint lint -")
 	t.skipped(res.skipped, manifest.SkipPatch, "kustomize patch", "build first: gatelint lint -k DIR")
 	if n := len(res.placeholders); n > 0 {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -26,6 +27,7 @@ type worldJob struct {
 	vars      map[string]string
 	complete  mesh.Complete
 	leftovers bool // only what no world of the config has read
+	except    func(file string) bool
 }
 
 // loaded is a job with what was read.
@@ -35,6 +37,8 @@ type loaded struct {
 	with   *manifest.Set // context
 	base   *base         // what they lie over; nil for nothing
 	inputs []mesh.Input
+	gap    string // what may define anything, see manifest.Set.Gap
+	opened bool   // so that what was said to be complete is not
 }
 
 // said is a finding without what was probably meant, where that is about the text that a kustomization makes: the file, of which other
@@ -46,8 +50,8 @@ func (l *loaded) said(f rules.Finding) rules.Finding {
 	return f
 }
 
-// setWorlds says what is read: the config's worlds, or the paths as one job. Paths on the command line choose what is
-// reported of the worlds; what lies in none of them is read as without worlds.
+// setWorlds says what is read: the config's worlds, and the paths as one job of what lies in none of them. Paths on the command line
+// choose what is reported of the worlds, too.
 func (r *request) setWorlds(f *flags) error {
 	c := r.config
 	with := append(slices.Clone(f.with), r.under(c.Context)...)
@@ -82,18 +86,22 @@ func (r *request) setWorlds(f *flags) error {
 		}
 		r.worlds = append(r.worlds, job)
 	}
-	paths := r.paths
-	if len(paths) == 0 {
-		if len(c.Worlds) > 0 {
-			return nil
-		}
-		if paths = r.under(c.Paths); len(paths) == 0 {
-			paths = []string{"."}
-		}
+	if len(given.paths) == 0 {
+		given.paths = r.byDefault()
 	}
-	given.paths, given.leftovers = paths, len(c.Worlds) > 0
+	if given.leftovers = len(c.Worlds) > 0; given.leftovers && len(f.complete) == 0 {
+		given.complete = mesh.Complete{} // what it refers to may be in one of the worlds
+	}
 	r.worlds = append(r.worlds, given)
 	return nil
+}
+
+// byDefault are the paths that are checked when the command line names none.
+func (r *request) byDefault() []string {
+	if paths := r.under(r.config.Paths); len(paths) > 0 {
+		return paths
+	}
+	return []string{"."}
 }
 
 // everything has all read, and reported, that is read without paths on the command line, and what these name besides: a fault of a
@@ -102,13 +110,8 @@ func (r *request) everything() {
 	if len(r.paths) == 0 {
 		return
 	}
-	if given := &r.worlds[len(r.worlds)-1]; !given.leftovers {
-		all := r.under(r.config.Paths)
-		if len(all) == 0 {
-			all = []string{"."}
-		}
-		given.paths = append(all, given.paths...)
-	}
+	given := &r.worlds[len(r.worlds)-1]
+	given.paths = append(r.byDefault(), given.paths...)
 	r.paths = nil
 }
 
@@ -180,11 +183,12 @@ func (r *request) fromHere(glob string) (string, error) {
 
 // load reads a job and parts it into inputs that live in one cluster together.
 func (a *app) load(r *request, job worldJob) (*loaded, error) {
-	opt := manifest.Options{Namespace: job.namespace, Exclude: r.exclude, Stdin: a.stdin, StdinName: r.stdinName, Vars: job.vars, Plain: a.policies != nil, Texts: r.texts}
+	opt := manifest.Options{Namespace: job.namespace, Exclude: r.exclude, Except: job.except, Stdin: a.stdin, StdinName: r.stdinName, Vars: job.vars, Plain: a.policies != nil, Texts: r.texts}
 	set, err := job.read(opt)
 	if err != nil {
 		return nil, err // wrong usage: a path that does not exist
 	}
+	opt.Except = nil
 	l := &loaded{worldJob: job, set: set, with: &manifest.Set{}}
 	if len(job.with) > 0 {
 		if l.with, err = manifest.Load(job.with, opt); err != nil {
@@ -207,18 +211,16 @@ func (job worldJob) read(opt manifest.Options) (*manifest.Set, error) {
 	return manifest.ParseRendered(build.File, build.Docs, build.Sources, opt), nil
 }
 
-// loadAll reads all jobs. Paths of the command line that lie in a world of the config are not read a second time.
+// loadAll reads all jobs.
 func (a *app) loadAll(r *request) ([]*loaded, error) {
 	var out []*loaded
 	for _, job := range r.worlds {
 		if job.leftovers {
-			job.paths = slices.DeleteFunc(slices.Clone(job.paths), func(p string) bool { return coveredBy(out, p) })
-			if len(job.paths) == 0 {
-				continue
-			}
+			job.except = job.inWorlds(out)
 		}
 		l, err := a.load(r, job)
 		switch {
+		case err == nil && job.leftovers && len(out) > 0 && l.silent():
 		case err != nil && r.past && job.kustomize != "":
 			a.say("%s: %s could not be built then, so all that it gives is new", r.since.said, filepath.ToSlash(job.kustomize))
 		case err != nil:
@@ -252,6 +254,10 @@ func (l *loaded) split() {
 		l.base.settle(files)
 		l.complete = l.complete.And(l.base.closes)
 	}
+	if l.gap = cmp.Or(l.set.Gap(), l.with.Gap()); l.gap != "" {
+		l.opened = l.complete.All || len(l.complete.Kinds) > 0
+		l.complete = mesh.Complete{} // what is not there may be in there
+	}
 	l.inputs = mesh.Split(files)
 	for i := range l.inputs {
 		if l.base != nil {
@@ -274,15 +280,42 @@ func (r *request) wants(l *loaded, file string) bool {
 	return slices.ContainsFunc(r.paths, func(p string) bool { return within(file, p) })
 }
 
-func coveredBy(worlds []*loaded, path string) bool {
+// inWorlds tells the files that a job leaves to the config's worlds: those that they check, and what they read beside it, unless a path
+// means nothing else.
+func (job worldJob) inWorlds(worlds []*loaded) func(file string) bool {
+	checked, read := map[string]bool{}, map[string]bool{} // folders too
 	for _, l := range worlds {
 		for _, f := range l.set.Files {
-			if within(f.Name, path) {
-				return true
+			for p := manifest.Real(f.Name); !checked[p]; p = filepath.Dir(p) {
+				checked[p] = true
 			}
 		}
+		for _, f := range l.with.Files {
+			read[manifest.Real(f.Name)] = true
+		}
 	}
-	return false
+	rest := map[string]bool{}
+	for _, p := range job.paths {
+		if strings.ContainsAny(p, "*?[{") {
+			p, _ = doublestar.SplitPattern(filepath.ToSlash(p))
+		}
+		if p = manifest.Real(p); !checked[p] {
+			rest[p] = true
+		}
+	}
+	return func(file string) bool {
+		real := manifest.Real(file)
+		p := real
+		for read[real] && !rest[p] && p != filepath.Dir(p) {
+			p = filepath.Dir(p)
+		}
+		return checked[real] || read[real] && !rest[p]
+	}
+}
+
+// silent tells whether there is nothing in it to check, and nothing to say of that.
+func (l *loaded) silent() bool {
+	return len(l.set.Objects)+len(l.set.Faults)+len(l.set.Skipped)+len(l.set.Unreadable) == 0
 }
 
 // within tells whether a file is, or lies under, a path.

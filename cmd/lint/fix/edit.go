@@ -149,8 +149,39 @@ func (s sheet) item(e *Edit) bool {
 	if !bytes.HasSuffix(before, []byte(",")) || e.From == e.To {
 		return false
 	}
+	if s[e.From] == '{' || s[e.From] == '[' { // of a map or list, a finding has the first line
+		e.To = s.closing(e.From)
+		if bytes.Contains(s[e.From:e.To], []byte("#")) {
+			return false
+		}
+	}
 	e.From = len(bytes.TrimRight(before[:len(before)-1], " \t\r\n"))
 	return true
+}
+
+// closing is where the map or list in brackets ends that begins at a place. Should a bracket or quote within a word mislead it, the edit
+// is not exact.
+func (s sheet) closing(at int) int {
+	depth, quote := 0, byte(0)
+	for ; at < len(s); at++ {
+		switch c := s[at]; {
+		case quote != 0:
+			if c == '\\' && quote == '"' {
+				at++
+			} else if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'':
+			quote = c
+		case c == '{' || c == '[':
+			depth++
+		case c == '}' || c == ']':
+			if depth--; depth == 0 {
+				return at + 1
+			}
+		}
+	}
+	return at
 }
 
 // end is where the lines end that belong to the item or key on a line: those that are indented more.
