@@ -55,6 +55,7 @@ type request struct {
 	namespace string        // of the cluster: what is reported without files, and where files that state none go
 	maxAge    time.Duration // of a snapshot that says what is missing
 	assumed   string        // of the cluster, for want of knowing
+	unchecked []string      // files that no world of the config has, and nobody names
 	aged      []string      // what is wrong with the age of snapshots
 
 	base    string // the folder that the config's globs are relative to
@@ -414,6 +415,9 @@ func (a *app) lint(r *request) error {
 	}
 	if res.summary.Objects == 0 && (r.hasText() || len(res.findings) == 0) {
 		a.say("NOTHING WAS CHECKED: %s%s", r.empty(), leftOut(res.skipped))
+	}
+	if n := len(r.unchecked); n > 0 && r.hasText() {
+		a.say("%s in no world of the config, as %s: each is read by itself, and not checked against others; name such files under worlds or paths, or leave them out with exclude", count(n, "file"), r.unchecked[0])
 	}
 	if r.stats {
 		s := res.stats

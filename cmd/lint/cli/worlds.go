@@ -27,6 +27,7 @@ type worldJob struct {
 	vars      map[string]string
 	complete  mesh.Complete
 	leftovers bool // only what no world of the config has read
+	unnamed   bool // neither the command line nor the config names them: they are counted
 	except    func(file string) bool
 }
 
@@ -92,6 +93,7 @@ func (r *request) setWorlds(f *flags) error {
 	if given.leftovers = len(c.Worlds) > 0; given.leftovers && len(f.complete) == 0 {
 		given.complete = mesh.Complete{} // what it refers to may be in one of the worlds
 	}
+	given.unnamed = given.leftovers && len(r.paths) == 0 && len(c.Paths) == 0
 	r.worlds = append(r.worlds, given)
 	return nil
 }
@@ -221,6 +223,10 @@ func (a *app) loadAll(r *request) ([]*loaded, error) {
 		l, err := a.load(r, job)
 		switch {
 		case err == nil && job.leftovers && len(out) > 0 && l.silent():
+		case err == nil && job.unnamed && len(out) > 0:
+			r.unchecked = filesOf(l.set.Objects)
+			l.set.Objects = nil // what else there would be beside them nobody says; each by itself is read
+			out = append(out, l)
 		case err != nil && r.past && job.kustomize != "":
 			a.say("%s: %s could not be built then, so all that it gives is new", r.since.said, filepath.ToSlash(job.kustomize))
 		case err != nil:
@@ -245,6 +251,15 @@ func (a *app) loadAll(r *request) ([]*loaded, error) {
 		l.split()
 	}
 	return out, nil
+}
+
+// filesOf are the files of objects.
+func filesOf(list []*manifest.Object) []string {
+	files := map[string]bool{}
+	for _, o := range list {
+		files[o.File()] = true
+	}
+	return manifest.Keys(files)
 }
 
 func (l *loaded) split() {
