@@ -57,6 +57,7 @@ type request struct {
 	maxAge    time.Duration // of a snapshot that says what is missing
 	assumed   string        // of the cluster, for want of knowing
 	aged      []string      // what is wrong with the age of snapshots
+	asks      []string      // what snapshots leave for people to say
 
 	base    string // the folder that the config's globs are relative to
 	exclude []string
@@ -406,6 +407,11 @@ func (a *app) lint(r *request) error {
 	done()
 	for _, text := range r.aged {
 		a.say("%s", text)
+	}
+	for _, text := range r.asks {
+		if r.hasText() {
+			a.say("%s", text)
+		}
 	}
 	if err != nil {
 		return err

@@ -241,6 +241,9 @@ func (a *app) loadAll(r *request) ([]*loaded, error) {
 	}
 	for _, l := range out {
 		l.split()
+		if text := l.base.asks(); text != "" && !slices.Contains(r.asks, text) {
+			r.asks = append(r.asks, text)
+		}
 	}
 	return out, nil
 }
