@@ -23,7 +23,7 @@ type base struct {
 	apply     string        // the namespace that kubectl applies manifests to that state none; "" where that is not known
 	all       bool          // everything is reported
 
-	unstated int                        // manifests without namespace, where it is not known in which they would go
+	unstated int                       // manifests without namespace, where it is not known in which they would go
 	open     map[*manifest.Object]bool // what one of them may be about to replace, by its name
 
 	found map[string]int // its faults before the files are applied, by fingerprint, when first asked for

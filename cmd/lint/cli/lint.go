@@ -53,6 +53,8 @@ type request struct {
 	cluster *target // whose objects lie under the files; nil for none
 	all     bool    // faults of the cluster, or snapshot, are reported whether files take part in them or not
 
+	allOf     bool          // all was asked for by flag, so that there must be one
+
 	namespace string        // of the cluster: what is reported without files, and where files that state none go
 	maxAge    time.Duration // of a snapshot that says what is missing
 	assumed   string        // of the cluster, for want of knowing
@@ -63,6 +65,7 @@ type request struct {
 	exclude []string
 
 	stdinName string
+	stdin     map[string][]byte // in the place of the file that it stands for, by real path
 	now       time.Time
 	failOn    rules.Severity
 	neverFail bool
@@ -217,6 +220,9 @@ func (a *app) setInput(r *request, f *flags) error {
 		return err
 	}
 	r.config, r.base = config, config.Dir
+	if err := a.standIn(r, f); err != nil {
+		return err
+	}
 	for _, step := range []func(*flags) error{r.setExclude, r.setMesh, r.setCluster, r.setWorlds} {
 		if err := step(f); err != nil {
 			return err

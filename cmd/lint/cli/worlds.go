@@ -178,9 +178,33 @@ func (r *request) fromHere(glob string) (string, error) {
 	return strings.Join(rest, "/"), nil
 }
 
+// standIn has standard input stand for the file that --stdin-filename names, where there is one: what an editor holds of it.
+func (a *app) standIn(r *request, f *flags) error {
+	at := slices.Index(r.paths, "-")
+	if at < 0 && f.stdinName != "" && f.from["stdin-filename"] == "" {
+		return errors.New("--stdin-filename names what is read for -, which is not among the paths")
+	}
+	info, err := os.Stat(r.stdinName)
+	if at < 0 || err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	text, err := manifest.ReadAll(a.stdin)
+	if err != nil {
+		return failure{fmt.Errorf("reading standard input: %w", err)}
+	}
+	r.paths = slices.Clone(r.paths)
+	r.paths[at] = r.stdinName
+	r.stdin = map[string][]byte{manifest.Real(r.stdinName): text}
+	return nil
+}
+
 // load reads a job and parts it into inputs that live in one cluster together.
 func (a *app) load(r *request, job worldJob) (*loaded, error) {
-	opt := manifest.Options{Namespace: job.namespace, Exclude: r.exclude, Stdin: a.stdin, StdinName: r.stdinName, Vars: job.vars, Plain: a.policies != nil, Texts: r.texts}
+	texts := r.texts
+	if r.stdin != nil {
+		texts = r.stdin // --fix knows none
+	}
+	opt := manifest.Options{Namespace: job.namespace, Exclude: r.exclude, Stdin: a.stdin, StdinName: r.stdinName, Vars: job.vars, Plain: a.policies != nil, Texts: texts}
 	set, err := job.read(opt)
 	if err != nil {
 		return nil, err // wrong usage: a path that does not exist
@@ -238,6 +262,9 @@ func (a *app) loadAll(r *request) ([]*loaded, error) {
 		for _, l := range out {
 			l.base = r.live
 		}
+	}
+	if r.allOf && !slices.ContainsFunc(out, func(l *loaded) bool { return l.base != nil }) {
+		return nil, errors.New("-A reports all of a cluster: add --cluster, or a snapshot of one")
 	}
 	for _, l := range out {
 		l.split()
