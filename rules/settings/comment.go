@@ -2,7 +2,9 @@ package settings
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -12,6 +14,7 @@ import (
 const (
 	directive = "gatelint:ignore"
 	prefix    = "gatelint:"
+	own       = "gatelint"
 )
 
 // Comments reads the ignores in the comments of a file:
@@ -21,7 +24,7 @@ const (
 // A comment behind a value accepts findings on its line; one on a line of its own those on the next line that has more than
 // a comment.
 func Comments(file string, text []byte) []*Ignore {
-	if !bytes.Contains(text, []byte(prefix)) {
+	if !bytes.Contains(text, []byte(own)) {
 		return nil
 	}
 	var out, waiting []*Ignore
@@ -56,6 +59,8 @@ func Comments(file string, text []byte) []*Ignore {
 var (
 	spacedHead  = regexp.MustCompile(`^#+\s*` + prefix + `\s+ignore(?:\s+|$)`)
 	commentHead = regexp.MustCompile(`^#+\s*` + directive + `(?:\s+|$)`)
+	// strangeHead is how a comment begins that other linters would read so. Prose has the same words, but no such mark behind the name.
+	strangeHead = regexp.MustCompile(`^#+\s*(` + own + `[:_-](\w+)(?:-(?:next-)?line|-file)?)(?:[\s:]|$)`)
 	untilWord   = regexp.MustCompile(`\s+until=(\S*)\s*$`)
 )
 
@@ -65,7 +70,7 @@ func parseComment(text string) []*Ignore {
 	case head == "" && spacedHead.MatchString(text):
 		return []*Ignore{{problem: `"gatelint: ignore" has a space, so it does not count: write "# gatelint:ignore rule -- reason"`}}
 	case head == "":
-		return nil
+		return strange(text)
 	}
 	names, reason, _ := strings.Cut(" "+text[len(head):]+" ", " -- ")
 	until := ""
@@ -86,6 +91,15 @@ func parseComment(text string) []*Ignore {
 		g.rest = &rest
 	}
 	return list
+}
+
+// strange is a comment that is nearly one of ours, or would be one of ours with the word that other linters have.
+func strange(text string) []*Ignore {
+	m := strangeHead.FindStringSubmatch(text)
+	if m == nil || !slices.Contains([]string{"ignore", "disable", "suppress", "skip", "nolint"}, m[2]) && manifest.Nearest(m[2], []string{"ignore"}) == "" {
+		return nil
+	}
+	return []*Ignore{{problem: fmt.Sprintf("%q is not read: write \"# gatelint:ignore rule -- reason\"", m[1])}}
 }
 
 // scanner finds comments line by line. It knows what a "#" can stand in that is none: quoted strings and block scalars.

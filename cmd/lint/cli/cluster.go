@@ -76,7 +76,7 @@ func (r *request) setCluster(f *flags) (err error) {
 	r.allOf = f.cluster.all && f.from["all-namespaces"] == ""
 	switch {
 	case f.cluster.on:
-	case f.cluster.kubeconfig != "" || f.cluster.context != "":
+	case f.cluster.kubeconfig != "" && f.from["kubeconfig"] == "" || f.cluster.context != "" && f.from["context"] == "":
 		return errors.New("--kubeconfig and --context say which cluster is read: add --cluster")
 	default:
 		return nil

@@ -21,6 +21,7 @@ type worldJob struct {
 	name      string // of a world of the config
 	paths     []string
 	kustomize string // the folder of a kustomization, instead of paths
+	flag      string // that names it
 	with      []string
 	namespace func(file string) string
 	vars      map[string]string
@@ -52,15 +53,20 @@ func (r *request) setWorlds(f *flags) error {
 	c := r.config
 	with := append(slices.Clone(f.with), r.under(c.Context)...)
 	given := worldJob{paths: r.paths, with: with, complete: r.mesh.Complete, namespace: r.namespaces(f.namespace, c.Namespace)}
+	said := "-k"
+	if f.from["kustomize"] != "" {
+		said = f.said("kustomize")
+	}
 	for _, dir := range f.kustomize {
 		job := given
+		job.flag = said
 		if job.kustomize = filepath.Clean(dir); len(f.kustomize) > 1 {
 			job.name = filepath.ToSlash(job.kustomize)
 		}
 		r.worlds = append(r.worlds, job)
 	}
 	if len(f.kustomize) > 0 && len(r.paths) > 0 {
-		return errors.New("-k and PATH exclude each other: --with PATH reads what else there is")
+		return fmt.Errorf("%s and PATH exclude each other: --with PATH reads what else there is", said)
 	}
 	if len(f.kustomize) > 0 {
 		return nil
@@ -212,7 +218,7 @@ func (a *app) load(r *request, job worldJob) (*loaded, error) {
 	l := &loaded{worldJob: job, set: set, with: &manifest.Set{}}
 	if len(job.with) > 0 {
 		if l.with, err = manifest.Load(job.with, opt); err != nil {
-			return nil, fmt.Errorf("--with: %w", err)
+			return nil, fmt.Errorf("%s: %w", r.said("with"), err)
 		}
 	}
 	l.base, err = r.snapshot(l)
@@ -226,7 +232,7 @@ func (job worldJob) read(opt manifest.Options) (*manifest.Set, error) {
 	}
 	build, err := kustomize.Run(job.kustomize)
 	if err != nil {
-		return nil, fmt.Errorf("-k: %w", err)
+		return nil, fmt.Errorf("%s: %w", job.flag, err)
 	}
 	return manifest.ParseRendered(build.File, build.Docs, build.Sources, opt), nil
 }
