@@ -53,7 +53,7 @@ type request struct {
 	cluster *target // whose objects lie under the files; nil for none
 	all     bool    // faults of the cluster, or snapshot, are reported whether files take part in them or not
 
-	allOf     bool          // all was asked for by flag, so that there must be one
+	allOf bool // all was asked for by flag, so that there must be one
 
 	namespace string        // of the cluster: what is reported without files, and where files that state none go
 	maxAge    time.Duration // of a snapshot that says what is missing
