@@ -51,7 +51,7 @@ type walker struct {
 	opt   Options
 	cwd   string
 	files []input
-	seen  map[string]bool // names of files
+	seen  map[string]bool // absolute names of files
 	dirs  map[string]bool // real paths of directories: a loop of symbolic links ends here
 }
 
@@ -127,15 +127,24 @@ func (w *walker) glob(pattern string) error {
 }
 
 func (w *walker) file(p string) {
-	if name := slashed(p); !w.seen[name] && !w.excluded(p) && (w.opt.Except == nil || !w.opt.Except(p)) {
-		w.seen[name] = true
+	if name := slashed(p); !w.excluded(p) && (w.opt.Except == nil || !w.opt.Except(p)) && w.first(p) {
 		w.files = append(w.files, input{name: name, path: p})
 	}
 }
 
+// first tells whether a file is named for the first time, in whatever spelling.
+func (w *walker) first(p string) bool {
+	if !filepath.IsAbs(p) {
+		p = filepath.Join(w.cwd, p)
+	}
+	name := slashed(p)
+	had := w.seen[name]
+	w.seen[name] = true
+	return !had
+}
+
 func (w *walker) fail(p string, err error) {
-	if name := slashed(p); !w.seen[name] && !w.excluded(p) {
-		w.seen[name] = true
+	if name := slashed(p); w.first(p) && !w.excluded(p) {
 		w.files = append(w.files, input{name: name, path: p, nowhere: errors.Is(err, fs.ErrNotExist), err: fmt.Errorf("reading %s: %w", name, cause(err))})
 	}
 }
@@ -272,6 +281,9 @@ func Real(file string) string {
 	}
 	return file
 }
+
+// ReadAll reads a stream that stands for a file.
+func ReadAll(r io.Reader) ([]byte, error) { return limited(r, 0) }
 
 // limited reads all of a file, unless it is larger than any input has reason to be. The size is a hint: a pipe has none.
 func limited(r io.Reader, size int64) ([]byte, error) {

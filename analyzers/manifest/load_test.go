@@ -57,7 +57,9 @@ func TestLoadWalks(t *testing.T) {
 	require.Len(t, s.Faults, 1)
 	require.Equal(t, "b/broken.yaml: this is a symbolic link to a file that is not there", s.Faults[0].Pos.File+": "+s.Faults[0].Message)
 
-	s, err = Load([]string{"b/{a,z}.y*ml", "**/e.yaml"}, Options{})
+	here, err := filepath.Abs("b/z.yaml")
+	require.NoError(t, err)
+	s, err = Load([]string{"b/{a,z}.y*ml", "**/e.yaml", here}, Options{})
 	require.NoError(t, err)
 	require.Len(t, s.Objects, 3)
 	for path, want := range map[string]string{

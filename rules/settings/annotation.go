@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/rules"
 	"sigs.k8s.io/yaml"
 )
 
@@ -34,6 +35,11 @@ func Annotations(objs []*manifest.Object) []*Ignore {
 				out = append(out, g)
 			}
 		}
+		for _, key := range manifest.Keys(o.Annotations) {
+			if near := manifest.Nearest(key, []string{Annotation, Handover}); near != "" && key != Annotation && key != Handover {
+				out = append(out, &Ignore{Object: o, Pos: o.At("metadata", "annotations", key), problem: fmt.Sprintf("the annotation %q is not read; did you mean %q?", key, near)})
+			}
+		}
 		out = append(out, suppressed(o)...)
 		for _, path := range misplaced(o) {
 			out = append(out, &Ignore{
@@ -48,15 +54,35 @@ func Annotations(objs []*manifest.Object) []*Ignore {
 var istioCode = regexp.MustCompile(`^(\*|[A-Z]+[0-9]+)$`)
 
 func suppressed(o *manifest.Object) (out []*Ignore) {
-	for _, code := range strings.Split(o.Annotations[IstioAnnotation], ",") {
+	text := o.Annotations[IstioAnnotation]
+	if text == "" {
+		return nil
+	}
+	codes := knownToIstio()
+	for _, code := range strings.Split(text, ",") {
 		if code == "" {
 			continue
 		}
 		g := &Ignore{Code: code, Object: o, Pos: o.At("metadata", "annotations", IstioAnnotation)}
-		if !istioCode.MatchString(code) {
+		switch {
+		case !istioCode.MatchString(code):
 			g.problem = fmt.Sprintf(`%q in %s suppresses nothing: istioctl reads codes there, or "*", parted by commas without spaces`, code, IstioAnnotation)
+		case code != "*" && !slices.Contains(codes, code):
+			g.problem = fmt.Sprintf(`%q in %s suppresses nothing: istioctl %s has no such code%s`, code, IstioAnnotation, Release, meant(code, codes))
 		}
 		out = append(out, g)
+	}
+	return out
+}
+
+// knownToIstio are the codes of istioctl.
+func knownToIstio() (out []string) {
+	for _, c := range rules.Codes {
+		for _, name := range c.Names {
+			if strings.HasPrefix(name, "IST") {
+				out = append(out, name)
+			}
+		}
 	}
 	return out
 }

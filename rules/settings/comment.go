@@ -2,7 +2,9 @@ package settings
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -13,6 +15,7 @@ import (
 const (
 	directive = "gatelint:ignore"
 	prefix    = "gatelint:"
+	own       = "gatelint"
 )
 
 // Comments reads the ignores in the comments of a file:
@@ -22,7 +25,7 @@ const (
 // A comment behind a value accepts findings on its line; one on a line of its own those on the next line that has more than
 // a comment. The file's objects are what it can be about.
 func Comments(file string, text []byte, objects []*manifest.Object) []*Ignore {
-	if !bytes.Contains(text, []byte(prefix)) {
+	if !bytes.Contains(text, []byte(own)) {
 		return nil
 	}
 	var out, waiting []*Ignore
@@ -75,6 +78,8 @@ func settle(list []*Ignore, objects []*manifest.Object) {
 var (
 	spacedHead  = regexp.MustCompile(`^#+\s*` + prefix + `\s+ignore(?:\s+|$)`)
 	commentHead = regexp.MustCompile(`^#+\s*` + directive + `(?:\s+|$)`)
+	// strangeHead is how a comment begins that other linters would read so. Prose has the same words, but no such mark behind the name.
+	strangeHead = regexp.MustCompile(`^#+\s*(` + own + `[:_-](\w+)(?:-(?:next-)?line|-file)?)(?:[\s:]|$)`)
 	untilWord   = regexp.MustCompile(`\s+until=(\S*)\s*$`)
 )
 
@@ -84,7 +89,7 @@ func parseComment(text string) []*Ignore {
 	case head == "" && spacedHead.MatchString(text):
 		return []*Ignore{{problem: `"gatelint: ignore" has a space, so it does not count: write "# gatelint:ignore rule -- reason"`}}
 	case head == "":
-		return nil
+		return strange(text)
 	}
 	names, reason, _ := strings.Cut(" "+text[len(head):]+" ", " -- ")
 	until := ""
@@ -105,6 +110,15 @@ func parseComment(text string) []*Ignore {
 		g.rest = &rest
 	}
 	return list
+}
+
+// strange is a comment that is nearly one of ours, or would be one of ours with the word that other linters have.
+func strange(text string) []*Ignore {
+	m := strangeHead.FindStringSubmatch(text)
+	if m == nil || !slices.Contains([]string{"ignore", "disable", "suppress", "skip", "nolint"}, m[2]) && manifest.Nearest(m[2], []string{"ignore"}) == "" {
+		return nil
+	}
+	return []*Ignore{{problem: fmt.Sprintf("%q is not read: write \"# gatelint:ignore rule -- reason\"", m[1])}}
 }
 
 // scanner finds comments line by line. It knows what a "#" can stand in that is none: quoted strings and block scalars.

@@ -181,6 +181,7 @@ func (c *collector) run(l *loaded, in mesh.Input, several bool) {
 	opt.Complete, opt.Variants, opt.Gone = l.complete, in.Variants, c.gone
 	tables := routing.Build(mesh.New(in.Objects, opt))
 	res := rules.Run(tables, c.request.list)
+	res.Findings = l.base.sure(res.Findings)
 	for _, err := range res.Failed { // several Worlds can have one problem
 		if !slices.ContainsFunc(c.failed, func(had error) bool { return had.Error() == err.Error() }) {
 			c.failed = append(c.failed, err)

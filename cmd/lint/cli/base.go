@@ -23,6 +23,9 @@ type base struct {
 	apply     string        // the namespace that kubectl applies manifests to that state none; "" where that is not known
 	all       bool          // everything is reported
 
+	unstated int                       // manifests without namespace, where it is not known in which they would go
+	open     map[*manifest.Object]bool // what one of them may be about to replace, by its name
+
 	found map[string]int // its faults before the files are applied, by fingerprint, when first asked for
 }
 
@@ -37,16 +40,12 @@ func (b *base) whole(files bool) bool { return b.all || !files && b.namespace ==
 // under lays the base under the objects of files: they replace those of the same identity.
 func (b *base) under(files []*manifest.Object) []*manifest.Object {
 	replaced := make(map[manifest.ID]bool, len(files))
-	nameless := map[manifest.ID]bool{} // of files that state no namespace, and could be any of that name
 	for _, o := range files {
-		if replaced[o.ID] = true; o.Namespace == "" && !manifest.ClusterScoped(o.Group, o.Kind) {
-			nameless[o.ID] = true
-		}
+		replaced[o.ID] = true
 	}
 	out := slices.Clone(files)
 	for _, o := range b.objects {
-		bare := o.ID
-		if bare.Namespace = ""; !replaced[o.ID] && !nameless[bare] {
+		if !replaced[o.ID] {
 			out = append(out, o)
 		}
 	}
@@ -54,10 +53,12 @@ func (b *base) under(files []*manifest.Object) []*manifest.Object {
 }
 
 // settle gives the objects of files the times that they have or will have in the cluster. One that states no namespace is put into
-// the one that kubectl would apply it to, else where the only object of that name is.
+// the one that kubectl would apply it to. A snapshot does not know that one: the object stays what it is, and may be new or any of
+// its name.
 func (b *base) settle(files []*manifest.Object) {
 	live := make(map[manifest.ID]*manifest.Object, len(b.objects))
 	named := map[manifest.ID][]*manifest.Object{}
+	b.unstated, b.open = 0, map[*manifest.Object]bool{}
 	for _, o := range b.objects {
 		live[o.ID] = o
 		bare := o.ID
@@ -66,8 +67,11 @@ func (b *base) settle(files []*manifest.Object) {
 	}
 	for _, o := range files {
 		if o.Namespace == "" && !manifest.ClusterScoped(o.Group, o.Kind) {
-			if o.Namespace = b.apply; b.apply == "" && len(named[o.ID]) == 1 {
-				o.Namespace = named[o.ID][0].Namespace
+			if o.Namespace = b.apply; b.apply == "" {
+				b.unstated++
+				for _, namesake := range named[o.ID] {
+					b.open[namesake] = true
+				}
 			}
 		}
 		if old := live[o.ID]; old != nil {
@@ -82,6 +86,24 @@ func (b *base) settle(files []*manifest.Object) {
 func (b *base) lacks(o *manifest.Object, named map[manifest.ID][]*manifest.Object) bool {
 	return b.held.Covers(o.Kind, o.Namespace) && (o.Namespace != "" || len(named[o.ID]) == 0) &&
 		!manifest.Placeholder(o.Name) && !manifest.Placeholder(o.Namespace)
+}
+
+// sure leaves out the faults of what may be about to be replaced: that one may be the file's own object.
+func (b *base) sure(found []rules.Finding) []rules.Finding {
+	if b == nil || len(b.open) == 0 {
+		return found
+	}
+	return only(found, func(f rules.Finding) bool {
+		return !b.open[f.Source] && !slices.ContainsFunc(f.Related, func(r rules.Related) bool { return b.open[r.Source] })
+	})
+}
+
+// asks is what only the user can say: where manifests go that do not say it themselves. It is "" where nothing is open.
+func (b *base) asks() string {
+	if b == nil || b.unstated == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s does not say where objects go that state no namespace, %d here: they replace nothing in it; say -n NAMESPACE", b.name, b.unstated)
 }
 
 // lay enters what is reported of the base, and counts it.

@@ -47,6 +47,9 @@ func readBaseline(name string) (*baseline, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&file); err != nil {
+		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+			err = fmt.Errorf("%s has the JSON type %s", cmp.Or(wrong.Field, "the whole"), wrong.Value)
+		}
 		return nil, fmt.Errorf("%s is no baseline: %w", filepath.ToSlash(name), err)
 	}
 	if file.Version != 1 {

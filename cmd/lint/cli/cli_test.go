@@ -39,6 +39,21 @@ func execute(list []*rules.Rule, in string, args ...string) (code int, out, errs
 	return code, o.String(), e.String()
 }
 
+// closed is a standard output that takes nothing.
+type closed struct{}
+
+func (closed) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+// A report that cannot be written is named by its format.
+func TestNothingCanBeWritten(t *testing.T) {
+	for _, format := range []string{"text", "json", "sarif"} {
+		var errs bytes.Buffer
+		a := &app{rules: rules.All(), stdin: strings.NewReader(healthy), stdout: closed{}, stderr: &errs}
+		require.Equal(t, exitFailed, a.main([]string{"-o", format, "-"}))
+		require.Contains(t, errs.String(), "writing the "+format+" report: ")
+	}
+}
+
 // Exit codes are the same for every format and for several at once; 2 beats 3 beats 1. With a format for programs on standard
 // output nothing else is there, and standard error says nothing of ordinary findings, but where nothing was checked.
 func TestExitCodes(t *testing.T) {

@@ -73,7 +73,12 @@ func (f *clusterFlags) target() (*target, error) {
 // setCluster finds the cluster that is asked for.
 func (r *request) setCluster(f *flags) (err error) {
 	r.all, r.maxAge, r.namespace = f.cluster.all, f.cluster.maxAge, f.namespace
-	if !f.cluster.on {
+	r.allOf = f.cluster.all && f.from["all-namespaces"] == ""
+	switch {
+	case f.cluster.on:
+	case f.cluster.kubeconfig != "" && f.from["kubeconfig"] == "" || f.cluster.context != "" && f.from["context"] == "":
+		return errors.New("--kubeconfig and --context say which cluster is read: add --cluster")
+	default:
 		return nil
 	}
 	if r.cluster, err = f.cluster.target(); err != nil {

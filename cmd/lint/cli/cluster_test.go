@@ -81,15 +81,15 @@ func TestEmptyCluster(t *testing.T) {
 	require.Contains(t, errs, "--cluster and the snapshot world.yaml exclude each other")
 }
 
-// A manifest that states no namespace goes where kubectl would apply it, else where the only object of its name is; where several
-// have it, it may be any, and none of them is there beside it.
+// A manifest that states no namespace goes where kubectl would apply it. Where that is not known it may be any of its name, and
+// replaces none.
 func TestManifestsWithoutANamespace(t *testing.T) {
 	object := func(kind, namespace, name string) *manifest.Object {
 		return &manifest.Object{ID: manifest.ID{Group: "networking.istio.io", Kind: kind, Namespace: namespace, Name: name}}
 	}
 	live := []*manifest.Object{object("Gateway", "a", "one"), object("Gateway", "a", "two"), object("Gateway", "b", "two"), object("Sidecar", "b", "one")}
 	for apply, want := range map[string]string{
-		"":  "Gateway a/one, Gateway (no namespace)/two, Gateway (no namespace)/new, Gateway c/${NAME}, Sidecar b/one",
+		"":  "Gateway (no namespace)/one, Gateway (no namespace)/two, Gateway (no namespace)/new, Gateway c/${NAME}, Gateway a/one, Gateway a/two, Gateway b/two, Sidecar b/one",
 		"b": "Gateway b/one, Gateway b/two, Gateway b/new, Gateway c/${NAME}, Gateway a/one, Gateway a/two, Sidecar b/one",
 	} {
 		files := []*manifest.Object{object("Gateway", "", "one"), object("Gateway", "", "two"), object("Gateway", "", "new"), object("Gateway", "c", "${NAME}")}

@@ -149,7 +149,20 @@ func (a *app) verify(f *flags) error {
 			return &settings.Error{File: c.File, Line: line, Column: column, Message: fmt.Sprintf("%s: %s %s", key, p, why)}
 		}
 	}
+	if text := a.idle(f, c); text != "" {
+		a.say("%s", text)
+	}
 	return a.print(c.File + " is as it should be\n")
+}
+
+// idle says what of the config does nothing for want of a clock, "" if all does.
+func (a *app) idle(f *flags, c *settings.Config) string {
+	for _, r := range a.rules {
+		if r.Clock && f.now == "" && os.Getenv(variable("now")) == "" && len(c.Rules[r.Name].Params) > 0 {
+			return fmt.Sprintf("rules.%s.params does nothing without a clock: the rule runs with --now or GATELINT_NOW only", r.Name)
+		}
+	}
+	return ""
 }
 
 // placeOf finds a value in the text of a config.

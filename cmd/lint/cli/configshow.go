@@ -28,7 +28,11 @@ func (a *app) showCommand() *cobra.Command {
 		}
 		x.overlay(r, a)
 		x.defaults()
-		return a.print(x.text(cmd))
+		text := x.text(cmd)
+		if idle := a.idle(f, r.config); idle != "" {
+			text += "# " + idle + "\n"
+		}
+		return a.print(text)
 	})
 	return cmd
 }
@@ -200,7 +204,7 @@ func (x *effective) text(cmd *cobra.Command) string {
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
 	_ = e.Encode(x.root) // into memory, of nodes that are well formed
-	without := []string{"config", "no-config", "exclude", "with", "complete", "fail-on", "baseline", "namespace", "cluster-domain", "root-namespace", "mesh-config", "revision", "only", "disable", "help"}
+	without := []string{"config", "no-config", "exclude", "with", "complete", "fail-on", "baseline", "namespace", "cluster-domain", "root-namespace", "mesh-config", "revision", "only", "disable", "help", "version"}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		switch {
 		case slices.Contains(without, f.Name):

@@ -21,7 +21,7 @@ func (f *flags) fromEnvironment() error {
 	f.heeded.VisitAll(func(x *pflag.Flag) {
 		name := variable(x.Name)
 		text := os.Getenv(name)
-		if x.Changed || text == "" || x.Name == "help" {
+		if x.Changed || text == "" || x.Name == "help" || x.Name == "version" {
 			return
 		}
 		var err error
@@ -38,6 +38,14 @@ func (f *flags) fromEnvironment() error {
 		f.from[x.Name] = name
 	})
 	return first
+}
+
+// blames names the variable that an error is about. Of a flag people see what they have typed.
+func (f *flags) blames(flag string, err error) error {
+	if name := f.from[flag]; name != "" {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return err
 }
 
 // said is where the value of a flag comes from, as messages name it.

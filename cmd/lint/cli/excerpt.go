@@ -18,10 +18,12 @@ const maxExcerpt = 110
 type sources struct {
 	files map[string][]byte
 	texts map[string]*lines
+
+	templates *manifest.Templates
 }
 
 func newSources(files []manifest.File) *sources {
-	s := &sources{files: map[string][]byte{}, texts: map[string]*lines{}}
+	s := &sources{files: map[string][]byte{}, texts: map[string]*lines{}, templates: manifest.NewTemplates(files)}
 	for _, f := range files {
 		s.files[f.Name] = f.Data
 	}

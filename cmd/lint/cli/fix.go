@@ -33,7 +33,7 @@ func (r *request) setFix(f *flags) error {
 		return fmt.Errorf("%s and --as-webhook exclude each other: admission mends nothing", said)
 	case len(f.kustomize) > 0:
 		return fmt.Errorf("%s and -k exclude each other: name the files that the kustomization is made of as PATH", said)
-	case slices.Contains(r.paths, "-"):
+	case slices.Contains(r.paths, "-") || r.stdin != nil:
 		return fmt.Errorf("%s cannot mend standard input: name files", said)
 	case r.cluster != nil && len(r.paths) == 0:
 		return fmt.Errorf("%s cannot mend a cluster: name files as PATH", said)

@@ -57,6 +57,11 @@ func (a *app) views(f *inspection, paths []string) ([]view, error) {
 	for _, text := range r.aged {
 		a.say("%s", text)
 	}
+	for _, text := range r.asks {
+		if f.format == "text" {
+			a.say("%s", text)
+		}
+	}
 	a.tellInput(jobs)
 	var out []view
 	for _, l := range jobs {

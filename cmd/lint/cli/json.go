@@ -86,8 +86,9 @@ type (
 
 func (a *app) reportJSON(res *result) reportJSON {
 	out := reportJSON{Schema: 1, Version: a.version, Findings: []findingJSON{}, Unknown: []unknownJSON{}, Failures: []string{}, Summary: res.summary}
+	templates := manifest.NewTemplates(res.files)
 	for _, f := range res.findings {
-		out.Findings = append(out.Findings, findingAsJSON(f))
+		out.Findings = append(out.Findings, findingAsJSON(f, templates))
 	}
 	for _, u := range res.unknown {
 		x := unknownJSON{Kind: u.kind, Namespace: u.namespace, Name: u.name, ReferencedBy: []referenceJSON{}}
@@ -106,14 +107,16 @@ func (a *app) reportJSON(res *result) reportJSON {
 	return out
 }
 
-func findingAsJSON(f rules.Finding) findingJSON {
+func findingAsJSON(f rules.Finding, templates *manifest.Templates) findingJSON {
+	from, _ := templates.At(f.Pos)
 	x := findingJSON{
 		Rule: f.Rule, Severity: f.Severity.String(), Evidence: f.Evidence(), Admission: f.Admission.String(), Message: f.Message,
-		Object: identity(f.Object, f.API), Position: positionJSON(f.Pos), RenderedFrom: template(f.Source), Related: []relatedJSON{},
+		Object: identity(f.Object, f.API), Position: positionJSON(f.Pos), RenderedFrom: from, Related: []relatedJSON{},
 		Worlds: append([]string{}, f.Worlds...), Fingerprint: f.Fingerprint,
 	}
 	for _, r := range f.Related {
-		x.Related = append(x.Related, relatedJSON{identity(r.Object, r.API), positionJSON(r.Pos), template(r.Source), r.Message})
+		from, _ := templates.At(r.Pos)
+		x.Related = append(x.Related, relatedJSON{identity(r.Object, r.API), positionJSON(r.Pos), from, r.Message})
 	}
 	if f.Witness != nil {
 		x.Witness = &witnessJSON{f.Witness.URL, wire(f.Witness.Request), f.Witness.Answer}

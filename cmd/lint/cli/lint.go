@@ -52,16 +52,21 @@ type request struct {
 	cluster *target // whose objects lie under the files; nil for none
 	all     bool    // faults of the cluster, or snapshot, are reported whether files take part in them or not
 
+	allOf bool // all was asked for by flag, so that there must be one
+
 	namespace string        // of the cluster: what is reported without files, and where files that state none go
 	maxAge    time.Duration // of a snapshot that says what is missing
 	assumed   string        // of the cluster, for want of knowing
 	unchecked []string      // files that no world of the config has, and nobody names
 	aged      []string      // what is wrong with the age of snapshots
+	asks      []string      // what snapshots leave for people to say
 
 	base    string // the folder that the config's globs are relative to
 	exclude []string
 
+	said      func(flag string) string // where the value of a flag comes from
 	stdinName string
+	stdin     map[string][]byte // in the place of the file that it stands for, by real path
 	now       time.Time
 	failOn    rules.Severity
 	neverFail bool
@@ -189,10 +194,13 @@ func (a *app) request(f *flags, args []string) (*request, error) {
 			return nil, err
 		}
 	}
-	for _, names := range [][]string{f.only, f.disable} {
-		for _, name := range names {
+	for _, named := range []struct {
+		flag  string
+		rules []string
+	}{{"only", f.only}, {"disable", f.disable}} {
+		for _, name := range named.rules {
 			if _, err := settings.Lookup(name, a.rules); err != nil {
-				return nil, err
+				return nil, f.blames(named.flag, err)
 			}
 		}
 	}
@@ -215,7 +223,10 @@ func (a *app) setInput(r *request, f *flags) error {
 	if err != nil {
 		return err
 	}
-	r.config, r.base = config, config.Dir
+	r.config, r.base, r.said = config, config.Dir, f.said
+	if err := a.standIn(r, f); err != nil {
+		return err
+	}
 	for _, step := range []func(*flags) error{r.setExclude, r.setMesh, r.setCluster, r.setWorlds} {
 		if err := step(f); err != nil {
 			return err
@@ -319,9 +330,9 @@ func (a *app) findConfig(f *flags) (*settings.Config, error) {
 	return settings.Load(file, shown(dir, file), a.rules)
 }
 
-// shown is how a file is named: from the working directory, with forward slashes.
+// shown is how a file is named: from the working directory, unless that is a long way round, with forward slashes.
 func shown(dir, file string) string {
-	if rel, err := filepath.Rel(dir, file); err == nil {
+	if rel, err := filepath.Rel(dir, file); err == nil && len(rel) <= len(file) {
 		file = rel
 	}
 	return filepath.ToSlash(file)
@@ -407,6 +418,11 @@ func (a *app) lint(r *request) error {
 	for _, text := range r.aged {
 		a.say("%s", text)
 	}
+	for _, text := range r.asks {
+		if r.hasText() {
+			a.say("%s", text)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -431,8 +447,10 @@ func (a *app) lint(r *request) error {
 	if res.unasked > 0 {
 		a.say("admission is never asked about what cannot be read: %s", count(res.unasked, "document"))
 	}
-	if _, err := io.WriteString(a.stdout, res.patch); err != nil {
-		return failure{fmt.Errorf("writing the diff: %w", err)}
+	if r.diff {
+		if _, err := io.WriteString(a.stdout, res.patch); err != nil {
+			return failure{fmt.Errorf("writing the diff: %w", err)}
+		}
 	}
 	if r.fails(res) {
 		a.code = exitFindings

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -32,29 +33,36 @@ func formats() []string {
 
 // setOutputs reads -o: every format goes to its own place.
 func (r *request) setOutputs(f *flags) error {
-	taken := map[string]bool{}
+	taken, said := map[string]bool{}, "-o"
+	if f.from["output"] != "" {
+		said = f.said("output")
+	}
 	for _, text := range f.outputs {
 		format, file, given := strings.Cut(text, "=")
 		if file == "-" {
 			file = ""
 		} else if given && file == "" {
-			return fmt.Errorf("-o %s: the file is missing", text)
+			return fmt.Errorf("%s %s: the file is missing", said, text)
 		}
 		if names := formats(); !slices.Contains(names, format) {
 			hint := ""
 			if near := manifest.Nearest(format, names); near != "" {
 				hint = fmt.Sprintf("; did you mean %q?", near)
 			}
-			return fmt.Errorf("-o: unknown format %q, use one of %s%s", format, strings.Join(names, ", "), hint)
+			return fmt.Errorf("%s: unknown format %q, use one of %s%s", said, format, strings.Join(names, ", "), hint)
 		}
-		if taken[file] {
+		where := file
+		if where != "" { // however it is spelt
+			where = manifest.Real(filepath.Join(manifest.Real(filepath.Dir(file)), filepath.Base(file)))
+		}
+		if taken[where] {
 			place := "standard output"
 			if file != "" {
 				place = file
 			}
-			return fmt.Errorf("-o: two reports go to %s: give one of them a file, as in -o %s=FILE", place, format)
+			return fmt.Errorf("%s: two reports go to %s: give one of them a file of its own, as in -o %s=FILE", said, place, format)
 		}
-		taken[file] = true
+		taken[where] = true
 		r.outputs = append(r.outputs, output{format, file})
 	}
 	return nil

@@ -178,14 +178,15 @@ func (a *app) completeRule(*cobra.Command, []string, string) ([]string, cobra.Sh
 	return out, cobra.ShellCompDirectiveNoFileComp
 }
 
+func (a *app) versionLine() string {
+	return fmt.Sprintf("gatelint %s (verdicts hold for Istio %s)\n", a.version, settings.Release)
+}
+
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version and the Istio release that the verdicts hold for", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if _, err := fmt.Fprintf(a.stdout, "gatelint %s (verdicts hold for Istio %s)\n", a.version, settings.Release); err != nil {
-				return failure{fmt.Errorf("writing the version: %w", err)}
-			}
-			return nil
+			return a.print(a.versionLine())
 		},
 	}
 }

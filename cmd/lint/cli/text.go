@@ -59,7 +59,7 @@ func (t *textReport) finding(f rules.Finding, worlds int) {
 	place, color := t.paint(bold, location(f.Pos, f.Object)+":"), severityColors[f.Severity]
 	fmt.Fprintf(t.w, "%s %s %s [%s]\n", place, t.paint(color, f.Severity.String()+":"), plainText(f.Message), f.Rule)
 	t.excerpt(f.Pos, f.Object, f.Source, color)
-	t.template(f.Source)
+	t.template(f.Pos)
 	for _, r := range f.Related {
 		t.related(r)
 	}
@@ -81,21 +81,14 @@ func (t *textReport) related(r rules.Related) {
 	}
 	fmt.Fprintf(t.w, "%s %s %s\n", t.paint(bold, location(r.Pos, r.Object)+":"), t.paint(cyan, "note:"), message)
 	t.excerpt(r.Pos, r.Object, r.Source, cyan)
-	t.template(r.Source)
+	t.template(r.Pos)
 }
 
-func (t *textReport) template(o *manifest.Object) {
-	if name := template(o); name != "" {
+// template names the Helm template of a place, where the input says it.
+func (t *textReport) template(pos manifest.Pos) {
+	if name, _ := t.sources.templates.At(pos); name != "" {
 		fmt.Fprintf(t.w, "rendered from: %s\n", plainText(name))
 	}
-}
-
-// template names the Helm template that made an object, where the input says it.
-func template(o *manifest.Object) string {
-	if o == nil || o.Doc == nil {
-		return ""
-	}
-	return o.Doc.Source
 }
 
 // location is file:line:col, or the object and the path where there is no file.

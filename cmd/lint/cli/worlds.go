@@ -22,6 +22,7 @@ type worldJob struct {
 	name      string // of a world of the config
 	paths     []string
 	kustomize string // the folder of a kustomization, instead of paths
+	flag      string // that names it
 	with      []string
 	namespace func(file string) string
 	vars      map[string]string
@@ -57,15 +58,20 @@ func (r *request) setWorlds(f *flags) error {
 	c := r.config
 	with := append(slices.Clone(f.with), r.under(c.Context)...)
 	given := worldJob{paths: r.paths, with: with, complete: r.mesh.Complete, namespace: r.namespaces(f.namespace, c.Namespace)}
+	said := "-k"
+	if f.from["kustomize"] != "" {
+		said = f.said("kustomize")
+	}
 	for _, dir := range f.kustomize {
 		job := given
+		job.flag = said
 		if job.kustomize = filepath.Clean(dir); len(f.kustomize) > 1 {
 			job.name = filepath.ToSlash(job.kustomize)
 		}
 		r.worlds = append(r.worlds, job)
 	}
 	if len(f.kustomize) > 0 && len(r.paths) > 0 {
-		return errors.New("-k and PATH exclude each other: --with PATH reads what else there is")
+		return fmt.Errorf("%s and PATH exclude each other: --with PATH reads what else there is", said)
 	}
 	if len(f.kustomize) > 0 {
 		return nil
@@ -183,9 +189,33 @@ func (r *request) fromHere(glob string) (string, error) {
 	return strings.Join(rest, "/"), nil
 }
 
+// standIn has standard input stand for the file that --stdin-filename names, where there is one: what an editor holds of it.
+func (a *app) standIn(r *request, f *flags) error {
+	at := slices.Index(r.paths, "-")
+	if at < 0 && f.stdinName != "" && f.from["stdin-filename"] == "" {
+		return errors.New("--stdin-filename names what is read for -, which is not among the paths")
+	}
+	info, err := os.Stat(r.stdinName)
+	if at < 0 || err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	text, err := manifest.ReadAll(a.stdin)
+	if err != nil {
+		return failure{fmt.Errorf("reading standard input: %w", err)}
+	}
+	r.paths = slices.Clone(r.paths)
+	r.paths[at] = r.stdinName
+	r.stdin = map[string][]byte{manifest.Real(r.stdinName): text}
+	return nil
+}
+
 // load reads a job and parts it into inputs that live in one cluster together.
 func (a *app) load(r *request, job worldJob) (*loaded, error) {
-	opt := manifest.Options{Namespace: job.namespace, Exclude: r.exclude, Except: job.except, Stdin: a.stdin, StdinName: r.stdinName, Vars: job.vars, Plain: a.policies != nil, Texts: r.texts}
+	texts := r.texts
+	if r.stdin != nil {
+		texts = r.stdin // --fix knows none
+	}
+	opt := manifest.Options{Namespace: job.namespace, Exclude: r.exclude, Except: job.except, Stdin: a.stdin, StdinName: r.stdinName, Vars: job.vars, Plain: a.policies != nil, Texts: texts}
 	set, err := job.read(opt)
 	if err != nil {
 		return nil, err // wrong usage: a path that does not exist
@@ -194,7 +224,7 @@ func (a *app) load(r *request, job worldJob) (*loaded, error) {
 	l := &loaded{worldJob: job, set: set, with: &manifest.Set{}}
 	if len(job.with) > 0 {
 		if l.with, err = manifest.Load(job.with, opt); err != nil {
-			return nil, fmt.Errorf("--with: %w", err)
+			return nil, fmt.Errorf("%s: %w", r.said("with"), err)
 		}
 	}
 	l.base, err = r.snapshot(l)
@@ -208,7 +238,7 @@ func (job worldJob) read(opt manifest.Options) (*manifest.Set, error) {
 	}
 	build, err := kustomize.Run(job.kustomize)
 	if err != nil {
-		return nil, fmt.Errorf("-k: %w", err)
+		return nil, fmt.Errorf("%s: %w", job.flag, err)
 	}
 	return manifest.ParseRendered(build.File, build.Docs, build.Sources, opt), nil
 }
@@ -247,8 +277,14 @@ func (a *app) loadAll(r *request) ([]*loaded, error) {
 			l.base = r.live
 		}
 	}
+	if r.allOf && !slices.ContainsFunc(out, func(l *loaded) bool { return l.base != nil }) {
+		return nil, errors.New("-A reports all of a cluster: add --cluster, or a snapshot of one")
+	}
 	for _, l := range out {
 		l.split()
+		if text := l.base.asks(); text != "" && !slices.Contains(r.asks, text) {
+			r.asks = append(r.asks, text)
+		}
 	}
 	return out, nil
 }

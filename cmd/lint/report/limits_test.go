@@ -50,6 +50,21 @@ func TestSARIFLimit(t *testing.T) {
 	require.Contains(t, log.Runs[0].Results[0].Message.Text, "1003 more")
 }
 
+// Findings of one rule on one line are one result, which lists show by the beginning of its text: the most severe stands first.
+func TestSARIFMostSevereFirst(t *testing.T) {
+	r := newReport(t, "m", "f.yaml", "p", "n", 1, 1)
+	mild, severe := r.Findings[0], r.Findings[0]
+	mild.Severity, mild.Message, mild.Related = rules.Info, "mild", nil
+	severe.Severity, severe.Message, severe.Related = rules.Error, "severe", nil
+	severe.Pos.Column++
+	r.Findings = []rules.Finding{mild, severe}
+	var log sarifLog
+	require.NoError(t, json.Unmarshal(write(t, "sarif", r), &log))
+	require.Len(t, log.Runs[0].Results, 1)
+	require.Equal(t, "error", log.Runs[0].Results[0].Level)
+	require.Regexp(t, "^severe.* Also: mild", log.Runs[0].Results[0].Message.Text)
+}
+
 // GitHub takes ten megabytes, compressed. What a report is about cannot be made smaller without losing it, so it is said.
 func TestSARIFSize(t *testing.T) {
 	r := newReport(t, "m", "f.yaml", "p", "n", 1, 1)

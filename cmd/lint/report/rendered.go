@@ -19,16 +19,16 @@ import (
 // template, if the same text stands once in the template and once in the output, else to the template's first line. The messages
 // say where it was.
 func (r *Report) inTemplates() *Report {
-	t := &templates{r: r, charts: map[string]string{}, lines: map[string][]string{}, files: map[string]bool{}}
+	t := &templates{r: r, named: manifest.NewTemplates(r.Files), charts: map[string]string{}, lines: map[string][]string{}, files: map[string]bool{}}
 	out := *r
 	out.Findings = slices.Clone(r.Findings)
 	for i := range out.Findings {
 		f := &out.Findings[i]
-		f.Pos, f.Message = t.move(f.Pos, f.Object, f.Source, f.Message)
+		f.Pos, f.Message = t.move(f.Pos, f.Object, f.Message)
 		f.Related = slices.Clone(f.Related)
 		for j := range f.Related {
 			e := &f.Related[j]
-			if pos, message := t.move(e.Pos, e.Object, e.Source, endText(*e)); pos != e.Pos || message != endText(*e) {
+			if pos, message := t.move(e.Pos, e.Object, endText(*e)); pos != e.Pos || message != endText(*e) {
 				e.Pos, e.Message = pos, message
 			}
 		}
@@ -40,27 +40,29 @@ func (r *Report) inTemplates() *Report {
 
 type templates struct {
 	r      *Report
+	named  *manifest.Templates // by the output
 	charts map[string]string   // folders by name of the chart; "" for a name that none or several have
 	lines  map[string][]string // of templates, nil for a file that is not there
 	read   []manifest.File
 	files  map[string]bool // whether they are there
 }
 
-func (t *templates) move(pos manifest.Pos, object manifest.ID, source *manifest.Object, message string) (manifest.Pos, string) {
-	if source == nil || source.Doc == nil || source.Doc.Source == "" {
+func (t *templates) move(pos manifest.Pos, object manifest.ID, message string) (manifest.Pos, string) {
+	source, text := t.named.At(pos)
+	if source == "" {
 		return pos, message
 	}
 	was := place(pos, object)
 	if t.there(was.File) {
 		return pos, message
 	}
-	file, ok := t.file(source.Doc.Source)
+	file, ok := t.file(source)
 	if !ok {
-		return pos, fmt.Sprintf("%s (rendered from %s)", message, source.Doc.Source)
+		return pos, fmt.Sprintf("%s (rendered from %s)", message, source)
 	}
-	text := strings.TrimSpace(t.r.line(was.File, was.Line))
-	at, line := t.once(file, text), 1
-	if at > 0 && strings.Count("\n"+strings.Join(trimmed(source.Doc.Text), "\n")+"\n", "\n"+text+"\n") == 1 {
+	own := strings.TrimSpace(t.r.line(was.File, was.Line))
+	at, line := t.once(file, own), 1
+	if at > 0 && strings.Count("\n"+strings.Join(trimmed(text), "\n")+"\n", "\n"+own+"\n") == 1 {
 		line = at
 	}
 	whole := t.lines[file][line-1]

@@ -261,6 +261,7 @@ func (s *sarifWriter) failures() (out []sarifNotification) {
 }
 
 func (s *sarifWriter) result(same []rules.Finding) sarifResult {
+	same = bySeverity(same) // a list shows how the text begins
 	f := same[0]
 	if _, known := s.index[f.Rule]; !known {
 		s.add(&rules.Rule{Name: f.Rule, Severity: f.Severity})
