@@ -161,11 +161,18 @@ paired(left, right) := [[object.get(ours, n, count(left)), object.get(theirs, n,
 }
 
 # The elements of a list without those that another one has as often.
-others(left, right) := [i |
-	some i, element in left
-	before_it := [k | some k, e in left; k < i; e == element]
-	count([k | some k, e in right; e == element]) <= count(before_it)
-]
+others(left, right) := sort([i |
+	theirs := ranked(right)
+	some key, i in ranked(left)
+	not theirs[key]
+])
+
+# The elements of a list by what they are and how many like them come before. Sorted, as there can be thousands.
+ranked(list) := {[pair[0], at - first[pair[0]]]: pair[1] |
+	sorted := sort([[element, i] | some i, element in list])
+	first := {pair[0]: at | some at, pair in sorted; not sorted[at - 1][0] == pair[0]}
+	some at, pair in sorted
+}
 
 shown(path) := concat("", [text |
 	some i, name in path

@@ -147,3 +147,10 @@ test_names_in_brackets if {
 	paths(annotated("y"), {"paths": ["metadata.annotations[gatelint.io/ignore]"], "users": ["root"]}, change) == {ignore}
 	paths(annotated("y"), {"paths": ["metadata.labels.1"], "users": ["root"]}, change) == {["metadata", "labels", "1"]}
 }
+
+# Two thousand routes must not take the time that a verdict has: nothing would be said then.
+test_many if {
+	old := routes([[to(sprintf("r%d", [i]), 90)] | some i in numbers.range(1, 2000)])
+	new := routes([[to(sprintf("r%d", [i]), 80)] | some i in numbers.range(1, 2000)])
+	count(found(new, weight, update(old))) == 2000
+}
