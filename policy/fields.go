@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -9,17 +10,20 @@ import (
 )
 
 // formatField is the format of a parameter that names a field of Istio's kinds, as text or as a list of names, with * for every element or
-// key. JSON Schema leaves formats to who reads them.
+// key. JSON Schema leaves formats to who reads them. A list of kinds beside it says which are meant.
 const formatField = "field"
 
-// formats holds parameters to the formats in their schema: a field that no kind has would never be met.
-func (c *checker) formats(place string, schema, v any) {
+// maxStars is how many * a field can have: field_ownership.rego goes past each in a rule of its own, as Rego knows no recursion.
+const maxStars = 5
+
+// formats holds parameters to the formats in their schema: a field that none of the kinds has would never be met.
+func (c *checker) formats(place string, schema, v any, kinds []string) {
 	s, _ := schema.(map[string]any)
 	if s == nil {
 		return
 	}
 	if s["format"] == formatField {
-		if why := noField(v); why != "" {
+		if why := noField(v, kinds); why != "" {
 			c.problems = append(c.problems, &Problem{Message: place + ": " + why})
 		}
 		return
@@ -27,53 +31,105 @@ func (c *checker) formats(place string, schema, v any) {
 	switch v := v.(type) {
 	case map[string]any:
 		properties, _ := s["properties"].(map[string]any)
+		if named := texts(v["kinds"]); len(named) > 0 {
+			kinds = named
+		}
 		for _, key := range manifest.Keys(v) {
-			c.formats(place+"."+key, properties[key], v[key])
+			c.formats(place+"."+key, properties[key], v[key], kinds)
 		}
 	case []any:
 		for i, e := range v {
-			c.formats(place+"."+strconv.Itoa(i), s["items"], e)
+			c.formats(place+"."+strconv.Itoa(i), s["items"], e, kinds)
 		}
 	}
 }
 
-// noField says why a text or list names no field of any of Istio's kinds; "" if it names one, or is neither.
-func noField(v any) string {
-	var names []string
-	switch v := v.(type) {
-	case string:
-		names = strings.FieldsFunc(v, func(r rune) bool { return strings.ContainsRune(".[]", r) })
-	case []any:
-		for _, e := range v {
-			names = append(names, fmt.Sprint(e))
+// texts are those of a list.
+func texts(v any) (out []string) {
+	list, _ := v.([]any)
+	for _, e := range list {
+		if text, ok := e.(string); ok {
+			out = append(out, text)
 		}
 	}
+	return out
+}
+
+// fieldName is a name in a path; in brackets stand an index, *, or a name with a dot.
+var fieldName = regexp.MustCompile(`[^.\[\]]+|\[[^\[\]]+\]`)
+
+// noField says why a text or list names no field of any of some kinds; "" if it names one, or is neither.
+func noField(v any, kinds []string) string {
+	names := fieldNames(v)
+	stars := 0
+	for _, name := range names {
+		if name == "*" {
+			stars++
+		}
+	}
+	if stars > maxStars {
+		return fmt.Sprintf("a field has at most %d *", maxStars)
+	}
+	if len(names) > 0 && names[0] == "status" {
+		return "a change of status is not reviewed"
+	}
+	holder := "object"
+	if len(kinds) < len(manifest.Kinds()) {
+		holder = strings.Join(kinds, " nor ")
+	}
 	why, far := "", -1
-	for _, kind := range manifest.Kinds() {
+	for _, kind := range kinds {
 		at, candidates := within(manifest.JSONSchema(kind), names)
 		if at == len(names) {
 			return ""
 		}
 		if at > far {
-			far, why = at, fmt.Sprintf("no object has a field %s%s", strings.Join(names[:at+1], "."), meant(names[at], candidates))
+			shown := strings.Trim(strings.ReplaceAll(fmt.Sprintf("%v", names[:at+1]), " ", "."), "[]")
+			far, why = at, fmt.Sprintf("no %s has a field %s%s", holder, shown, meant(fmt.Sprint(names[at]), candidates))
 		}
 	}
 	return why
 }
 
-// within walks down a schema, and gives how many names it has, and those that it has in the place of the next.
-func within(schema map[string]any, names []string) (int, []string) {
+// fieldNames are the names of a field as texts, and its indices as numbers.
+func fieldNames(v any) (names []any) {
+	switch v := v.(type) {
+	case string:
+		for _, text := range fieldName.FindAllString(v, -1) {
+			name := strings.Trim(text, "[]")
+			if n, err := strconv.Atoi(name); err == nil && text != name {
+				names = append(names, n)
+			} else {
+				names = append(names, name)
+			}
+		}
+	case []any:
+		for _, e := range v {
+			if _, text := e.(string); !text {
+				n, _ := strconv.Atoi(fmt.Sprint(e)) // the schema asks for a whole number
+				e = n
+			}
+			names = append(names, e)
+		}
+	}
+	return names
+}
+
+// within walks down a schema, and gives how many names it has, and those that it has in the place of the next. What it leaves open has
+// any, by index in a list and by name elsewhere.
+func within(schema map[string]any, names []any) (int, []string) {
 	for i, name := range names {
-		if items, ok := schema["items"].(map[string]any); ok {
-			if _, err := strconv.Atoi(name); name != "*" && err != nil {
+		n, index := name.(int)
+		if schema["type"] == "array" {
+			if name != "*" && (!index || n < 0) {
 				return i, nil
 			}
-			schema = items
+			schema, _ = schema["items"].(map[string]any)
 			continue
 		}
 		properties, _ := schema["properties"].(map[string]any)
-		if len(properties) == 0 { // its keys are anybody's, if it has any
-			if schema["type"] == "object" || schema["type"] == nil || schema["type"] == "array" {
+		if len(properties) == 0 {
+			if schema["type"] == nil || schema["type"] == "object" && !index {
 				return len(names), nil
 			}
 			return i, nil
@@ -88,7 +144,8 @@ func within(schema map[string]any, names []string) (int, []string) {
 			}
 			return best, candidates
 		}
-		next, ok := properties[name].(map[string]any)
+		text, _ := name.(string)
+		next, ok := properties[text].(map[string]any)
 		if !ok {
 			return i, manifest.Keys(properties)
 		}

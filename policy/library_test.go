@@ -92,13 +92,47 @@ func TestLibraryProblems(t *testing.T) {
 			params("field-ownership", map[string]any{"fields": []any{map[string]any{"paths": []any{[]any{}}, "users": []any{"a"}}}}),
 			`policies.params.field-ownership.fields.0.paths.0: `,
 		},
-		"one of some": {params("no-mesh-wide-virtualservice", map[string]any{"exports": "private"}), `policies.params.no-mesh-wide-virtualservice.exports: `},
+		"a path of no list": {
+			params("field-ownership", map[string]any{"fields": []any{map[string]any{"paths": []any{[]any{"spec", "servers", "0", "tls"}, "spec.servers.0.tls", "spec.servers[-1].tls"}, "users": []any{"a"}}}}),
+			"fields.0.paths.0: no object has a field spec.servers.0\npolicies.params.field-ownership.fields.0.paths.1: no object has a field spec.servers.0\npolicies.params.field-ownership.fields.0.paths.2: no object has a field spec.servers.-1",
+		},
+		"an index of a map": {
+			params("field-ownership", map[string]any{"fields": []any{map[string]any{"paths": []any{"metadata.annotations[a.b/c]", "metadata.labels.1", "metadata.labels[1]"}, "users": []any{"a"}}}}),
+			`fields.0.paths.2: no object has a field metadata.labels.1`,
+		},
+		"a path of other kinds": {
+			params("field-ownership", map[string]any{"fields": []any{map[string]any{"paths": []any{"spec.servers[*].tls"}, "kinds": []any{"VirtualService", "Sidecar"}, "users": []any{"a"}}}}),
+			`fields.0.paths.0: no VirtualService nor Sidecar has a field spec.servers`,
+		},
+		"status":                 {params("field-ownership", map[string]any{"fields": []any{map[string]any{"paths": []any{"status.x"}, "users": []any{"a"}}}}), `fields.0.paths.0: a change of status is not reviewed`},
+		"too many stars":         {params("field-ownership", map[string]any{"fields": []any{map[string]any{"paths": []any{"*.*.*.*.*.*"}, "users": []any{"a"}}}}), `fields.0.paths.0: a field has at most 5 *`},
+		"no paths":               {params("field-ownership", map[string]any{"fields": []any{map[string]any{"paths": []any{}, "users": []any{"a"}}}}), `fields.0.paths: Array must have at least 1 items`},
+		"no kinds":               {params("field-ownership", map[string]any{"fields": []any{map[string]any{"paths": []any{"spec"}, "kinds": []any{}, "users": []any{"a"}}}}), `fields.0.kinds: Array must have at least 1 items`},
+		"a host of an exception": {params("host-ownership", map[string]any{"exceptions": []any{map[string]any{"hosts": []any{"https://a.test"}}}}), `exceptions.0.hosts.0: Does not match pattern`},
+		"a host without *":       {params("no-wildcard-host", map[string]any{"hosts": []any{"*", "*.a.test", "*-a.test", "shop.example.com"}}), `no-wildcard-host.hosts.3: Does not match pattern`},
+		"a cluster domain":       {params("no-mesh-wide-virtualservice", map[string]any{"cluster_domain": "*.local"}), `cluster_domain: Does not match pattern`},
+		"one of some":            {params("no-mesh-wide-virtualservice", map[string]any{"exports": "private"}), `policies.params.no-mesh-wide-virtualservice.exports: `},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Load(context.Background(), c.opt)
 			require.ErrorContains(t, err, c.want)
 			require.ErrorAs(t, err, new(Problems))
 		})
+	}
+}
+
+// TestDomainsOfOwners refuses keys that no host can lie in.
+func TestDomainsOfOwners(t *testing.T) {
+	load := func(domain string) error {
+		owners := map[string]any{domain: map[string]any{"namespaces": []any{"shop"}}}
+		_, err := Load(context.Background(), Options{Paths: []string{Library + "host-ownership"}, Params: map[string]map[string]any{"host-ownership": {"owners": owners}}})
+		return err
+	}
+	for _, domain := range []string{"*", "a.test", "*.a.test", "A.test", "local", "a_b.xn--test"} {
+		require.NoError(t, load(domain))
+	}
+	for _, domain := range []string{"*a.test", ".a.test", "a.*", "https://a.test", "a.test.", "a.test/", "edge/a.test", " a.test", "a..test", ""} {
+		require.ErrorContains(t, load(domain), "policies.params.host-ownership.owners: Property name of \""+domain+"\" does not match")
 	}
 }
 

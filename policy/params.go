@@ -69,7 +69,7 @@ func (c *checker) fits(p *Policy, params map[string]any) {
 	if p.Schema == nil {
 		return
 	}
-	c.formats("policies.params."+p.Name, p.Schema, map[string]any(params))
+	c.formats("policies.params."+p.Name, p.Schema, map[string]any(params), manifest.Kinds())
 	match := topdown.GetBuiltin(ast.JSONMatchSchema.Name)
 	none := topdown.BuiltinContext{Capabilities: &ast.Capabilities{AllowNet: []string{}}}
 	err := match(none, []*ast.Term{ast.NewTerm(value(params)), ast.NewTerm(value(p.Schema))}, func(answer *ast.Term) error {

@@ -55,16 +55,20 @@ offered_to(text, _) := parts[0] if {
 # METADATA
 # scope: document
 # description: |
-#   The namespace of the Service that a host names in an object of a namespace: that namespace for a short name, the second label of
-#   web.shop.svc.cluster.local. Undefined for every other name with a dot, which is of no namespace.
-namespace(host, own) := own if {
+#   The namespace of the Service that a host names in an object of a namespace, in a cluster of a domain: that namespace for a short
+#   name, the second label of web.shop.svc and of web.shop.svc.cluster.local. Undefined for every other name with a dot, which is of none.
+namespace(host, own, cluster_domain) := own if {
 	not contains(host, ".")
 	not wild(host)
 	own != ""
 }
 
-namespace(host, _) := parts[1] if {
-	parts := split(lower(host), ".")
+namespace(host, _, cluster_domain) := parts[1] if {
+	contains(host, ".")
+	parts := split(plain(host), ".")
 	parts[2] == "svc"
+	concat(".", array.slice(parts, 3, count(parts))) in {"", plain(cluster_domain)}
 	not wild(parts[1])
 }
+
+plain(name) := trim_suffix(lower(name), ".")

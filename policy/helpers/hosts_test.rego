@@ -42,12 +42,15 @@ test_server if {
 }
 
 test_namespace if {
-	hosts.namespace("web", "shop") == "shop"
-	hosts.namespace("web.Other.svc.cluster.local", "shop") == "other"
-	hosts.namespace("web.other.svc", "shop") == "other"
-	not hosts.namespace("web", "")
-	not hosts.namespace("*", "shop")
-	not hosts.namespace("web.other", "shop")
-	not hosts.namespace("api.example.com", "shop")
-	not hosts.namespace("*.svc.cluster.local", "shop")
+	hosts.namespace("web", "shop", "cluster.local") == "shop"
+	hosts.namespace("web.Other.svc.cluster.local.", "shop", "cluster.local") == "other"
+	hosts.namespace("web.other.svc.example.internal", "shop", "Example.internal.") == "other"
+	not hosts.namespace("api.eu.svc.example.com", "shop", "cluster.local")
+	not hosts.namespace("web.other.svc.cluster.local.com", "shop", "cluster.local")
+	hosts.namespace("web.other.svc", "shop", "cluster.local") == "other"
+	not hosts.namespace("web", "", "cluster.local")
+	not hosts.namespace("*", "shop", "cluster.local")
+	not hosts.namespace("web.other", "shop", "cluster.local")
+	not hosts.namespace("api.example.com", "shop", "cluster.local")
+	not hosts.namespace("*.svc.cluster.local", "shop", "cluster.local")
 }

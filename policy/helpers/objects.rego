@@ -50,10 +50,10 @@ like(patterns, text) if {
 }
 
 # METADATA
-# description: The length of a duration such as 1.5s in seconds; undefined for what is none.
+# description: The length of a duration such as 1.5s in seconds, as Istio reads it; undefined for what is none.
 seconds(duration) := time.parse_duration_ns(duration) / 1000000000 if {
 	is_string(duration)
-	regex.match(`^([0-9]+(\.[0-9]+)?(ms|us|ns|s|m|h))+$`, duration)
+	regex.match(`^\+?(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`, duration)
 }
 
 # METADATA

@@ -33,6 +33,13 @@ test_seconds if {
 	objects.seconds("1.5s") == 1.5
 	objects.seconds("1m30s") == 90
 	objects.seconds("250ms") == 0.25
+	objects.seconds("+90m") == 5400
+	objects.seconds(".5h") == 1800
+	objects.seconds("1.h1.m") == 3660
+	objects.seconds("2µs") == 0.000002
+	not objects.seconds("-1s")
+	not objects.seconds("++1s")
+	not objects.seconds(".s")
 	not objects.seconds("soon")
 	not objects.seconds("")
 	not objects.seconds(5)

@@ -40,6 +40,17 @@ gateway(text, own) := {"namespace": object.get({".": own}, parts[0], parts[0]), 
 }
 
 # METADATA
+# description: |
+#   The namespace and name of the VirtualService that a rule of spec.http of another one delegates to: of its own namespace, if the rule
+#   states none.
+delegate(resource, rule) := {"namespace": namespace, "name": rule.delegate.name} if {
+	is_string(rule.delegate.name)
+	own := object.get(resource, ["metadata", "namespace"], "")
+	stated := object.get(rule.delegate, "namespace", null)
+	namespace := object.get({"": own, null: own}, stated, stated)
+}
+
+# METADATA
 # scope: document
 # description: Whether other namespaces see a VirtualService; without exportTo they do, unless the mesh config says otherwise.
 exported(resource) if not names_export(resource)

@@ -31,3 +31,11 @@ test_exported if {
 	virtualservices.exported(of({"exportTo": [".", "edge"]}))
 	not virtualservices.exported(of({"exportTo": [".", "shop", "~"]}))
 }
+
+test_delegate if {
+	every stated in [{}, {"namespace": ""}, {"namespace": null}] {
+		virtualservices.delegate(of({}), {"delegate": object.union({"name": "api"}, stated)}) == {"namespace": "shop", "name": "api"}
+	}
+	virtualservices.delegate(of({}), {"delegate": {"name": "api", "namespace": "pay"}}) == {"namespace": "pay", "name": "api"}
+	not virtualservices.delegate(of({}), {"delegate": {}})
+}

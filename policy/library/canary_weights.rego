@@ -26,6 +26,8 @@
 #   params: {sum: 100, steps: []}
 package gatelint.canary_weights
 
+import data.gatelint.lib.objects
+
 params := data.gatelint.params.canary_weights
 
 deny contains {"msg": message, "path": array.concat(division.path, ["route"])} if {
@@ -61,7 +63,7 @@ splits contains {"path": ["spec", protocol, i], "weights": weights} if {
 }
 
 weight(destination) := 0 if {
-	not destination.weight
+	objects.lacks(destination, "weight")
 } else := destination.weight
 
 heaviest(weights) := min([k | some k, weight in weights; weight == max(weights)])

@@ -33,6 +33,7 @@ test_none if {
 test_left_out if {
 	left_out := {"kind": "VirtualService", "spec": {"tls": [{"route": [{"weight": 90}, {}]}], "tcp": [{"route": [{"weight": 100}, {}]}]}}
 	paths(left_out, {}) == {["spec", "tls", 0, "route"]}
+	paths(split_of([90, null]), {}) == {["spec", "http", 0, "route"]}
 }
 
 test_steps if {

@@ -18,11 +18,15 @@
 #       external:
 #         description: whether hosts outside the cluster may be routed to
 #         type: boolean
+#       cluster_domain:
+#         description: the domain of the cluster's Services; set it where --cluster-domain is another
+#         type: string
+#         pattern: ^[\w-]+(\.[\w-]+)*\.?$
 # custom:
 #   kinds: [VirtualService]
 #   severity: error
 #   admission: deny
-#   params: {namespaces: [], external: true}
+#   params: {namespaces: [], external: true, cluster_domain: cluster.local}
 package gatelint.destination_in_own_namespace
 
 import data.gatelint.lib.hosts
@@ -32,7 +36,7 @@ params := data.gatelint.params.destination_in_own_namespace
 
 deny contains {"msg": message, "path": array.concat(destination.path, ["host"])} if {
 	some destination in destinations
-	namespace := hosts.namespace(destination.host, objects.own)
+	namespace := hosts.namespace(destination.host, objects.own, params.cluster_domain)
 	namespace != objects.own
 	not objects.like(params.namespaces, namespace)
 	message := sprintf("host %q is a Service of namespace %q: requests leave namespace %q for it", [destination.host, namespace, objects.own])
@@ -41,7 +45,7 @@ deny contains {"msg": message, "path": array.concat(destination.path, ["host"])}
 deny contains {"msg": message, "path": array.concat(destination.path, ["host"])} if {
 	not params.external
 	some destination in destinations
-	not hosts.namespace(destination.host, objects.own)
+	not hosts.namespace(destination.host, objects.own, params.cluster_domain)
 	not entered(destination.host)
 	message := sprintf("host %q is in no ServiceEntry of namespace %q: requests leave the cluster for it", [destination.host, objects.own])
 }

@@ -11,7 +11,7 @@ found(resource, params) := results if {
 	results := destination_in_own_namespace.deny with input as resource with data.gatelint.params.destination_in_own_namespace as whole
 }
 
-with_defaults(params) := object.union({"namespaces": [], "external": true}, params)
+with_defaults(params) := object.union({"namespaces": [], "external": true, "cluster_domain": "cluster.local"}, params)
 
 paths(resource, params) := {result.path | some result in found(resource, params)}
 
@@ -29,7 +29,7 @@ test_everywhere if {
 		"tls": [{"route": [destination]}],
 		"tcp": [{"route": [destination]}],
 	}
-	paths(route("shop", spec), {}) == {
+	paths(route("shop", spec), {"cluster_domain": "example.internal"}) == {
 		["spec", "http", 0, "mirror", "host"],
 		["spec", "http", 0, "mirrors", 0, "destination", "host"],
 		["spec", "tls", 0, "route", 0, "destination", "host"],
@@ -57,4 +57,11 @@ test_external if {
 		"msg": `host "pay.example.com" is in no ServiceEntry of namespace "shop": requests leave the cluster for it`,
 		"path": ["spec", "http", 0, "route", 1, "destination", "host"],
 	}}
+}
+
+test_external_like_a_service if {
+	host := "api.eu.svc.example.com"
+	leaving := route("shop", to([host]))
+	found(leaving, {}) == set()
+	found(leaving, {"external": false}) == set() with data.gatelint.mesh.by_host as {host: {"services": [{"kind": "ServiceEntry", "namespace": "shop", "name": "api"}]}}
 }

@@ -24,8 +24,11 @@
 #           - required: [groups]
 #           properties:
 #             paths:
-#               description: fields, such as spec.servers[*].tls, where * is every element or key; a list of names where one has a dot
+#               description: |-
+#                 fields, such as spec.servers[*].tls, where * is every element or key, and spec.servers[0].tls; a name with a dot is in
+#                 brackets, as in metadata.annotations[a.b/c], or the path is a list of names
 #               type: array
+#               minItems: 1
 #               items:
 #                 type: [string, array]
 #                 format: field
@@ -43,14 +46,17 @@
 #             kinds:
 #               description: the kinds that are meant, if not all
 #               type: array
+#               minItems: 1
 #               items: {type: string, enum: [Gateway, VirtualService, DestinationRule, ServiceEntry, Sidecar]}
 #             namespaces:
 #               description: patterns of the namespaces that are meant, if not all
 #               type: array
+#               minItems: 1
 #               items: {type: string}
 #             on:
 #               description: the operations that count, if not CREATE and UPDATE
 #               type: array
+#               minItems: 1
 #               items: {type: string, enum: [CREATE, UPDATE]}
 # custom:
 #   kinds: [Gateway, VirtualService, DestinationRule, ServiceEntry, Sidecar]
@@ -79,81 +85,93 @@ deny contains {"msg": message, "path": change.path} if {
 	message := sprintf("user %q %s %q, which only %s may", [data.gatelint.request.user, change.verb, shown(change.at), owners(users, groups)])
 }
 
-# The parameters, with paths as lists: the names, and what they name before the first *, in which all lies that is meant.
-fields := [object.union(field, {"patterns": [{"names": names, "holder": array.slice(names, 0, star(names))} |
+# The parameters, with paths as lists: the names before the first *, in which all lies that is meant, and those after each *.
+fields := [object.union(field, {"patterns": [{"holder": parts[0], "parts": parts} |
 	some path in field.paths
-	names := segments(path)
+	parts := split_at_stars(segments(path))
 ]}) |
 	some field in params.fields
 ]
 
 segments(path) := path if is_array(path)
 
-segments(path) := [segment(text) | some text in regex.split(`[.\[\]]+`, path); text != ""] if is_string(path)
+# In brackets stand an index, *, or a name with a dot.
+segments(path) := [segment(text) | some text in regex.find_n(`[^.\[\]]+|\[[^\[\]]+\]`, path, -1)] if is_string(path)
 
-segment(text) := to_number(text) if {
-	regex.match(`^[0-9]+$`, text)
-} else := text
+segment(text) := to_number(trim(text, "[]")) if {
+	regex.match(`^\[[0-9]+\]$`, text)
+} else := trim(text, "[]")
+
+split_at_stars(names) := [array.slice(names, from[n], to) |
+	stars := [i | some i, "*" in names]
+	from := array.concat([0], [start | some i in stars; start := i + 1])
+	some n, to in array.concat(stars, [count(names)])
+]
 
 # What the change does to the fields of a pattern: where it is to be shown, and where the field is or was.
-changes(pattern) := set_anew(pattern) | removed(pattern)
-
-set_anew(pattern) := {{"verb": verb, "path": path, "at": path} |
-	some path in matching(input, pattern)
-	is := object.get(input, path, null)
-	is != null
-	was := counterpart_value(input, before, path, pattern)
+changes(pattern) := {change |
+	some pair in pairs(pattern.parts)
+	is := object.get(input, pair.is, null)
+	was := object.get(before, pair.was, null)
 	is != was
-	verb := verbs[was == null]
+	change := described(pattern, pair, is, was)
 }
 
-removed(pattern) := {{"verb": "removes", "path": array.slice(path, 0, place(path, pattern)), "at": path} |
-	some path in matching(before, pattern)
-	object.get(before, path, null) != null
-	counterpart_value(before, input, path, pattern) == null
+described(_, pair, is, was) := {"verb": verbs[was == null], "path": pair.is, "at": pair.is} if is != null
+
+described(pattern, pair, null, _) := {"verb": "removes", "path": array.slice(pair.was, 0, place), "at": pair.was} if {
+	place := min([count(pattern.holder), count(pair.was) - 1])
 }
 
 verbs := {true: "sets", false: "changes"}
 
-matching(resource, pattern) := {path |
-	rest := array.slice(pattern.names, count(pattern.holder), count(pattern.names))
-	inside := object.get(resource, pattern.holder, null)
-	walk(inside, [below, _])
-	count(below) == count(rest)
-	every i, name in rest {
-		name in {"*", below[i]}
-	}
-	path := array.concat(pattern.holder, below)
+# Where a field of a pattern is, and where it was. Each step goes past one *; there are at most five.
+pairs(parts) := past(past(past(past(past(past([{"is": [], "was": []}], parts, 0), parts, 1), parts, 2), parts, 3), parts, 4), parts, 5)
+
+past(found, parts, n) := [next |
+	some pair in found
+	is := array.concat(pair.is, parts[n])
+	was := array.concat(pair.was, parts[n])
+	some element in elements(object.get(input, is, null), object.get(before, was, null), parts, n)
+	next := {"is": array.concat(is, element[0]), "was": array.concat(was, element[1])}
+] if {
+	parts[n]
+} else := found
+
+# The elements or keys of two things that belong together and differ; behind the last * there are none to look at.
+elements(_, _, parts, n) := [[[], []]] if n == count(parts) - 1
+
+elements(left, right, parts, n) := [[[pair[0]], [pair[1]]] | some pair in paired(left, right)] if {
+	n < count(parts) - 1
+	left != right
+	is_array(left)
+	is_array(right)
+} else := [[[key], [key]] | some key in {key | some thing in [left, right]; some key, _ in thing}] if {
+	n < count(parts) - 1
+	left != right
 }
 
-# What the field of one object is in the other: an element of a list is looked for by what it is, not by where it stands.
-counterpart_value(here, there, path, pattern) := object.get(there, path, null) if {
-	count(path) == count(pattern.holder)
-} else := object.get(there, path, null) if {
-	not is_array(object.get(here, pattern.holder, null))
-} else := object.get(there, other, null) if {
-	n := count(pattern.holder)
-	pairs := paired(object.get(here, pattern.holder, []), object.get(there, pattern.holder, []))
-	other := array.concat(array.concat(pattern.holder, [pairs[path[n]]]), array.slice(path, n + 1, count(path)))
-} else := null
+# The elements of two lists that belong together, by index: others in their order, one beyond the end where there is none. Those that
+# are equal have moved at most.
+paired(left, right) := [[object.get(ours, n, count(left)), object.get(theirs, n, count(right))] |
+	some n in numbers.range(0, max([count(ours), count(theirs), 1]) - 1)
+] if {
+	ours := {n: i | some n, i in others(left, right)}
+	theirs := {n: i | some n, i in others(right, left)}
+}
 
-# Where a list of names first has a *, or its length.
-star(names) := min([i | some i, "*" in array.concat(names, ["*"])])
+# The elements of a list without those that another one has as often.
+others(left, right) := sort([i |
+	theirs := ranked(right)
+	some key, i in ranked(left)
+	not theirs[key]
+])
 
-place(path, pattern) := min([count(pattern.holder), count(path) - 1])
-
-# The elements of two lists that belong together, by index: those that are equal, and the others in their order.
-paired(left, right) := object.union(equals, {i: others_right[n] |
-	some n, i in others_left
-}) if {
-	equals := {i: twins[rank] |
-		some i, element in left
-		rank := count([k | some k, e in left; k < i; e == element])
-		twins := [k | some k, e in right; e == element]
-	}
-	others_left := [i | some i, _ in left; not i in object.keys(equals)]
-	used := {k | some k in equals}
-	others_right := [k | some k, _ in right; not k in used]
+# The elements of a list by what they are and how many like them come before. Sorted, as there can be thousands.
+ranked(list) := {[pair[0], at - first[pair[0]]]: pair[1] |
+	sorted := sort([[element, i] | some i, element in list])
+	first := {pair[0]: at | some at, pair in sorted; not sorted[at - 1][0] == pair[0]}
+	some at, pair in sorted
 }
 
 shown(path) := concat("", [text |

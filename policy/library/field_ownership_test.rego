@@ -114,3 +114,43 @@ test_list if {
 	some result in found(virtualservice(["a", "b"]), hosts, update(virtualservice(["a"])))
 	result.msg == `user "eve" changes "spec.hosts", which only groups "edge" may`
 }
+
+routes(lists) := {"kind": "VirtualService", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"http": [{"route": list} | some list in lists]}}
+
+to(host, weight) := {"destination": {"host": host}, "weight": weight}
+
+weight := {"paths": ["spec.http[*].route[*].weight"], "groups": ["sre"]}
+
+test_moved_within if {
+	old := routes([[to("a", 90), to("b", 10)], [to("c", 100)]])
+	found(routes([[to("b", 10), to("a", 90)], [to("c", 100)]]), weight, update(old)) == set()
+	found(routes([[to("c", 100)], [to("b", 10), to("a", 90)]]), weight, update(old)) == set()
+	found(routes([[to("c", 100)], [to("a", 90), to("b", 10)]]), weight, update(old)) == set()
+	paths(routes([[to("b", 10), to("a", 80)], [to("c", 100)]]), weight, update(old)) == {["spec", "http", 0, "route", 1, "weight"]}
+	some result in found(routes([[to("b", 10)], [to("c", 100)]]), weight, update(old))
+	result == {
+		"msg": `user "eve" removes "spec.http[0].route[0].weight", which only groups "sre" may`,
+		"path": ["spec", "http"],
+	}
+}
+
+test_keys_and_elements if {
+	five := {"paths": ["spec.*[*].*[*].*"], "users": ["root"]}
+	paths(routes([[to("b", 10), to("a", 80)]]), five, update(routes([[to("a", 90), to("b", 10)]]))) == {["spec", "http", 0, "route", 1, "weight"]}
+}
+
+annotated(text) := {"kind": "Gateway", "metadata": {"namespace": "edge", "annotations": {"gatelint.io/ignore": text}, "labels": {"1": text}}}
+
+test_names_in_brackets if {
+	change := update(annotated("x"))
+	ignore := ["metadata", "annotations", "gatelint.io/ignore"]
+	paths(annotated("y"), {"paths": ["metadata.annotations[gatelint.io/ignore]"], "users": ["root"]}, change) == {ignore}
+	paths(annotated("y"), {"paths": ["metadata.labels.1"], "users": ["root"]}, change) == {["metadata", "labels", "1"]}
+}
+
+# Of elements that are equal as many are new as there are more of them.
+test_twins if {
+	old := routes([[to("a", 50), to("a", 50)]])
+	paths(routes([[to("a", 50), to("a", 50), to("a", 50)]]), weight, update(old)) == {["spec", "http", 0, "route", 2, "weight"]}
+	count(found(routes([[to("a", 50)]]), weight, update(old))) == 1
+}

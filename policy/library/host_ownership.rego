@@ -4,8 +4,9 @@
 #   A VirtualService or a Gateway in any namespace can claim any host: whoever may write one can take the requests of another team, or
 #   serve its name with another certificate. A host belongs to the namespaces of the nearest domain in `owners` that it lies in; a host in
 #   none is anybody's, and the domain "*" makes all the rest somebody's. A namespace can carry its domains itself,
-#   in the annotation `gatelint.io/hosts` ("shop.example.com, *.shop.example.org"): it may then claim these, and what `owners` gives
-#   it, and nothing else. In the webhook `users` and `groups` of an entry say who may make the claim; the linter does not know them.
+#   in the annotation `gatelint.io/hosts` ("shop.example.com, *.shop.example.org"; "" for none): it may then claim these, and what
+#   `owners` gives it, and nothing else. In the webhook `users` and `groups` of an entry say who may make the claim; the linter does not
+#   know them.
 #
 #   What counts: hosts of a VirtualService that a Gateway serves or other namespaces see, also a wildcard over somebody's domain; hosts
 #   of a Gateway's servers, unless they are offered to an owner ("shop/shop.example.com"). Names of Services are left to Istio, unless they
@@ -21,9 +22,10 @@
 #     properties:
 #       owners:
 #         description: |-
-#           who may claim a domain, by the domain in lower case: "shop.example.com" is the name with all below it, "*.shop.example.com"
+#           who may claim a domain, by the domain: "shop.example.com" is the name with all below it, "*.shop.example.com"
 #           only those below, "*" all the rest
 #         type: object
+#         propertyNames: {pattern: '^(\*|(\*\.)?[\w-]+(\.[\w-]+)*)$'}
 #         additionalProperties:
 #           type: object
 #           additionalProperties: false
@@ -49,7 +51,9 @@
 #           additionalProperties: false
 #           minProperties: 1
 #           properties:
-#             hosts: {type: array, items: {type: string}}
+#             hosts:
+#               type: array
+#               items: {type: string, pattern: '^(\*|(\*[-.]?)?[\w-]+(\.[\w-]+)*)$'}
 #             kinds: {type: array, items: {type: string, enum: [Gateway, VirtualService]}}
 #             namespaces: {type: array, items: {type: string}}
 #             names: {type: array, items: {type: string}}
@@ -71,10 +75,13 @@ import data.gatelint.lib.virtualservices
 
 params := data.gatelint.params.host_ownership
 
+# The entries by their domains as hosts are compared.
+owners := object.union_n([{lower(domain): entry} | some domain, entry in params.owners])
+
 deny contains {"msg": message, "path": claim.path} if {
-	count(params.owners) > 0
+	count(owners) > 0
 	some claim in claims
-	entry := params.owners[nearest(claim.host)]
+	entry := owners[nearest(claim.host)]
 	not objects.like(entry.namespaces, objects.own)
 	not passes(claim)
 	message := sprintf(
@@ -86,7 +93,7 @@ deny contains {"msg": message, "path": claim.path} if {
 deny contains {"msg": message, "path": claim.path} if {
 	data.gatelint.request.user
 	some claim in claims
-	entry := params.owners[nearest(claim.host)]
+	entry := owners[nearest(claim.host)]
 	refused(entry)
 	objects.like(entry.namespaces, objects.own)
 	not passes(claim)
@@ -97,7 +104,7 @@ deny contains {"msg": message, "path": claim.path} if {
 }
 
 deny contains {"msg": message, "path": claim.path} if {
-	count(params.owners) > 0
+	count(owners) > 0
 	some claim in claims
 	hosts.wild(claim.host)
 	[domain, namespaces] := over_others(claim.host)
@@ -109,7 +116,7 @@ deny contains {"msg": message, "path": claim.path} if {
 }
 
 deny contains {"msg": message, "path": claim.path} if {
-	count(listed) > 0
+	listed
 	some claim in claims
 	not nearest(claim.host)
 	not over_others(claim.host)
@@ -147,7 +154,7 @@ reaches_others if virtualservices.exported(input)
 # Names of Services are left to Istio, unless somebody is said to own them.
 left(host) if {
 	service_name(host)
-	not params.owners[host]
+	not owners[host]
 	not above(host)
 	not over_others(host)
 }
@@ -157,11 +164,11 @@ service_name(host) if regex.match(`^[^.*]+$|\.svc(\.|$)`, host)
 
 # The nearest domain with an owner that a host lies in. Domains are looked up, as there can be hundreds.
 nearest(host) := host if {
-	params.owners[host]
+	owners[host]
 } else := domain if {
 	domain := above(host)
 } else := "*" if {
-	params.owners["*"]
+	owners["*"]
 }
 
 above(host) := [owned |
@@ -172,23 +179,28 @@ above(host) := [owned |
 
 # The domain that has an owner, by what it is the domain of: *.example.com goes before example.com.
 below[base] := domains[0] if {
-	some key, _ in params.owners
+	some key, _ in owners
 	base := trim_prefix(key, "*.")
 	domains := [domain |
 		some domain in [concat("", ["*.", base]), base]
-		params.owners[domain]
+		owners[domain]
 	]
 }
 
-# A domain of other namespaces that a wildcard takes in, where nobody owns the wildcard itself.
+# A domain of other namespaces that a wildcard takes in, where nobody owns the wildcard itself, or everybody may have it.
 over_others(host) := [[domain, entry.namespaces] |
-	some domain, entry in params.owners
+	some domain, entry in owners
 	not objects.like(entry.namespaces, objects.own)
 	hosts.covers(host, trim_prefix(domain, "*."))
 ][0] if {
 	hosts.wild(host)
 	input.kind == "VirtualService"
-	not nearest(host)
+	not somebodys(host)
+}
+
+somebodys(host) if {
+	entry := owners[nearest(host)]
+	not "*" in entry.namespaces
 }
 
 refused(entry) if {
@@ -201,11 +213,10 @@ shown([]) := "no namespace"
 
 shown(namespaces) := sprintf("namespace %s", [objects.quoted(namespaces)]) if namespaces != []
 
-# The domains that the namespace carries.
-listed contains domain if {
+# The domains that the namespace carries: an annotation without any allows none.
+listed := regex.split(`[\s,]+`, text) if {
 	text := data.gatelint.mesh.namespaces[objects.own].annotations[params.annotation]
-	some domain in regex.split(`[\s,]+`, text)
-	domain != ""
+	not objects.opaque(text)
 }
 
 passes(claim) if objects.opaque(claim.host)
@@ -218,7 +229,7 @@ passes(claim) if {
 # A Gateway that offers a host to its owner only does not claim it.
 passes(claim) if {
 	namespace := hosts.offered_to(claim.offer, objects.own)
-	objects.like(params.owners[nearest(claim.host)].namespaces, namespace)
+	objects.like(owners[nearest(claim.host)].namespaces, namespace)
 }
 
 passes(claim) if {

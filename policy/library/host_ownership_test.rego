@@ -160,3 +160,29 @@ test_exception_for_users if {
 	results := found(route("blog", ["pay.example.com"]), params) with data.gatelint.request as {"user": "eve", "groups": []}
 	count(results) == 1
 }
+
+test_letter_case if {
+	params := {"owners": {"Upper.Test": {"namespaces": ["up"]}}}
+	count(found(route("blog", ["upper.test", "a.Upper.test"]), params)) == 2
+	found(route("up", ["upper.test"]), params) == set()
+}
+
+# Who lets everybody have a wildcard does not give away the domains of others in it.
+test_wildcard_of_everybody if {
+	params := {"owners": {"example.com": {"namespaces": ["*"]}, "pay.example.com": {"namespaces": ["pay"]}}}
+	some result in found(route("shop", ["*.example.com"]), params)
+	contains(result.msg, `claims host "*.example.com", which takes in "pay.example.com" of namespace "pay"`)
+	found(route("shop", ["www.example.com", "*.www.example.com"]), params) == set()
+	found(route("pay", ["*.example.com"]), params) == set()
+	rest := {"owners": {"*": {"namespaces": ["*"]}, "pay.example.com": {"namespaces": ["pay"]}}}
+	count(found(route("shop", ["*", "*.com", "*.example.org"]), rest)) == 2
+}
+
+test_empty_annotation if {
+	claim := route("blog", ["blog.example.org"])
+	every text in ["", " "] {
+		count(found(claim, {})) == 1 with data.gatelint.mesh.namespaces as {"blog": {"annotations": {"gatelint.io/hosts": text}}}
+	}
+	found(claim, {}) == set() with data.gatelint.mesh.namespaces as {"blog": {"annotations": {"other": ""}}}
+	found(claim, {}) == set() with data.gatelint.mesh.namespaces as {"blog": {"annotations": {"gatelint.io/hosts": "${HOSTS}"}}}
+}

@@ -26,6 +26,9 @@ test_plain if {
 		"msg": "server port 80 answers plain HTTP and does not redirect to HTTPS: requests travel in clear text",
 		"path": ["spec", "servers", 0],
 	}}
+	every protocol in ["grpc", "GRPC-WEB", "HTTP2"] {
+		count(found(gateway(public, [object.union(plain, {"port": {"protocol": protocol}})]), {})) == 1
+	}
 	explicit := object.union(plain, {"tls": {"httpsRedirect": false}})
 	count(found(gateway(public, [explicit]), {})) == 1
 }

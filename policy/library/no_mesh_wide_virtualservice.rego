@@ -20,8 +20,9 @@
 #         type: array
 #         items: {type: string}
 #       cluster_domain:
-#         description: the domain of the cluster's Services
+#         description: the domain of the cluster's Services; set it where --cluster-domain is another
 #         type: string
+#         pattern: ^[\w-]+(\.[\w-]+)*\.?$
 # custom:
 #   kinds: [VirtualService]
 #   severity: error
@@ -77,14 +78,22 @@ captured[i] := host if {
 	not objects.opaque(host)
 }
 
-# Whether a host takes in Services of other namespaces: of all, or of one that is not its own.
+services := concat("", ["svc.", trim_suffix(lower(params.cluster_domain), ".")])
+
+# Whether a host takes in Services of other namespaces: of all, of those whose names end alike, or of one that is not its own.
+captures(host) if hosts.covers(host, concat("", ["any.any.", services]))
+
 captures(host) if {
-	hosts.covers(host, sprintf("any.any.svc.%s", [params.cluster_domain]))
+	[_, "svc"] = array.slice(split(lower(host), "."), 0, 2)
+	in_cluster(host)
 }
 
 captures(host) if {
-	startswith(host, "*.")
-	parts := split(lower(host), ".")
-	parts[2] == "svc"
-	parts[1] != objects.own
+	[_, namespace, "svc"] = array.slice(split(lower(host), "."), 0, 3)
+	namespace != objects.own
+	in_cluster(host)
 }
+
+in_cluster(host) if endswith(lower(host), concat("", [".", services]))
+
+in_cluster(host) if endswith(lower(host), ".svc")

@@ -24,13 +24,14 @@ test_captures if {
 }
 
 test_narrow if {
-	narrow := ["web", "web.shop.svc.cluster.local", "*.shop.svc.cluster.local", "*.example.com", "*.${DOMAIN}"]
+	narrow := ["web", "web.shop.svc.cluster.local", "*.shop.svc.cluster.local", "*-web.shop.svc.cluster.local", "*.example.com", "*.eu.svc.example.com", "*eu.svc.example.com", "*.${DOMAIN}"]
 	found(route({"hosts": narrow}), {}) == set()
 }
 
 test_cluster_domain if {
 	count(found(route({"hosts": ["*.internal"]}), {"cluster_domain": "example.internal"})) == 1
 	found(route({"hosts": ["*.internal"]}), {}) == set()
+	count(found(route({"hosts": ["*.LOCAL"]}), {"cluster_domain": "Cluster.Local."})) == 1
 }
 
 test_not_for_others if {
@@ -58,4 +59,10 @@ test_namespaces if {
 	unstated := {"kind": "VirtualService", "metadata": {"name": "web"}, "spec": {"hosts": ["*"]}}
 	found(unstated, {"namespaces": ["mesh"]}) == set()
 	count(found(unstated, {})) == 1
+}
+
+# A wildcard need not stand before a dot.
+test_ends_alike if {
+	wide := ["*-web.other.svc.cluster.local", "*other.svc.cluster.local", "*shop.svc.cluster.local", "*-WEB.other.svc"]
+	count(found(route({"hosts": wide}), {})) == 4
 }

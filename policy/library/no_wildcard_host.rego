@@ -19,7 +19,7 @@
 #       hosts:
 #         description: wildcards that anybody may have, such as "*.preview.example.com", with those below them
 #         type: array
-#         items: {type: string}
+#         items: {type: string, pattern: '^\*([-.]?[\w-]+(\.[\w-]+)*)?$'}
 # custom:
 #   kinds: [Gateway, VirtualService]
 #   severity: error

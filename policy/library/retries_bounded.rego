@@ -5,7 +5,9 @@
 #   three layers with five attempts each make 216 requests of one. Without `perTryTimeout` a try lasts as long as the route's timeout, so
 #   that there is no time left for another.
 #
-#   A route that says nothing of retries has two, unless the mesh config says otherwise: a bound below two asks it to say so.
+#   A route that says nothing of retries has two, without `perTryTimeout`, unless the mesh config says otherwise, and retries without
+#   `retryOn` are on connect-failure, refused-stream, unavailable and cancelled: where that passes a bound, it is asked to say so.
+#   A route of a delegate can have its retries from the rule that delegates to it, so it is asked for there.
 #
 #   Fix: lower `attempts`, and state `perTryTimeout` where it is asked for.
 # schemas:
@@ -33,6 +35,7 @@
 package gatelint.retries_bounded
 
 import data.gatelint.lib.objects
+import data.gatelint.lib.virtualservices
 
 params := data.gatelint.params.retries_bounded
 
@@ -46,12 +49,27 @@ deny contains {"msg": message, "path": ["spec", "http", i, "retries", "attempts"
 }
 
 deny contains {"msg": message, "path": ["spec", "http", i]} if {
-	params.attempts < 2
+	unstated
 	input.spec.hosts[0]
 	some i, route in input.spec.http
-	objects.lacks(route, "retries")
-	route.route[0]
-	message := sprintf("no retries are stated: Istio makes two by itself, and %d is the most", [params.attempts])
+	defaulted(route)
+	message := sprintf("no retries are stated: %s", [unstated])
+}
+
+deny contains {"msg": message, "path": ["spec", "http", i, "delegate"], "related": related} if {
+	unstated
+	some i
+	input.spec.http[i].delegate.name
+	rule := input.spec.http[i]
+	objects.lacks(rule, "retries")
+	named := virtualservices.delegate(input, rule)
+	delegate := data.gatelint.mesh.objects.VirtualService[named.namespace][named.name]
+	end := object.union(named, {"kind": "VirtualService", "msg": "no retries"})
+	related := array.slice([object.union(end, {"path": ["spec", "http", k]}) | some k, route in delegate.spec.http; defaulted(route)], 0, 5)
+	message := sprintf(
+		"no retries are stated here nor on spec.http[%d] of delegate VirtualService %s/%s: %s",
+		[related[0].path[2], named.namespace, named.name, unstated],
+	)
 }
 
 deny contains {"msg": message, "path": ["spec", "http", i, "retries"]} if {
@@ -70,6 +88,13 @@ deny contains {"msg": message, "path": ["spec", "http", i, "retries", "perTryTim
 	)
 }
 
+deny contains {"msg": message, "path": ["spec", "http", i, "retries"]} if {
+	beyond
+	some i, retries in retrying
+	object.get(retries, "retryOn", null) in {null, ""}
+	message := sprintf("retries have no retryOn: Istio retries %s", [beyond])
+}
+
 deny contains {"msg": message, "path": ["spec", "http", i, "retries", "retryOn"]} if {
 	count(params.retry_on) > 0
 	some i, retries in retrying
@@ -82,6 +107,28 @@ deny contains {"msg": message, "path": ["spec", "http", i, "retries", "retryOn"]
 		"retries on %q, which is not one of %s: requests that must not run twice can",
 		[condition, objects.quoted(params.retry_on)],
 	)
+}
+
+# What is too much of the retries that Istio makes by itself.
+unstated := sprintf("Istio makes two by itself, and %d is the most", [params.attempts]) if {
+	params.attempts < 2
+} else := sprintf("Istio makes two by itself, without perTryTimeout, which is to be at most %q", [params.per_try_timeout]) if {
+	params.per_try_timeout != ""
+} else := sprintf("Istio makes two by itself, %s", [beyond])
+
+# What a retry that states no retryOn is on beyond what may be; codes are named by retryOn alone.
+beyond := sprintf("on %s, not only on %s", [objects.quoted(others), objects.quoted(params.retry_on)]) if {
+	count(params.retry_on) > 0
+	others := [condition |
+		some condition in ["connect-failure", "refused-stream", "unavailable", "cancelled"]
+		not condition in params.retry_on
+	]
+	count(others) > 0
+}
+
+defaulted(route) if {
+	objects.lacks(route, "retries")
+	route.route[0]
 }
 
 # The rules that retry, by index. None at all is Istio's default, two.

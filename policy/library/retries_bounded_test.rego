@@ -35,7 +35,7 @@ test_silent if {
 	found(route({"attempts": 0}), {"per_try_timeout": "1s"}) == set()
 	found(route({"attempts": "${ATTEMPTS}"}), {"per_try_timeout": "1s"}) == set()
 	found(route({}), {"per_try_timeout": "1s"}) == set()
-	found({"kind": "VirtualService", "spec": {"http": [{"timeout": "1s"}]}}, {"per_try_timeout": "1s"}) == set()
+	found({"kind": "VirtualService", "spec": {"hosts": ["a"], "http": [{"timeout": "1s"}]}}, {"per_try_timeout": "1s"}) == set()
 }
 
 test_per_try_timeout if {
@@ -53,4 +53,49 @@ test_retry_on if {
 		"path": ["spec", "http", 0, "retries", "retryOn"],
 	}}
 	found(route(retries), {}) == set()
+}
+
+says_nothing := {"kind": "VirtualService", "metadata": {"namespace": "shop"}, "spec": {"hosts": ["a"], "http": [{"route": [{}]}]}}
+
+test_default_of_others if {
+	some result in found(says_nothing, {"per_try_timeout": "2s"})
+	result.msg == `no retries are stated: Istio makes two by itself, without perTryTimeout, which is to be at most "2s"`
+	messages := {found_one.msg | some found_one in found(says_nothing, {"retry_on": ["connect-failure", "refused-stream", "5xx"]})}
+	messages == {`no retries are stated: Istio makes two by itself, on "unavailable", "cancelled", not only on "connect-failure", "refused-stream", "5xx"`}
+}
+
+test_no_retry_on if {
+	narrow := {"retry_on": ["connect-failure", "refused-stream", "unavailable"]}
+	every retries in [{"attempts": 2}, {"attempts": 2, "retryOn": ""}, {"attempts": 2, "retryOn": null}] {
+		found(route(retries), narrow) == {{
+			"msg": `retries have no retryOn: Istio retries on "cancelled", not only on "connect-failure", "refused-stream", "unavailable"`,
+			"path": ["spec", "http", 0, "retries"],
+		}}
+	}
+	wide := {"retry_on": ["connect-failure", "refused-stream", "unavailable", "cancelled"]}
+	found(route({"attempts": 2}), wide) == set()
+	found(says_nothing, wide) == set()
+	found(route({"attempts": 0}), narrow) == set()
+	found(route({"attempts": 2, "retryOn": "${ON}"}), narrow) == set()
+}
+
+test_delegate if {
+	delegates := {"VirtualService": {"shop": {
+		"api": {"spec": {"http": [{"route": [{}], "retries": {"attempts": 1}}, {"route": [{}]}, {"redirect": {}}]}},
+		"good": {"spec": {"http": [{"route": [{}], "retries": {"attempts": 1}}]}},
+	}}}
+	rules := [
+		{"delegate": {"name": "api", "namespace": ""}},
+		{"delegate": {"name": "api"}, "retries": {"attempts": 0}},
+		{"delegate": {"name": "good"}},
+		{"delegate": {"name": "none"}},
+	]
+	root := object.union(says_nothing, {"spec": {"http": rules}})
+	results := found(root, {"attempts": 1}) with data.gatelint.mesh.objects as delegates
+	results == {{
+		"msg": "no retries are stated here nor on spec.http[1] of delegate VirtualService shop/api: Istio makes two by itself, and 1 is the most",
+		"path": ["spec", "http", 0, "delegate"],
+		"related": [{"kind": "VirtualService", "namespace": "shop", "name": "api", "path": ["spec", "http", 1], "msg": "no retries"}],
+	}}
+	found(root, {}) == set() with data.gatelint.mesh.objects as delegates
 }

@@ -28,6 +28,7 @@
 package gatelint.route_timeout_required
 
 import data.gatelint.lib.objects
+import data.gatelint.lib.virtualservices
 
 params := data.gatelint.params.route_timeout_required
 
@@ -57,14 +58,14 @@ deny contains {"msg": message, "path": ["spec", "http", i, "delegate"], "related
 	rule := input.spec.http[i]
 	objects.lacks(rule, "timeout")
 	not streams(rule)
-	namespace := object.get(rule.delegate, "namespace", object.get(input, ["metadata", "namespace"], ""))
-	delegate := data.gatelint.mesh.objects.VirtualService[namespace][rule.delegate.name]
-	end := {"kind": "VirtualService", "namespace": namespace, "name": rule.delegate.name, "msg": "no timeout"}
+	named := virtualservices.delegate(input, rule)
+	delegate := data.gatelint.mesh.objects.VirtualService[named.namespace][named.name]
+	end := object.union(named, {"kind": "VirtualService", "msg": "no timeout"})
 	waiting := [object.union(end, {"path": ["spec", "http", k]}) | some k, route in delegate.spec.http; waits(route)]
 	related := array.slice(waiting, 0, 5)
 	message := sprintf(
 		"no timeout here nor on spec.http[%d] of delegate VirtualService %s/%s: when a Service hangs, so does everybody who calls it",
-		[related[0].path[2], namespace, rule.delegate.name],
+		[related[0].path[2], named.namespace, named.name],
 	)
 }
 

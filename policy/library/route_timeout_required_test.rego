@@ -60,6 +60,9 @@ test_delegate if {
 		{"delegate": {"name": "good", "namespace": "shop"}},
 		{"delegate": {"name": "api", "namespace": "shop"}, "name": "stream"},
 	]
+	every namespace in ["", null] {
+		count(found(route([{"delegate": {"name": "api", "namespace": namespace}}]), {})) == 1 with data.gatelint.mesh.objects as delegates
+	}
 	results := found(route(rules), {"streams": ["stream"]}) with data.gatelint.mesh.objects as delegates
 	results == {{
 		"msg": "no timeout here nor on spec.http[1] of delegate VirtualService shop/api: when a Service hangs, so does everybody who calls it",
