@@ -124,7 +124,7 @@ func (f *folder) table(m *ast.Module, r *ast.Rule) bool {
 	if c == nil || c.undefined || ast.IsScalar(c.value.Value) {
 		return false
 	}
-	if empty, ok := c.value.Value.(interface{ Len() int }); ok && empty.Len() == 0 {
+	if empty, ok := c.value.Value.(interface{ Len() int }); ok && empty.Len() == 0 && (keyed || r.Head.RuleKind() == ast.MultiValue) {
 		return false // no rule of it says anything
 	}
 	at := ast.DefaultRootRef.Append(ast.StringTerm(root)).Append(ast.StringTerm(folded)).Append(ast.StringTerm(name))
@@ -171,20 +171,21 @@ func (f *folder) ask(e *ast.Expr) (ast.Var, *constant) {
 	if len(e.With) > 0 {
 		return "", nil
 	}
-	var name ast.Var
-	for v := range varsOf(e) {
-		if name != "" || v == input {
-			return "", nil
-		}
-		name = v
+	vars := varsOf(e)
+	outputs := ast.OutputVarsFromExpr(f.set.compiler, e, ast.ReservedVars.Copy())
+	if len(vars) > 0 && (e.Negated || vars.Contains(input) || len(vars.Diff(outputs)) > 0) {
+		return "", nil // another expression sets one of them
 	}
-	if name != "" && (e.Negated || !ast.OutputVarsFromExpr(f.set.compiler, e, ast.ReservedVars.Copy()).Contains(name)) {
-		return "", nil // another expression sets it
+	var name ast.Var
+	for v := range vars {
+		name = v
 	}
 	key := e.String()
 	c, ok := f.known[key]
 	if !ok {
-		c = f.evaluate(e, name)
+		if c = f.evaluate(e, name); len(vars) > 1 && c != nil && !c.undefined {
+			c = nil // it holds for some values
+		}
 		f.known[key] = c
 	}
 	return name, c

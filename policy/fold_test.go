@@ -112,6 +112,20 @@ things contains thing if some thing in input.spec.hosts
 
 things contains thing if some thing in data.gatelint.params.folding.steps
 
+deny_none contains sprintf("%v", [name]) if {
+	some i, name in params.names
+	name == input.metadata.name
+}
+
+deny_some contains sprintf("%d %v", [i, step]) if {
+	some i, step in params.steps
+	input.metadata.name == "web"
+}
+
+deny_list contains sprintf("%d", [count(large_steps)])
+
+large_steps := [step | some step in params.steps; step > 100]
+
 deny_mesh contains "mesh" if data.gatelint.mesh.objects.VirtualService.shop.web
 
 deny_request contains "no request" if not data.gatelint.request
@@ -181,7 +195,7 @@ warn contains "fine" if to_number("x") > 0
 		t.Run(name, func(t *testing.T) {
 			s := set(t, Options{Timeout: 1e9}, map[string]string{"a.rego": text})
 			if name == "all" {
-				require.Equal(t, 6, rulesOf(s.compiler)-rulesOf(s.folded))
+				require.Equal(t, 7, rulesOf(s.compiler)-rulesOf(s.folded))
 			}
 			folded := said(rules.Run(tables(t, shop), s.Rules(1)))
 			require.NotEmpty(t, folded)
