@@ -20,7 +20,7 @@ func (s *Set) fold(ctx context.Context) *ast.Compiler {
 	}
 	ctx, cancel := context.WithTimeout(ctx, foldTime)
 	defer cancel()
-	f := folder{ctx: ctx, set: s, known: map[string]*constant{}, tables: map[string]*ast.Rule{}}
+	f := folder{ctx: ctx, set: s, known: map[string]*constant{}, tables: map[string]bool{}}
 	modules := map[string]*ast.Module{}
 	for name, m := range s.compiler.Modules {
 		modules[name] = f.module(m.Copy())
@@ -52,11 +52,10 @@ func (s *Set) mute(ref ast.Ref) bool {
 var never = ast.NewBody(ast.NewExpr(ast.BooleanTerm(false)))
 
 type folder struct {
-	ctx   context.Context
-	set   *Set
-	known map[string]*constant // by the text of a query
-	// tables are the sets, lists and objects that are worked out as a whole, by their name: the rule that gives one, until it is placed.
-	tables map[string]*ast.Rule
+	ctx    context.Context
+	set    *Set
+	known  map[string]*constant // by the text of a query
+	tables map[string]bool      // the sets, lists and objects that are worked out as a whole, by their name
 }
 
 // folded is where they are kept, in data.gatelint: a name that no package has by chance.
@@ -68,29 +67,26 @@ type constant struct {
 	value     *ast.Term // of the variable that was asked for
 }
 
-// module leaves out what says nothing. Of a set or an object something is left: it is empty, not undefined.
+// module leaves out what says nothing, but for one rule of each name: a set of nothing is empty, not undefined.
 func (f *folder) module(m *ast.Module) *ast.Module {
 	left := map[string]bool{}
-	var mute []*ast.Rule
+	var mute, made []*ast.Rule
 	m.Rules = slices.DeleteFunc(m.Rules, func(r *ast.Rule) bool {
-		if f.table(m, r) {
+		if whole, is := f.table(m, r); is {
+			if whole != nil {
+				made = append(made, whole)
+			}
 			return true
 		}
-		says := f.rule(r)
-		switch ref := r.Head.Ref().String(); {
-		case says:
-			left[ref] = true
-		case r.Head.Key != nil || len(r.Head.Args) > 0 || !r.Head.Ref().IsGround():
-			r.Body = never.Copy()
-			mute = append(mute, r)
+		if f.rule(r) {
+			left[r.Head.Ref().String()] = true
+			return false
 		}
-		return !says
+		r.Body = never.Copy()
+		mute = append(mute, r)
+		return true
 	})
-	for name, r := range f.tables {
-		if r != nil && r.Module == m {
-			m.Rules, f.tables[name] = append(m.Rules, r), nil
-		}
-	}
+	m.Rules = append(m.Rules, made...)
 	for _, r := range mute {
 		if ref := r.Head.Ref().String(); !left[ref] {
 			left[ref] = true
@@ -101,39 +97,40 @@ func (f *folder) module(m *ast.Module) *ast.Module {
 }
 
 // table works out the whole that a rule is part of: what a policy makes of its parameters and data files before it looks at an object.
-func (f *folder) table(m *ast.Module, r *ast.Rule) bool {
+// The rule that gives the whole comes with the first of its parts.
+func (f *folder) table(m *ast.Module, r *ast.Rule) (whole *ast.Rule, is bool) {
 	ref := r.Ref()
 	keyed := len(r.Head.Ref()) == 2 && !ref.IsGround() // a rule of an object: its last element is the key
 	if keyed {
 		ref = ref[:len(ref)-1]
 	}
 	if len(r.Head.Args) > 0 || !keyed && len(r.Head.Ref()) != 1 {
-		return false
+		return nil, false
 	}
 	name := ref.String()
-	if _, known := f.tables[name]; known {
-		return true
+	if f.tables[name] {
+		return nil, true
 	}
 	for _, other := range f.set.compiler.GetRulesWithPrefix(ref) {
 		if other.Default || other.Else != nil || len(other.Head.Ref()) != len(r.Head.Ref()) || other.Ref().IsGround() == keyed {
-			return false
+			return nil, false
 		}
 	}
 	const found = ast.Var("found")
 	_, c := f.ask(ast.Equality.Expr(ast.NewTerm(found), ast.NewTerm(ref)))
 	if c == nil || c.undefined || ast.IsScalar(c.value.Value) {
-		return false
+		return nil, false
 	}
 	if empty, ok := c.value.Value.(interface{ Len() int }); ok && empty.Len() == 0 && (keyed || r.Head.RuleKind() == ast.MultiValue) {
-		return false // no rule of it says anything
+		return nil, false // no rule of it says anything
 	}
 	at := ast.DefaultRootRef.Append(ast.StringTerm(root)).Append(ast.StringTerm(folded)).Append(ast.StringTerm(name))
 	f.set.store.folded[name] = c.value.Value
-	f.tables[name] = &ast.Rule{
+	f.tables[name] = true
+	return &ast.Rule{
 		Location: r.Location, Module: m, Head: ast.RefHead(r.Head.Ref()[:1], ast.NewTerm(found)),
 		Body: ast.NewBody(ast.Equality.Expr(ast.NewTerm(found), ast.NewTerm(at))),
-	}
-	return true
+	}, true
 }
 
 // rule works out what a rule says before there is an object; false if it says nothing.

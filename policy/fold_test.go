@@ -126,6 +126,10 @@ deny_list contains sprintf("%d", [count(large_steps)])
 
 large_steps := [step | some step in params.steps; step > 100]
 
+deny_part contains "an object of nothing is one" if part == {}
+
+part.left := 1 if params.limit < 0
+
 deny_mesh contains "mesh" if data.gatelint.mesh.objects.VirtualService.shop.web
 
 deny_request contains "no request" if not data.gatelint.request
@@ -195,7 +199,7 @@ warn contains "fine" if to_number("x") > 0
 		t.Run(name, func(t *testing.T) {
 			s := set(t, Options{Timeout: 1e9}, map[string]string{"a.rego": text})
 			if name == "all" {
-				require.Equal(t, 7, rulesOf(s.compiler)-rulesOf(s.folded))
+				require.Equal(t, 8, rulesOf(s.compiler)-rulesOf(s.folded))
 			}
 			folded := said(rules.Run(tables(t, shop), s.Rules(1)))
 			require.NotEmpty(t, folded)

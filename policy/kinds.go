@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/mesh"
 )
 
 // common are kinds that manifests have beside Istio's, by the group that they are named with: Deployment.apps, Service.
@@ -15,8 +16,6 @@ var common = map[string]string{
 	"Ingress": "networking.k8s.io", "Job": "batch", "Namespace": "", "NetworkPolicy": "networking.k8s.io", "Pod": "", "Secret": "",
 	"Service": "", "ServiceAccount": "", "StatefulSet": "apps",
 }
-
-const istioGroup = "networking.istio.io"
 
 var kindName = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*(\.[a-z0-9]([a-z0-9.-]*[a-z0-9])?)?$`)
 
@@ -38,7 +37,7 @@ func kindFault(text string) string {
 			return fmt.Sprintf("unknown kind %q; did you mean %q?", text, kind+"."+want)
 		}
 		return ""
-	case dotted && group != istioGroup:
+	case dotted && kindKey(text) == text:
 		return ""
 	}
 	near := manifest.Nearest(kind, known)
@@ -54,4 +53,4 @@ func kindFault(text string) string {
 }
 
 // kindKey is a kind as objects are kept by: Istio's without its group.
-func kindKey(text string) string { return strings.TrimSuffix(text, "."+istioGroup) }
+func kindKey(text string) string { return mesh.KindName(mesh.IDOf(text, "", "")) }

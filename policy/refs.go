@@ -47,11 +47,12 @@ func (c *checker) follow(s *Set) {
 
 // findings tells a reference that can read what built-in rules found.
 func findings(r ast.Ref) bool {
-	if key(r, 1) != root || len(r) < 3 {
-		return false
+	for i, name := range []string{root, "mesh", "findings"} {
+		if at := i + 1; at < len(r) && r[at].IsGround() && key(r, at) != name {
+			return false
+		}
 	}
-	mesh, list := key(r, 2), key(r, 3)
-	return (mesh == "mesh" || !r[2].IsGround()) && (list == "findings" || len(r) == 3 || !r[3].IsGround())
+	return len(r) > 2
 }
 
 // eachRef gives the references of a compiled module with the places of the expressions that they stand in.

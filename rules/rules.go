@@ -238,8 +238,13 @@ func (p *Pass) Report(f Fault) {
 	p.result.Findings = append(p.result.Findings, x)
 }
 
-// Found is what the rules that run before this one found fault with in an object: the built-in ones, if this one runs last.
-func (p *Pass) Found(o *manifest.Object) []Finding { return p.found()[o] }
+// Found is what the built-in rules found fault with in an object. Only a rule that runs last is told.
+func (p *Pass) Found(o *manifest.Object) []Finding {
+	if p.found == nil {
+		return nil
+	}
+	return p.found()[o]
+}
 
 // Fail says that the rule could not be run to its end.
 func (p *Pass) Fail(err error) { p.result.Failed = append(p.result.Failed, err) }
@@ -272,7 +277,7 @@ func Run(t *routing.Tables, list []*Rule) Result {
 	}
 	res := together(t, first, &refusals, nil)
 	if len(last) > 0 {
-		more := together(t, last, &refusals, res.Findings)
+		more := together(t, last, &refusals, bySource(res.Findings))
 		res.Findings = append(res.Findings, more.Findings...)
 		res.Unknown = append(res.Unknown, more.Unknown...)
 		res.Failed = append(res.Failed, more.Failed...)
@@ -281,9 +286,8 @@ func Run(t *routing.Tables, list []*Rule) Result {
 	return res
 }
 
-func together(t *routing.Tables, list []*Rule, refusals *sync.Map, before []Finding) (res Result) {
+func together(t *routing.Tables, list []*Rule, refusals *sync.Map, found func() map[*manifest.Object][]Finding) (res Result) {
 	each := make([]Result, len(list))
-	found := bySource(before)
 	var crash atomic.Value
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -326,7 +330,11 @@ func bySource(list []Finding) func() map[*manifest.Object][]Finding {
 // Alone runs the rule over a World and its tables, in the caller's goroutine, after rules that found something already. It gives what it
 // found also with an error.
 func (r *Rule) Alone(t *routing.Tables, before []Finding) ([]Finding, error) {
-	res := r.over(t, &sync.Map{}, bySource(before))
+	var found func() map[*manifest.Object][]Finding
+	if r.Last {
+		found = bySource(before)
+	}
+	res := r.over(t, &sync.Map{}, found)
 	return settled(res.Findings), errors.Join(res.Failed...)
 }
 
