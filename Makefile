@@ -27,8 +27,10 @@ lint: rego ## vet, staticcheck and formatting
 	go run $(STATICCHECK) ./... && go run $(STATICCHECK) -tags e2e,heapdump,brokenrule ./cmd/... ./fixtures/...
 	@test -z "$$(go run $(GOFUMPT) -l . | tee /dev/stderr)" || { echo "run make fmt"; exit 1; }
 
-rego: ## Regal on the library of policies and its helpers
+rego: ## Regal and OPA's own commands on the library of policies and its helpers
 	cd policy && go tool -modfile=.regal/go.mod regal lint --config-file .regal/config.yaml library helpers
+	cd policy && opa="go run github.com/open-policy-agent/opa@$$(go list -m -f '{{.Version}}' github.com/open-policy-agent/opa)" && \
+		$$opa check --strict --capabilities capabilities.json library helpers && $$opa test --capabilities capabilities.json library helpers
 
 chart: ## the Helm chart and the kustomize base
 	cd cmd/webhook/deploy && go vet ./... && go run $(STATICCHECK) ./... && go test ./...

@@ -61,9 +61,7 @@ namespace(host, own, cluster_domain) := own if {
 	not contains(host, ".")
 	not wild(host)
 	own != ""
-}
-
-namespace(host, _, cluster_domain) := parts[1] if {
+} else := parts[1] if {
 	contains(host, ".")
 	parts := split(plain(host), ".")
 	parts[2] == "svc"

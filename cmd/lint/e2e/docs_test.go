@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatelint/gatelint/fixtures/apiserver"
 	"github.com/gatelint/gatelint/fixtures/guide"
 	"github.com/stretchr/testify/require"
 )
@@ -65,7 +66,8 @@ spec:
   - route: [{destination: {host: edge}}]
 `
 
-// TestDocs runs the commands of docs/cluster.md, as a user with the role that it gives: that is allowed everything that is read.
+// TestDocs runs the commands of docs/cluster.md, and those of other pages that call helm or kubectl, as a user with the role that it gives:
+// that is allowed everything that is read.
 func TestDocs(t *testing.T) {
 	page, err := guide.Read("../../../docs/cluster.md")
 	require.NoError(t, err)
@@ -84,11 +86,14 @@ metadata: {name: gatelint-reader}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: gatelint-reader}
 subjects: [{kind: ServiceAccount, name: NAME, namespace: default}]
 `)
+	helm, err := apiserver.Helm()
+	require.NoError(t, err)
 	dir, bin := t.TempDir(), t.TempDir()
 	for name, text := range map[string]string{
 		"deploy/route.yaml": route, "platform/edge.yaml": edge,
 		"overlays/prod/kustomization.yaml": "resources: [../../deploy]\n", "overlays/stage/kustomization.yaml": "resources: [../../deploy]\n",
 		"deploy/kustomization.yaml": "resources: [route.yaml]\n",
+		"chart/Chart.yaml":          "{apiVersion: v2, name: shop, version: 1.0.0}\n", "chart/templates/route.yaml": route,
 	} {
 		file := filepath.Join(dir, name)
 		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
@@ -97,16 +102,23 @@ subjects: [{kind: ServiceAccount, name: NAME, namespace: default}]
 	for _, name := range []string{"gatelint", "kubectl-gatelint"} {
 		require.NoError(t, os.Symlink(cluster.binary, filepath.Join(bin, name)))
 	}
-	for _, s := range page.Steps {
-		command, stdin := s.Gatelint(), ""
-		if strings.Contains(s.Command, "| ") {
-			stdin = "---\n# Source: chart/templates/route.yaml\n" + route
+	steps := page.Steps
+	for _, file := range []string{"docs/ci.md", "README.md"} {
+		other, err := guide.Read("../../../" + file)
+		require.NoError(t, err)
+		for _, s := range other.Steps {
+			if strings.HasPrefix(s.Command, "helm ") || strings.HasPrefix(s.Command, "kubectl ") {
+				steps = append(steps, s)
+			}
 		}
+	}
+	for _, s := range steps {
+		command := s.Gatelint()
 		words := strings.Fields(command)
 		t.Run(strings.Join(words, "-"), func(t *testing.T) {
-			cmd := exec.Command("env", words...)
-			cmd.Env = append(os.Environ(), "KUBECONFIG="+user, "PATH="+bin+":"+os.Getenv("KUBEBUILDER_ASSETS")+":"+os.Getenv("PATH"))
-			cmd.Dir, cmd.Stdin = dir, strings.NewReader(stdin)
+			cmd := exec.Command("sh", "-c", s.Command)
+			cmd.Env = append(os.Environ(), "KUBECONFIG="+user, "PATH="+strings.Join([]string{bin, helm, os.Getenv("KUBEBUILDER_ASSETS"), os.Getenv("PATH")}, ":"))
+			cmd.Dir = dir
 			var out, errs bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &out, &errs
 			err := cmd.Run()
@@ -128,5 +140,5 @@ subjects: [{kind: ServiceAccount, name: NAME, namespace: default}]
 			}
 		})
 	}
-	require.Greater(t, len(page.Steps), 15)
+	require.Greater(t, len(steps), 18)
 }

@@ -108,7 +108,7 @@ func TestAudit(t *testing.T) {
 			return strings.Contains(out, "UnknownHost")
 		}, 5*time.Second, 100*time.Millisecond, out)
 		require.Regexp(t, `Warning +UnknownHost +virtualservice/web +spec.http\[0\].route\[0\].destination.host: .*\[unknown-host\]`, out)
-		out, err := kubectl("", "describe", "virtualservice", "web", "-n", w.ns)
+		out, err := kubectl("", append(strings.Fields(aboutAudits[0])[1:], "-n", w.ns)...)
 		require.NoError(t, err)
 		require.Regexp(t, `Warning +UnknownHost .*gatelint.io/audit`, out)
 
@@ -271,6 +271,13 @@ func TestReports(t *testing.T) {
 			for _, p := range used {
 				require.Equal(t, 2, codes[p]/100, "nobody uses: %v", p)
 			}
+
+			w.delete("destinationrule", "cart", "-n", w.ns)
+			require.Eventually(t, get, 3*interval, 100*time.Millisecond)
+			p.kill()
+			_, err = kubectl("", strings.Fields(replace(aboutAudits[1], "policyreports", resource))[1:]...)
+			require.NoError(t, err)
+			require.False(t, get(), "what is left is told to be taken away so")
 		})
 	}
 }

@@ -12,6 +12,7 @@
 //   - TestSelfSigned: replicas that make their certificate themselves agree on one.
 //   - TestLoad: 200 requests a second against a large world. Its latency is asserted by make load, on a machine that does nothing else.
 //   - TestAudit: what admission could not prevent or see is reported within one interval.
+//   - TestPages: what the guides say to do with helm and kubectl, with the real ones.
 //
 // Besides: TestRequests and TestRecords (every kind of request, and what is logged and counted), TestKnowledge and TestCRDs (what is known
 // to be missing), TestConfig, TestShutdown.

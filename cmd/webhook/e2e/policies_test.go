@@ -8,22 +8,18 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/gatelint/gatelint/fixtures/guide"
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/bundle"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
-	corev1 "k8s.io/api/core/v1"
 )
 
 // owners lets only one namespace, or one user, have hosts of the bank.
@@ -138,63 +134,7 @@ func TestPolicies(t *testing.T) {
 			return strings.Contains(page, `gatelint_audit_findings{namespace="`+w.ns+`",rule="host-owner",severity="error"} 1`)
 		}, 30*time.Second, 200*time.Millisecond)
 	})
-	t.Run("the-guide", policyGuide)
 	t.Run("bundles", func(t *testing.T) { bundles(t, w) })
-}
-
-// policyGuide does what docs/policies.md says of the webhook. For helm the chart is rendered with the values; the webhook then has the flags
-// and settings of its pods, and the folder that a pod would find.
-func policyGuide(t *testing.T) {
-	page, err := guide.Read("../../../docs/policies.md")
-	require.NoError(t, err)
-	dir, mounted := t.TempDir(), t.TempDir()
-	for _, s := range page.Steps {
-		if s.File != "" {
-			require.NoError(t, s.Write(dir))
-		}
-	}
-	args := cluster.hook.args
-	defer func() { cluster.hook.args = args }()
-	_, err = kubectl("", "create", "namespace", "shop")
-	require.NoError(t, err)
-	(&world{t, "shop"}).apply(`{"apiVersion":"v1","kind":"Service","metadata":{"name":"shop","namespace":"shop"},"spec":{"clusterIP":"None","ports":[{"port":80}]}}`)
-	var ran []string
-	for _, s := range page.Steps {
-		program, rest, _ := strings.Cut(s.Command, " ")
-		if program != "kubectl" && program != "helm" {
-			continue
-		}
-		ran = append(ran, program)
-		if program == "kubectl" {
-			words := strings.Fields(strings.NewReplacer("--from-file policy", "--from-file "+dir+"/policy", "-f deploy", "-f "+dir+"/deploy").Replace(rest))
-			out, _ := kubectl("", words...)
-			require.Equal(t, s.Output, strings.ReplaceAll(out, dir+"/", ""), s.Command)
-			continue
-		}
-		values, err := os.ReadFile(filepath.Join(dir, "values.yaml"))
-		require.NoError(t, err)
-		made, err := release("gatelint-system", string(values))
-		require.NoError(t, err)
-		flags, err := made.flags()
-		require.NoError(t, err)
-		require.Contains(t, flags, "--policy=/etc/gatelint-policies/platform-policies")
-		data, err := kubectl("", "get", "configmap", "platform-policies", "-n", "gatelint-system", "-o", "json")
-		require.NoError(t, err)
-		var m corev1.ConfigMap
-		require.NoError(t, json.Unmarshal([]byte(data), &m))
-		for name, text := range m.Data {
-			write(t, mounted, name, text)
-		}
-		cluster.hook.kill()
-		i := slices.Index(args, "--policy")
-		cluster.hook.args = append(slices.Concat(args[:i], args[i+2:]), "--policy", mounted, flags[len(flags)-4], flags[len(flags)-3])
-		require.Equal(t, "--config", flags[len(flags)-4])
-		restart(t)
-	}
-	require.Equal(t, []string{"kubectl", "helm", "kubectl"}, ran)
-	cluster.hook.kill()
-	cluster.hook.args = args
-	restart(t)
 }
 
 // left has a policy that does not come to its end: it is left out with a warning, and the others are asked.
