@@ -31,7 +31,7 @@ type subject struct {
 // input is the object as policies read it.
 func (x *subject) input() ast.Value {
 	x.once.Do(func() {
-		x.value = value(x.object.Plain())
+		x.value = valueOf(x.object)
 	})
 	return x.value
 }

@@ -199,6 +199,31 @@ func TestSame(t *testing.T) {
 	require.Equal(t, value(live.Plain()).String(), value(stated.Plain()).String())
 }
 
+// TestKept holds that an object which keeps its plain values reads like one that does not, whatever they are.
+func TestKept(t *testing.T) {
+	text := `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web, annotations: {a: "1", b: ""}, labels: &none {}}
+spec:
+  hosts: [1, 1.5, 1e3, .nan, -.inf, 18446744073709551615, 0x1F, true, null, ~, "x", [], [[]], {}]
+  http: [{a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7, h: 8, i: 9, j: 10, k: 11, l: 12, m: 13, n: 14, o: 15, p: 16, q: 17, r: *none}]
+  "": {"": ""}
+`
+	for _, namespace := range []string{"", "shop"} {
+		read := func(plain bool) *manifest.Object {
+			return manifest.Parse("a.yaml", []byte(text), manifest.Options{Plain: plain, Namespace: func(string) string { return namespace }}).Objects[0]
+		}
+		kept, other := read(true), read(false)
+		require.Equal(t, value(other.Plain()).String(), valueOf(kept).String())
+		require.Equal(t, value(other.Plain()).String(), value(kept.Plain()).String())
+		require.Equal(t, value(other.Plain()).Hash(), valueOf(kept).Hash())
+		kept.Namespace, other.Namespace = "other", "other"
+		require.Equal(t, value(other.Plain()).String(), valueOf(kept).String())
+		require.Contains(t, valueOf(kept).String(), `"namespace": "other"`)
+	}
+}
+
 func TestUnknownAllowance(t *testing.T) {
 	_, err := Load(context.Background(), Options{Allow: []string{"htp.send"}})
 	require.EqualError(t, err, `there is no builtin function "htp.send" to allow; did you mean "http.send"?`)

@@ -262,7 +262,7 @@ func (r *Request) old() ast.Value {
 	if r.OldObject == nil {
 		return nil
 	}
-	return value(r.OldObject.Plain())
+	return valueOf(r.OldObject)
 }
 
 // value is the request as policies read it, but for the object as it was.

@@ -5,9 +5,69 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/open-policy-agent/opa/v1/ast"
 )
+
+// valueOf is an object as OPA reads it.
+func valueOf(o *manifest.Object) ast.Value {
+	if v, ok := manifest.Make(o, asTerms); ok {
+		return v
+	}
+	return value(o.Plain())
+}
+
+// asTerms makes what value makes of the same, without a map between.
+var asTerms = manifest.Maker[ast.Value]{
+	Text:   func(s string) ast.Value { return ast.String(s) },
+	Scalar: value,
+	List: func(list []ast.Value) ast.Value {
+		terms, refs := make([]ast.Term, len(list)), make([]*ast.Term, len(list))
+		for i, v := range list {
+			terms[i].Value, refs[i] = v, &terms[i]
+		}
+		return ast.NewArray(refs...)
+	},
+	Map: func(keys []string, values []ast.Value) ast.Value {
+		var few [16][2]*ast.Term
+		pairs, terms := few[:0], make([]ast.Term, len(values))
+		for i, v := range values {
+			terms[i].Value = v
+			pairs = append(pairs, [2]*ast.Term{keyTerm(keys[i]), &terms[i]})
+		}
+		return ast.NewObject(pairs...)
+	},
+}
+
+// keyTerm is a key of an object. Those of Istio's API are made once.
+func keyTerm(key string) *ast.Term {
+	if t := apiKeys()[key]; t != nil {
+		return t
+	}
+	return ast.StringTerm(key)
+}
+
+// apiKeys are the keys that Istio's kinds have.
+var apiKeys = sync.OnceValue(func() map[string]*ast.Term {
+	out := map[string]*ast.Term{}
+	var add func(any)
+	add = func(schema any) {
+		s, _ := schema.(map[string]any)
+		properties, _ := s["properties"].(map[string]any)
+		for key := range properties {
+			out[key] = ast.StringTerm(key)
+		}
+		for _, part := range s {
+			add(part)
+		}
+	}
+	for _, kind := range manifest.Kinds() {
+		add(manifest.JSONSchema(kind))
+	}
+	return out
+})
 
 // value is a plain value as OPA reads it.
 func value(v any) ast.Value {

@@ -60,7 +60,8 @@ func (d *decoding) object(root *node, item int, api, kind string) *Object {
 		}
 		o.Spec = spec
 		if d.plain {
-			o.plain = root.object()
+			d.packing = root.pack(d.packing[:0])
+			o.plain = packed(d.packing)
 		}
 	} else {
 		o.Tree = root.object()

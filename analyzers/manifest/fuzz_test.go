@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,7 +10,8 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
-// FuzzParse: no input panics, every place lies in the file, and a good document after it is always read.
+// FuzzParse: no input panics, every place lies in the file, a good document after it is always read, and what an object keeps is what
+// it reads once more.
 func FuzzParse(f *testing.F) {
 	archives, _ := filepath.Glob("testdata/parse/*.txtar")
 	for _, file := range archives {
@@ -52,6 +54,11 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		ParseObject(data, Options{})
+		for i, o := range Parse("f.yaml", data, Options{Vars: map[string]string{"A": "1"}, Plain: true}).Objects {
+			if kept, read := fmt.Sprintf("%#v", o.Plain()), fmt.Sprintf("%#v", s.Objects[i].Plain()); kept != read {
+				t.Fatalf("kept: %s\nread once more: %s", kept, read)
+			}
+		}
 	})
 }
 

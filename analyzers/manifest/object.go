@@ -52,7 +52,7 @@ type Object struct {
 	// Tree holds the whole object as plain values (map[string]any, []any, string, bool, int64, float64, nil)
 	// for every kind that is not an Istio networking kind; nil for those.
 	Tree  map[string]any
-	plain map[string]any // the same of an Istio kind, if it was asked for
+	plain packed // the same of an Istio kind, if it was asked for
 	// Opaque lists the field paths of placeholders in fields that are not strings: the message has no value there.
 	Opaque []string
 	// Dropped lists the field paths of keys that the API does not have: reported, and the message lacks them.

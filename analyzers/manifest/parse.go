@@ -85,6 +85,7 @@ type reader struct {
 	vars      map[string]string
 	namespace string // stated for objects without one
 	plain     bool   // objects keep their plain values
+	packing   []byte // those of the last one
 	names     map[string]bool
 	objects   []placed
 	broken    []broken

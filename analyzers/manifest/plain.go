@@ -11,10 +11,11 @@ import (
 // the API does not have, and the namespace that was stated for it. Values of a Secret are left out, their keys stay. An object
 // without a document is printed from its message. It is made anew each time; parts of it are shared and must not be changed.
 func (o *Object) Plain() map[string]any {
-	out := maps.Clone(o.Tree)
-	if out == nil {
-		out = maps.Clone(o.plain)
+	if v, ok := Make(o, plainly); ok {
+		out, _ := v.(map[string]any)
+		return out
 	}
+	out := maps.Clone(o.Tree)
 	if out == nil && o.Doc != nil {
 		out = o.Doc.plain(o.Item)
 	}
@@ -33,6 +34,20 @@ func (o *Object) Plain() map[string]any {
 		hideValues(out)
 	}
 	return out
+}
+
+// plainly makes plain values.
+var plainly = Maker[any]{
+	Text:   func(s string) any { return s },
+	Scalar: func(v any) any { return v },
+	List:   func(list []any) any { return append([]any{}, list...) },
+	Map: func(keys []string, values []any) any {
+		out := make(map[string]any, len(keys))
+		for i, key := range keys {
+			out[key] = values[i]
+		}
+		return out
+	},
 }
 
 // plain reads the document once more, with the same values for placeholders.

@@ -24,7 +24,7 @@ type Options struct {
 	Texts map[string][]byte
 	// Vars are the values of ${NAME} and $(NAME).
 	Vars map[string]string
-	// Plain has each object keep what Plain gives, which otherwise reads the document once more: ten times the memory of the text.
+	// Plain has each object keep what Plain gives, which otherwise reads the document once more: as much memory as the text.
 	Plain bool
 }
 

@@ -57,8 +57,7 @@ entered(host) if {
 
 # A short name is of its own namespace.
 destinations contains {"path": ["spec", protocol, i, "route", k, "destination"], "host": host} if {
-	some protocol in ["http", "tls", "tcp"]
-	some i, k
+	some protocol, i, k
 	host := input.spec[protocol][i].route[k].destination.host
 	is_string(host)
 	contains(host, ".")

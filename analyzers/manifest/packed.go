@@ -1,0 +1,149 @@
+package manifest
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// packed is a value in little memory, from which it is made again: maps of it take ten times that of the text.
+type packed string
+
+// pack appends a value: its kind, then a bool as one byte, a number as eight, a text with its length before it, and as many elements
+// as are said.
+func (n *node) pack(to []byte) []byte {
+	to = append(to, byte(n.kind))
+	switch n.kind {
+	case kindBool, kindInt, kindFloat:
+		to = binary.LittleEndian.AppendUint64(to, n.bits)
+	case kindString:
+		to = packText(to, n.text)
+	case kindSeq:
+		to = binary.AppendUvarint(to, uint64(len(n.items)))
+		for _, item := range n.items {
+			to = item.pack(to)
+		}
+	case kindMap:
+		to = binary.AppendUvarint(to, uint64(len(n.fields)))
+		for i := range n.fields {
+			to = n.fields[i].val.pack(packText(to, n.fields[i].key))
+		}
+	}
+	return to
+}
+
+func packText(to []byte, text string) []byte {
+	return append(binary.AppendUvarint(to, uint64(len(text))), text...)
+}
+
+// Maker makes a value of its parts. The slices are the caller's again afterwards.
+type Maker[T any] struct {
+	Text   func(string) T
+	Scalar func(any) T // a bool, an int64, a float64 or nil
+	List   func([]T) T
+	Map    func(keys []string, values []T) T
+}
+
+// Make makes of an object that keeps what Plain gives (Options.Plain) the same with other means. It gives false for one that does not.
+func Make[T any](o *Object, m Maker[T]) (out T, ok bool) {
+	if o.plain == "" {
+		return out, false
+	}
+	u := unpacker[T]{rest: string(o.plain), make: m, namespace: o.Namespace}
+	return u.value(ofObject), true
+}
+
+// unpacker makes a value from what is packed.
+type unpacker[T any] struct {
+	rest      string
+	make      Maker[T]
+	namespace string // what the metadata are to say
+
+	keys   []string // of the maps that are not made yet
+	values []T      // of their elements, and those of lists
+}
+
+// level is where a value stands, as far as that matters.
+type level uint8
+
+const (
+	anywhere level = iota
+	ofObject
+	ofMetadata
+)
+
+func (u *unpacker[T]) value(at level) T {
+	k := kind(u.rest[0])
+	u.rest = u.rest[1:]
+	switch k {
+	case kindBool:
+		return u.make.Scalar(u.number() != 0)
+	case kindInt:
+		return u.make.Scalar(int64(u.number()))
+	case kindFloat:
+		return u.make.Scalar(math.Float64frombits(u.number()))
+	case kindString:
+		return u.make.Text(u.text())
+	case kindSeq:
+		start := len(u.values)
+		for range u.length() {
+			u.values = append(u.values, u.value(anywhere))
+		}
+		out := u.make.List(u.values[start:])
+		u.values = u.values[:start]
+		return out
+	case kindMap:
+		return u.object(at)
+	}
+	return u.make.Scalar(nil)
+}
+
+func (u *unpacker[T]) object(at level) T {
+	key, start := len(u.keys), len(u.values)
+	stated := false
+	for range u.length() {
+		name, in := u.text(), anywhere
+		if at == ofObject && name == "metadata" {
+			in = ofMetadata
+		}
+		v := u.value(in)
+		if at == ofMetadata && name == "namespace" {
+			if u.namespace == "" {
+				continue
+			}
+			v, stated = u.make.Text(u.namespace), true
+		}
+		u.keys, u.values = append(u.keys, name), append(u.values, v)
+	}
+	if at == ofMetadata && !stated && u.namespace != "" {
+		u.keys, u.values = append(u.keys, "namespace"), append(u.values, u.make.Text(u.namespace))
+	}
+	out := u.make.Map(u.keys[key:], u.values[start:])
+	u.keys, u.values = u.keys[:key], u.values[:start]
+	return out
+}
+
+func (u *unpacker[T]) number() uint64 {
+	n := binary.LittleEndian.Uint64([]byte(u.rest[:8]))
+	u.rest = u.rest[8:]
+	return n
+}
+
+func (u *unpacker[T]) length() int {
+	n, size := 0, 0
+	for {
+		b := u.rest[size]
+		n |= int(b&0x7f) << (7 * size)
+		size++
+		if b < 0x80 {
+			u.rest = u.rest[size:]
+			return n
+		}
+	}
+}
+
+func (u *unpacker[T]) text() string {
+	n := u.length()
+	text := u.rest[:n]
+	u.rest = u.rest[n:]
+	return text
+}
