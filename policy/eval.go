@@ -187,7 +187,7 @@ type sweep struct {
 
 // sweeps are those of one run, which goes from one World to the next: only the last is kept.
 type sweeps struct {
-	set     *Set
+	set     func() *Set
 	workers int
 	created bool // as admission asks when an object is created
 	course  course
@@ -212,7 +212,7 @@ func (r *sweeps) over(pass *rules.Pass) *sweep {
 func (w *sweep) of(policy int) []outcome { return w.found[policy] }
 
 func (w *sweep) run(r *sweeps, found func(*manifest.Object) []rules.Finding) {
-	objects := w.tables.World.Objects
+	set, objects := r.set(), w.tables.World.Objects
 	m := &model{tables: w.tables, keyed: r.created}
 	each := make([]map[int]outcome, len(objects))
 	ended := func() bool { return w.tables.Ended != nil && w.tables.Ended() } // nobody waits for the answer
@@ -229,12 +229,12 @@ func (w *sweep) run(r *sweeps, found func(*manifest.Object) []rules.Finding) {
 				if r.created {
 					f.request = created(w.tables.World, o)
 				}
-				each[i] = r.set.all(context.Background(), &subject{object: o, facts: f}, &r.course)
+				each[i] = set.all(context.Background(), &subject{object: o, facts: f}, &r.course)
 			}
 		})
 	}
 	group.Wait()
-	w.found = make([][]outcome, len(r.set.policies))
+	w.found = make([][]outcome, len(set.policies))
 	for _, found := range each {
 		for j, o := range found {
 			w.found[j] = append(w.found[j], o)

@@ -74,7 +74,7 @@ func TestDeadlineOfARun(t *testing.T) {
 // TestCrash holds that a policy which crashes the engine is one failed policy.
 func TestCrash(t *testing.T) {
 	s := set(t, Options{}, map[string]string{"a.rego": "package gatelint.a\n\nwarn contains \"here\"\n"})
-	s.policies[0].queries[0].question = nil // asking it is a nil dereference
+	s.lone().policies[0].queries[0].question = nil // asking it is a nil dereference
 	res := rules.Run(tables(t, shop), s.Rules(0))
 	require.Empty(t, res.Findings)
 	require.Len(t, res.Failed, 1)

@@ -9,18 +9,40 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
-// fold gives the policies with what is known when they are loaded, their parameters first of all, worked out: what would be asked for
+// fold gives the policies with what is known before they are asked, their parameters first of all, worked out: what would be asked for
 // each of thousands of objects is asked once. A body that can no more be true is left out, a condition that always holds, too. What OPA
-// says of a condition, knowing neither the object nor the mesh, is what decides.
-func (s *Set) fold(ctx context.Context) *ast.Compiler {
+// says of a condition, knowing neither the object nor the mesh, is what decides; nor a request, where there is one.
+func (s *Set) fold(requested bool) *Set {
+	x := s.apart()
+	x.folded = x.work(requested)
+	if x.prepare() != nil {
+		return s
+	}
+	return x
+}
+
+// apart is a Set of the same policies that can be asked differently.
+func (s *Set) apart() *Set {
+	x := &Set{sources: s.sources, caps: s.caps, schemas: s.schemas, compiler: s.compiler, timeout: s.timeout, last: s.last}
+	x.store = &store{data: s.store.data, params: s.store.params, folded: map[string]ast.Value{}}
+	for _, p := range s.policies {
+		x.policies = append(x.policies, &policy{Policy: p.Policy, rule: p.rule})
+	}
+	return x
+}
+
+func (s *Set) work(requested bool) *ast.Compiler {
 	for _, m := range s.compiler.Modules {
 		if replaces(m) {
 			return s.compiler
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, foldTime)
+	ctx, cancel := context.WithTimeout(context.Background(), foldTime)
 	defer cancel()
-	f := folder{ctx: ctx, set: s, known: map[string]*constant{}, tables: map[string]bool{}}
+	f := folder{ctx: ctx, set: s, unknowns: unknowns, known: map[string]*constant{}, tables: map[string]bool{}}
+	if requested {
+		f.unknowns = append(f.unknowns[:len(f.unknowns):len(f.unknowns)], ast.NewTerm(ast.MustParseRef("data.gatelint.request")))
+	}
 	modules := map[string]*ast.Module{}
 	for name, m := range s.compiler.Modules {
 		modules[name] = f.module(m.Copy())
@@ -52,10 +74,11 @@ func (s *Set) mute(ref ast.Ref) bool {
 var never = ast.NewBody(ast.NewExpr(ast.BooleanTerm(false)))
 
 type folder struct {
-	ctx    context.Context
-	set    *Set
-	known  map[string]*constant // by the text of a query
-	tables map[string]bool      // the sets, lists and objects that are worked out as a whole, by their name
+	ctx      context.Context
+	set      *Set
+	unknowns []*ast.Term
+	known    map[string]*constant // by the text of a query
+	tables   map[string]bool      // the sets, lists and objects that are worked out as a whole, by their name
 }
 
 // folded is where they are kept, in data.gatelint: a name that no package has by chance.
@@ -199,7 +222,7 @@ func varsOf(e *ast.Expr) ast.VarSet {
 
 const input = ast.Var("input")
 
-// evaluate asks OPA with the object, the request and the mesh unknown.
+// evaluate asks OPA with the object, the mesh and what else there is unknown.
 func (f *folder) evaluate(e *ast.Expr, name ast.Var) (known *constant) {
 	defer func() {
 		if recover() != nil {
@@ -223,7 +246,7 @@ func (f *folder) evaluate(e *ast.Expr, name ast.Var) (known *constant) {
 	stop := topdown.NewCancel()
 	defer context.AfterFunc(ctx, stop.Cancel)()
 	queries, support, err := topdown.NewQuery(ast.NewBody(e)).WithCompiler(f.set.compiler).WithStore(f.set.store).WithTransaction(&transaction{}).
-		WithStrictBuiltinErrors(true).WithUnknowns(unknowns).WithCancel(stop).PartialRun(ctx)
+		WithStrictBuiltinErrors(true).WithUnknowns(f.unknowns).WithCancel(stop).PartialRun(ctx)
 	if err != nil || len(support) > 0 || len(queries) > 1 {
 		return nil
 	}
@@ -249,9 +272,7 @@ func (f *folder) evaluate(e *ast.Expr, name ast.Var) (known *constant) {
 const foldTime = 2 * time.Second
 
 // unknowns are what is only known where policies are asked.
-var unknowns = []*ast.Term{
-	ast.NewTerm(ast.InputRootRef), ast.NewTerm(ast.MustParseRef("data.gatelint.mesh")), ast.NewTerm(ast.MustParseRef("data.gatelint.request")),
-}
+var unknowns = []*ast.Term{ast.NewTerm(ast.InputRootRef), ast.NewTerm(ast.MustParseRef("data.gatelint.mesh"))}
 
 // replace puts a value for a variable, but where the variable is the head of a reference.
 func (f *folder) replace(r *ast.Rule, name ast.Var, value *ast.Term) bool {

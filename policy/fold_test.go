@@ -199,7 +199,7 @@ warn contains "fine" if to_number("x") > 0
 		t.Run(name, func(t *testing.T) {
 			s := set(t, Options{Timeout: 1e9}, map[string]string{"a.rego": text})
 			if name == "all" {
-				require.Equal(t, 8, rulesOf(s.compiler)-rulesOf(s.folded))
+				require.Equal(t, 8, rulesOf(s.compiler)-rulesOf(s.asked().folded))
 			}
 			folded := said(rules.Run(tables(t, shop), s.Rules(1)))
 			require.NotEmpty(t, folded)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -56,7 +57,12 @@ func Load(ctx context.Context, opt Options) (*Set, error) {
 	if x.store, err = newStore(s.data, params); err != nil {
 		return nil, fmt.Errorf("reading the data of policies: %w", err)
 	}
-	x.folded = x.fold(ctx)
+	x.folded = x.compiler
+	x.asked = sync.OnceValue(func() *Set { return x.fold(true) })
+	x.lone = sync.OnceValue(func() *Set { return x.fold(false) })
+	if opt.Reviews {
+		x.asked()
+	}
 	return x, x.prepare()
 }
 

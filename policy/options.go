@@ -19,6 +19,7 @@ type Options struct {
 	Taken      []*rules.Rule // rules whose names no policy may have
 	BundleKey  string        // a file with the public key that all bundles must be signed for; "": none need be
 	Timeout    time.Duration // of one policy on one object; 0: five seconds
+	Reviews    bool          // requests will be asked about: no first one waits until policies are ready for it
 }
 
 // Join adds what a config file says of policies; "" is no file. Its paths are relative to its folder, and shown says how messages name

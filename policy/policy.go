@@ -27,6 +27,8 @@ type Set struct {
 	compiler *ast.Compiler
 	folded   *ast.Compiler // with the parameters in place, for the queries
 	store    *store
+	asked    func() *Set // folded, for requests
+	lone     func() *Set // folded, for objects that nobody asks about: what needs a request says nothing of them
 	timeout  time.Duration
 	batches  batches
 	last     bool // a policy reads what built-in rules found
@@ -86,13 +88,13 @@ func (s *Set) Policies() []*Policy {
 
 // Rules are the policies as rules that run over every object of a World, on so many objects at a time; 0: as many as there are CPUs.
 func (s *Set) Rules(workers int) []*rules.Rule {
-	return s.sweeping(&sweeps{set: s, workers: cmp.Or(workers, runtime.GOMAXPROCS(0))})
+	return s.sweeping(&sweeps{set: s.lone, workers: cmp.Or(workers, runtime.GOMAXPROCS(0))})
 }
 
 // Created are the policies as rules that say of every object that admission is asked about what they would say there, if nobody knew
 // who creates it.
 func (s *Set) Created() []*rules.Rule {
-	return s.sweeping(&sweeps{set: s, workers: runtime.GOMAXPROCS(0), created: true})
+	return s.sweeping(&sweeps{set: s.asked, workers: runtime.GOMAXPROCS(0), created: true})
 }
 
 func (s *Set) sweeping(runs *sweeps) []*rules.Rule {
@@ -146,7 +148,7 @@ func (s *Set) Of(ctx context.Context, r Review) []*rules.Rule {
 		mu.Lock()
 		defer mu.Unlock()
 		if _, asked := said[t]; !asked {
-			said[t] = s.all(ctx, &subject{
+			said[t] = s.asked().all(ctx, &subject{
 				object: r.Object,
 				facts:  &facts{model: &model{tables: t, keyed: true}, object: r.Object, request: r.Request, live: r.Live, found: pass.Found},
 			}, &course{})
@@ -201,10 +203,7 @@ func (list Problems) Error() string {
 
 func (list Problems) sorted() Problems {
 	slices.SortStableFunc(list, func(a, b *Problem) int {
-		if c := strings.Compare(a.File, b.File); c != 0 {
-			return c
-		}
-		return a.Line - b.Line
+		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, strings.Compare(a.Message, b.Message))
 	})
 	return slices.CompactFunc(list, func(a, b *Problem) bool { return *a == *b })
 }

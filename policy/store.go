@@ -31,7 +31,7 @@ type transaction struct {
 func (*transaction) ID() uint64 { return 1 }
 
 func newStore(data, params map[string]any) (*store, error) {
-	s := &store{params: map[string]ast.Value{}, folded: map[string]ast.Value{}}
+	s := &store{params: map[string]ast.Value{}}
 	var err error
 	if s.data, err = ast.InterfaceToValue(data); err != nil {
 		return nil, err

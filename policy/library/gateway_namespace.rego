@@ -60,18 +60,26 @@ deny contains {"msg": message, "path": ["spec", "gateways", i]} if {
 	count(params.bindings) > 0
 	some i, text in input.spec.gateways
 	text != "mesh"
-	gateway := virtualservices.gateway(text, objects.own)
-	not allowed(gateway)
+	name := named(text)
+	not allowed(name)
 	not objects.opaque(text)
 	message := sprintf(
-		"VirtualService %s/%s binds to Gateway %s/%s, which its namespace may not use: its routes get out there",
-		[objects.own, input.metadata.name, gateway.namespace, gateway.name],
+		"VirtualService %s/%s binds to Gateway %s, which its namespace may not use: its routes get out there",
+		[objects.own, input.metadata.name, name],
 	)
 }
 
-allowed(gateway) if {
+# The namespace and name of a Gateway, with / between.
+named(text) := text if {
+	is_string(text)
+	regex.match(`^[^./]+/[^/]+$`, text)
+} else := concat("/", [gateway.namespace, gateway.name]) if {
+	gateway := virtualservices.gateway(text, objects.own)
+}
+
+allowed(name) if {
 	some entry in params.bindings
 	objects.like(entry.namespaces, objects.own)
 	some pattern in entry.gateways
-	glob.match(replace(pattern, "./", concat("", [objects.own, "/"])), null, concat("/", [gateway.namespace, gateway.name]))
+	glob.match(replace(pattern, "./", concat("", [objects.own, "/"])), null, name)
 }

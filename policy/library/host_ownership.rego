@@ -78,70 +78,69 @@ params := data.gatelint.params.host_ownership
 # The entries by their domains as hosts are compared.
 owners := object.union_n([{lower(domain): entry} | some domain, entry in params.owners])
 
-deny contains {"msg": message, "path": claim.path} if {
+deny contains {"msg": message, "path": path} if {
 	count(owners) > 0
-	some claim in claims
-	entry := owners[nearest(claim.host)]
+	some [host, path, offer] in claims
+	entry := owners[nearest(host)]
 	not objects.like(entry.namespaces, objects.own)
-	not passes(claim)
+	not passes(host, offer)
 	message := sprintf(
 		"namespace %q claims host %q, which belongs to %s: requests to it can end there",
-		[objects.own, claim.host, shown(entry.namespaces)],
+		[objects.own, host, shown(entry.namespaces)],
 	)
 }
 
-deny contains {"msg": message, "path": claim.path} if {
+deny contains {"msg": message, "path": path} if {
 	data.gatelint.request.user
-	some claim in claims
-	entry := owners[nearest(claim.host)]
+	some [host, path, offer] in claims
+	entry := owners[nearest(host)]
 	refused(entry)
 	objects.like(entry.namespaces, objects.own)
-	not passes(claim)
+	not passes(host, offer)
 	message := sprintf(
 		"user %q claims host %q of namespace %q, which only some others may: requests to it would go where they say",
-		[data.gatelint.request.user, claim.host, objects.own],
+		[data.gatelint.request.user, host, objects.own],
 	)
 }
 
-deny contains {"msg": message, "path": claim.path} if {
+deny contains {"msg": message, "path": path} if {
 	count(owners) > 0
-	some claim in claims
-	hosts.wild(claim.host)
-	[domain, namespaces] := over_others(claim.host)
-	not passes(claim)
+	some [host, path, offer] in claims
+	hosts.wild(host)
+	[domain, namespaces] := over_others(host)
+	not passes(host, offer)
 	message := sprintf(
 		"namespace %q claims host %q, which takes in %q of %s: requests that no nearer host takes end there",
-		[objects.own, claim.host, domain, shown(namespaces)],
+		[objects.own, host, domain, shown(namespaces)],
 	)
 }
 
-deny contains {"msg": message, "path": claim.path} if {
+deny contains {"msg": message, "path": path} if {
 	listed
-	some claim in claims
-	not nearest(claim.host)
-	not over_others(claim.host)
-	not passes(claim)
+	some [host, path, offer] in claims
+	not nearest(host)
+	not over_others(host)
+	not passes(host, offer)
 	message := sprintf(
 		"namespace %q claims host %q, which its annotation %q does not list: requests to it are somebody else's",
-		[objects.own, claim.host, params.annotation],
+		[objects.own, host, params.annotation],
 	)
 }
 
-claims contains {"host": plain, "path": ["spec", "hosts", i]} if {
+# The hosts with their places, and how a Gateway offers them.
+claims contains [plain, ["spec", "hosts", i], ""] if {
 	input.kind == "VirtualService"
 	reaches_others
 	some i, host in input.spec.hosts
 	is_string(host)
 	plain := trim_suffix(lower(host), ".")
-	not left(plain)
 }
 
-claims contains {"host": plain, "path": ["spec", "servers", i, "hosts", k], "offer": text} if {
+claims contains [plain, ["spec", "servers", i, "hosts", k], text] if {
 	some i, server in input.spec.servers
 	some k, text in server.hosts
 	is_string(text)
 	plain := trim_suffix(lower(hosts.of_server(text)), ".")
-	not left(plain)
 }
 
 reaches_others if {
@@ -219,22 +218,24 @@ listed := regex.split(`[\s,]+`, text) if {
 	not objects.opaque(text)
 }
 
-passes(claim) if objects.opaque(claim.host)
+passes(host, _) if objects.opaque(host)
 
-passes(claim) if {
+passes(host, _) if left(host)
+
+passes(host, _) if {
 	some domain in listed
-	hosts.within(domain, claim.host)
+	hosts.within(domain, host)
 }
 
 # A Gateway that offers a host to its owner only does not claim it.
-passes(claim) if {
-	namespace := hosts.offered_to(claim.offer, objects.own)
-	objects.like(owners[nearest(claim.host)].namespaces, namespace)
+passes(host, offer) if {
+	namespace := hosts.offered_to(offer, objects.own)
+	objects.like(owners[nearest(host)].namespaces, namespace)
 }
 
-passes(claim) if {
+passes(host, _) if {
 	some exception in params.exceptions
-	holds_hosts(exception, claim.host)
+	holds_hosts(exception, host)
 	input.kind in object.get(exception, "kinds", [input.kind])
 	objects.like(object.get(exception, "namespaces", ["*"]), objects.own)
 	objects.like(object.get(exception, "names", ["*"]), object.get(input, ["metadata", "name"], ""))

@@ -128,6 +128,7 @@ func (o *Options) policies(log *slog.Logger) (*policies, error) {
 		return nil, err
 	}
 	opt.Taken = catalogue()
+	opt.Reviews = true
 	p := &policies{options: opt, file: o.Config, builtin: catalogue(), interval: o.PolicyInterval, log: log, config: []byte("version: 1\n")}
 	if o.Config != "" {
 		p.config, err = os.ReadFile(o.Config)
