@@ -231,3 +231,29 @@ func said(r rules.Result) string {
 	}
 	return out.String()
 }
+
+// TestRequestsOnly holds that a rule which needs a request is not asked where there is none.
+func TestRequestsOnly(t *testing.T) {
+	s := set(t, Options{}, map[string]string{"a.rego": `package gatelint.a
+
+deny contains "by eve" if data.gatelint.request.user == "eve"
+
+deny contains "changed" if before != input
+
+before := object.get(data.gatelint.request, "oldObject", {})
+
+warn contains "nobody asks" if not data.gatelint.request
+`})
+	require.Equal(t, []string{"warn"}, askedOf(s.lone()))
+	require.Equal(t, []string{"deny", "warn"}, askedOf(s.asked()))
+	require.Len(t, rules.Run(tables(t, shop), s.Rules(1)).Findings, len(tables(t, shop).World.Objects))
+}
+
+func askedOf(s *Set) (out []string) {
+	for _, q := range s.policies[0].queries {
+		for _, v := range q.verdicts {
+			out = append(out, v.Name)
+		}
+	}
+	return out
+}

@@ -31,12 +31,14 @@ type reader struct {
 func newReader(t *testing.T) *reader {
 	t.Setenv("KUBEBUILDER_ASSETS", os.Getenv("KUBEBUILDER_ASSETS")) // Start names others
 	others := cluster
-	cluster.dir, cluster.hook = t.TempDir(), nil
+	cluster.dir, cluster.env, cluster.hook = t.TempDir(), nil, nil
 	t.Cleanup(func() {
 		if cluster.hook != nil {
 			cluster.hook.kill()
 		}
-		_ = cluster.env.Stop() // the machine of the tests ends with them
+		if cluster.env != nil {
+			_ = cluster.env.Stop() // what is left ends with the tests
+		}
 		cluster = others
 	})
 	var err error
