@@ -26,12 +26,14 @@ type clusterFlags struct {
 	maxAge                      time.Duration
 }
 
+const istioSystem = "istio-system"
+
 // connection are the flags that say which cluster is asked.
 func (f *clusterFlags) connection(cmd *cobra.Command) {
 	s := cmd.Flags()
 	s.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig `FILE` (default: $KUBECONFIG, ~/.kube/config, or the pod's ServiceAccount)")
 	s.StringVar(&f.context, "context", "", "`NAME` of the kubeconfig's context (default: the current one)")
-	s.StringVar(&f.istiod, "istio-namespace", "istio-system", "`NAMESPACE` of istiod, where the cluster's MeshConfig is")
+	s.StringVar(&f.istiod, "istio-namespace", istioSystem, "`NAMESPACE` of istiod, where the cluster's MeshConfig is")
 }
 
 // target is the cluster that flags mean.
@@ -78,6 +80,8 @@ func (r *request) setCluster(f *flags) (err error) {
 	case f.cluster.on:
 	case f.cluster.kubeconfig != "" && f.from["kubeconfig"] == "" || f.cluster.context != "" && f.from["context"] == "":
 		return errors.New("--kubeconfig and --context say which cluster is read: add --cluster")
+	case f.cluster.istiod != istioSystem && f.from["istio-namespace"] == "":
+		return errors.New("--istio-namespace says where the cluster's MeshConfig is: add --cluster; that of files is --mesh-config")
 	default:
 		return nil
 	}
