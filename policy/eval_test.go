@@ -210,6 +210,19 @@ spec:
   http: [{a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7, h: 8, i: 9, j: 10, k: 11, l: 12, m: 13, n: 14, o: 15, p: 16, q: 17, r: *none}]
   "": {"": ""}
 `
+	for _, stated := range []string{"", "namespace: '', ", "namespace: ~, ", "namespace: 1, ", "namespace: shop, "} {
+		text := strings.Replace(text, "metadata: {", "metadata: {"+stated, 1)
+		for _, read := range []bool{true, false} {
+			o := manifest.Parse("a.yaml", []byte(text), manifest.Options{Plain: read}).Objects[0]
+			again := manifest.Parse("a.yaml", []byte(text), manifest.Options{}).Objects[0]
+			require.Equal(t, value(again.Plain()).String(), valueOf(o).String())
+		}
+	}
+	list := "apiVersion: networking.istio.io/v1\nkind: VirtualServiceList\nitems: [{metadata: {name: a}, spec: {hosts: [a]}}]\n"
+	for _, plain := range []bool{true, false} {
+		item := manifest.Parse("a.yaml", []byte(list), manifest.Options{Plain: plain}).Objects[0]
+		require.Contains(t, valueOf(item).String(), `{"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": `)
+	}
 	for _, namespace := range []string{"", "shop"} {
 		read := func(plain bool) *manifest.Object {
 			return manifest.Parse("a.yaml", []byte(text), manifest.Options{Plain: plain, Namespace: func(string) string { return namespace }}).Objects[0]

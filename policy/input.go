@@ -19,6 +19,9 @@ func valueOf(o *manifest.Object) ast.Value {
 	return value(o.Plain())
 }
 
+// Input is what policies see of an object, as JSON has it.
+func Input(o *manifest.Object) (any, error) { return ast.JSON(valueOf(o)) }
+
 // asTerms makes what value makes of the same, without a map between.
 var asTerms = manifest.Maker[ast.Value]{
 	Text:   func(s string) ast.Value { return ast.String(s) },

@@ -69,6 +69,9 @@ func wording(e *ast.Error) string {
 			return fmt.Sprintf("there is no %q in %s%s", string(s), d.Ref[:d.Pos], hint)
 		}
 	}
+	if rule, _, ok := strings.Cut(e.Message, " is recursive: "); ok { // the way round that OPA names is another one each time
+		return rule + " is recursive: it reads what reads it; of data.gatelint name what is read, such as data.gatelint.request"
+	}
 	return e.Message
 }
 

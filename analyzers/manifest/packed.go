@@ -48,15 +48,15 @@ func Make[T any](o *Object, m Maker[T]) (out T, ok bool) {
 	if o.plain == "" {
 		return out, false
 	}
-	u := unpacker[T]{rest: string(o.plain), make: m, namespace: o.Namespace}
+	u := unpacker[T]{rest: string(o.plain), make: m, object: o}
 	return u.value(ofObject), true
 }
 
 // unpacker makes a value from what is packed.
 type unpacker[T any] struct {
-	rest      string
-	make      Maker[T]
-	namespace string // what the metadata are to say
+	rest   string
+	make   Maker[T]
+	object *Object
 
 	keys   []string // of the maps that are not made yet
 	values []T      // of their elements, and those of lists
@@ -92,34 +92,51 @@ func (u *unpacker[T]) value(at level) T {
 		u.values = u.values[:start]
 		return out
 	case kindMap:
-		return u.object(at)
+		return u.fields(at)
 	}
 	return u.make.Scalar(nil)
 }
 
-func (u *unpacker[T]) object(at level) T {
+// fields makes a map. An item of a list can lack version and kind, and what states no namespace can have been given one.
+func (u *unpacker[T]) fields(at level) T {
 	key, start := len(u.keys), len(u.values)
+	put := func(name string, v T) { u.keys, u.values = append(u.keys, name), append(u.values, v) }
 	stated := false
 	for range u.length() {
-		name, in := u.text(), anywhere
+		name, in, next := u.text(), anywhere, u.rest
 		if at == ofObject && name == "metadata" {
 			in = ofMetadata
 		}
 		v := u.value(in)
-		if at == ofMetadata && name == "namespace" {
-			if u.namespace == "" {
-				continue
-			}
-			v, stated = u.make.Text(u.namespace), true
+		switch {
+		case at == ofObject && (name == "apiVersion" || name == "kind"):
+			continue
+		case at == ofMetadata && name == "namespace" && said(next) == u.object.Namespace:
+			stated = true
+		case at == ofMetadata && name == "namespace":
+			continue
 		}
-		u.keys, u.values = append(u.keys, name), append(u.values, v)
+		put(name, v)
 	}
-	if at == ofMetadata && !stated && u.namespace != "" {
-		u.keys, u.values = append(u.keys, "namespace"), append(u.values, u.make.Text(u.namespace))
+	switch {
+	case at == ofObject:
+		put("apiVersion", u.make.Text(u.object.APIVersion))
+		put("kind", u.make.Text(u.object.Kind))
+	case at == ofMetadata && !stated && u.object.Namespace != "":
+		put("namespace", u.make.Text(u.object.Namespace))
 	}
 	out := u.make.Map(u.keys[key:], u.values[start:])
 	u.keys, u.values = u.keys[:key], u.values[:start]
 	return out
+}
+
+// said is the text that is packed first, "" if that is none.
+func said(rest string) string {
+	if kind(rest[0]) != kindString {
+		return ""
+	}
+	u := unpacker[any]{rest: rest[1:]}
+	return u.text()
 }
 
 func (u *unpacker[T]) number() uint64 {

@@ -22,6 +22,7 @@ func (o *Object) Plain() map[string]any {
 	if out == nil {
 		return o.printed()
 	}
+	out["apiVersion"], out["kind"] = o.APIVersion, o.Kind // an item of a list can lack them
 	meta, _ := out["metadata"].(map[string]any)
 	if have, _ := meta["namespace"].(string); meta != nil && have != o.Namespace {
 		meta = maps.Clone(meta)

@@ -99,6 +99,17 @@ func TestDocs(t *testing.T) {
 	require.NoError(t, err)
 	t.Run("snippets", func(t *testing.T) { snippets(t, string(ci)) })
 	t.Run("first", func(t *testing.T) { firstExample(t, env) })
+	t.Run("shop", func(t *testing.T) {
+		readme, err := os.ReadFile("../../README.md")
+		require.NoError(t, err)
+		command := regexp.MustCompile(`(?m)^    (go run \./cmd/lint fixtures/shop) .*exit code 1$`).FindStringSubmatch(string(readme))
+		require.NotNil(t, command)
+		out, failed := shell(t, "../..", env, "sh", "-c", command[1])
+		require.True(t, failed)
+		for _, fault := range []string{"overlapping-hosts", "unmerged-port", "shadowed-match", "missing-credential", "dangling-subset"} {
+			require.Contains(t, out, "["+fault+"]")
+		}
+	})
 	t.Run("trace", traceExample)
 }
 

@@ -36,7 +36,7 @@ deny contains {"msg": message, "path": array.concat(division.path, ["route"])} i
 	total := sum(division.weights)
 	not total in {0, params.sum} # istiod refuses 0
 	message := sprintf(
-		"weights add up to %d, not %d: Envoy reads them as shares of %d, so that no destination gets what it says",
+		"weights add up to %v, not %v: Envoy reads them as shares of %v, so that no destination gets what it says",
 		[total, params.sum, total],
 	)
 }
@@ -48,12 +48,13 @@ deny contains {"msg": message, "path": array.concat(division.path, ["route", k, 
 	k != heaviest(division.weights)
 	weight != 0
 	not weight in params.steps
-	message := sprintf("weight %d is none of the steps %s", [weight, concat(", ", [sprintf("%d", [step]) | some step in params.steps])])
+	message := sprintf("weight %v is none of the steps %s", [weight, concat(", ", [sprintf("%v", [step]) | some step in params.steps])])
 }
 
 # The routes that split requests, with their weights: a weight that is left out is 0.
 splits contains {"path": ["spec", protocol, i], "weights": weights} if {
-	some protocol, i
+	some protocol in ["http", "tls", "tcp"]
+	some i
 	input.spec[protocol][i].route[1]
 	weights := [weight(destination) | some destination in input.spec[protocol][i].route]
 	every weight in weights {

@@ -30,6 +30,15 @@ test_none if {
 	found(split_of([90, "${CANARY}"]), {"steps": [1]}) == set()
 }
 
+test_fields_that_istio_lacks if {
+	parked := {"kind": "VirtualService", "spec": {"x-spare": [{"route": [{"weight": 90}, {"weight": 5}]}]}}
+	found(parked, {}) == set()
+}
+
+test_fractions if {
+	found(split_of([90.5, 5]), {})[_].msg == "weights add up to 95.5, not 100: Envoy reads them as shares of 95.5, so that no destination gets what it says"
+}
+
 test_left_out if {
 	left_out := {"kind": "VirtualService", "spec": {"tls": [{"route": [{"weight": 90}, {}]}], "tcp": [{"route": [{"weight": 100}, {}]}]}}
 	paths(left_out, {}) == {["spec", "tls", 0, "route"]}

@@ -57,7 +57,8 @@ entered(host) if {
 
 # A short name is of its own namespace.
 destinations contains {"path": ["spec", protocol, i, "route", k, "destination"], "host": host} if {
-	some protocol, i, k
+	some protocol in ["http", "tls", "tcp"]
+	some i, k
 	host := input.spec[protocol][i].route[k].destination.host
 	is_string(host)
 	contains(host, ".")

@@ -22,6 +22,11 @@ test_other_namespace if {
 	}}
 }
 
+test_fields_that_istio_lacks if {
+	parked := {"x-spare": [{"route": [{"destination": {"host": "web.other.svc.cluster.local"}}]}]}
+	found(route("shop", parked), {}) == set()
+}
+
 test_everywhere if {
 	destination := {"destination": {"host": "web.other.svc.example.internal"}}
 	spec := {

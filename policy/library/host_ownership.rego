@@ -8,9 +8,9 @@
 #   `owners` gives it, and nothing else. In the webhook `users` and `groups` of an entry say who may make the claim; the linter does not
 #   know them.
 #
-#   What counts: hosts of a VirtualService that a Gateway serves or other namespaces see, also a wildcard over somebody's domain; hosts
-#   of a Gateway's servers, unless they are offered to an owner ("shop/shop.example.com"). Names of Services are left to Istio, unless they
-#   lie in a domain of `owners` other than "*".
+#   What counts: hosts of a VirtualService that a Gateway serves or other namespaces see, there also a wildcard over somebody's domain;
+#   hosts of a Gateway's servers, unless they are offered to an owner ("shop/shop.example.com"), but no wildcard over what lies below it.
+#   Names of Services are left to Istio, unless they lie in a domain of `owners` other than "*".
 #
 #   The Gateway of the edge team claims the hosts that it lists: offer each to its owner, or enter an exception for Gateways in edge.
 #

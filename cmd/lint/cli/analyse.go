@@ -19,6 +19,7 @@ type result struct {
 	summary  summary
 
 	files        []manifest.File
+	holding      map[string]bool // files with objects, and those that do not parse
 	skipped      []manifest.Skip
 	placeholders []string
 	opaque       []string // what shapes gateway workloads and is not modelled
@@ -150,6 +151,17 @@ func (c *collector) load(l *loaded) {
 		c.over = append(c.over, fmt.Sprintf("%s (%s)", l.base.name, count(len(l.base.objects), "object")))
 	}
 	c.files = append(append(c.files, l.set.Files...), l.with.Files...)
+	if c.holding == nil {
+		c.holding = map[string]bool{}
+	}
+	for _, set := range []*manifest.Set{l.set, l.with} {
+		for _, o := range set.Objects {
+			c.holding[o.File()] = true
+		}
+		for _, file := range set.Broken {
+			c.holding[file] = true
+		}
+	}
 	c.skipped = append(c.skipped, l.set.Skipped...)
 	c.placeholders = append(c.placeholders, l.set.Placeholders...)
 	for _, err := range append(slices.Clone(l.set.Unreadable), l.with.Unreadable...) { // several worlds can have one file

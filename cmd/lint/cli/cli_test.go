@@ -327,6 +327,40 @@ func TestNewFromErrors(t *testing.T) {
 	require.Contains(t, errs, "--new-from: there is no git here")
 }
 
+// The owner of a line is who wrote it: not who has changed line ends, nor who made the oldest commit that a shallow clone has.
+func TestBlame(t *testing.T) {
+	for name, value := range gitSettings {
+		t.Setenv(name, value)
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "a.yaml")
+	commit := func(author, text string) {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+		_, err := git(dir, nil, "add", ".")
+		require.NoError(t, err)
+		_, err = git(dir, nil, "-c", "core.autocrlf=false", "commit", "-qm", "x", "--author", author+" <"+author+"@example.com>")
+		require.NoError(t, err)
+	}
+	_, err := git(dir, nil, "init", "-q", "-b", "main", ".")
+	require.NoError(t, err)
+	commit("Ann", "a: 1\n")
+	commit("Bob", "a: 1\r\n")
+	commit("Carol", "a: 1\r\nb: 2\r\n")
+	authors := blame(file, []int{1, 2})
+	require.Equal(t, "Ann", authors[1].name)
+	require.Equal(t, "Carol", authors[2].name)
+	for depth, want := range map[string]map[int]string{"1": {}, "2": {2: "Carol"}} {
+		clone := t.TempDir()
+		_, err = git(clone, nil, "clone", "-q", "--depth", depth, "file://"+dir, "shallow")
+		require.NoError(t, err)
+		got := map[int]string{}
+		for line, by := range blame(filepath.Join(clone, "shallow", "a.yaml"), []int{1, 2}) {
+			got[line] = by.name
+		}
+		require.Equal(t, want, got)
+	}
+}
+
 // The old tree has the manifests as they were, whatever their names, and nothing that leads out of it.
 func TestCheckOut(t *testing.T) {
 	for name, value := range gitSettings {

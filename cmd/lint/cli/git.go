@@ -40,9 +40,11 @@ type author struct {
 	at   time.Time
 }
 
-// blame says who wrote lines of a file. What is not committed, or in no repository, has no author.
+// blame says who wrote lines of a file, but for their white space. What is not committed, in no repository, or older than a shallow clone
+// has no author.
 func blame(file string, lines []int) map[int]author {
-	args := []string{"blame", "--line-porcelain"}
+	shallow, _ := git(filepath.Dir(file), nil, "rev-parse", "--is-shallow-repository")
+	args := []string{"blame", "-w", "--line-porcelain"}
 	for _, n := range lines {
 		args = append(args, fmt.Sprintf("-L%d,%d", n, n))
 	}
@@ -65,6 +67,8 @@ func blame(file string, lines []int) map[int]author {
 				line, _ = strconv.Atoi(f[1])
 			}
 			committed = strings.Trim(key, "0") != ""
+		case key == "boundary" && strings.TrimSpace(string(shallow)) == "true":
+			committed = false // whoever made the oldest commit there is
 		case key == "author":
 			by.name = value
 		case key == "author-time":

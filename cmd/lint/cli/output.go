@@ -77,8 +77,27 @@ func (r *request) hasText() bool {
 	return false
 }
 
+// over tells whether a report would be written over what was read: the config, or a file with manifests, by whatever name.
+func (r *request) over(res *result, file string) bool {
+	target, err := os.Stat(file)
+	if err != nil {
+		return false
+	}
+	for _, name := range append(manifest.Keys(res.holding), r.config.File) {
+		if have, err := os.Stat(name); err == nil && os.SameFile(target, have) {
+			return true
+		}
+	}
+	return false
+}
+
 // report writes every report. One that cannot be written does not keep the others from it.
 func (a *app) report(r *request, res *result) error {
+	for _, o := range r.outputs {
+		if o.file != "" && r.over(res, o.file) {
+			return fmt.Errorf("-o %s=%s: this file is read as input, and a report would take its place: name another", o.format, o.file)
+		}
+	}
 	var first error
 	for _, o := range r.outputs {
 		if err := a.write(r, res, o); err != nil && first == nil {

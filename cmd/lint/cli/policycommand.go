@@ -200,7 +200,10 @@ func (a *app) inputs(in mesh.Input, opt mesh.Options, facts bool) error {
 		}
 	}
 	for _, o := range in.Objects {
-		var v any = o.Plain()
+		v, err := policy.Input(o)
+		if err != nil {
+			return err
+		}
 		if facts {
 			v = map[string]any{"input": v, "this": policy.This(t, o), "findings": policy.Findings(found[o])}
 		}
