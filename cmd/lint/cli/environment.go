@@ -55,3 +55,12 @@ func (f *flags) said(flag string) string {
 	}
 	return "--" + flag
 }
+
+// over tells whether the first of two flags that exclude each other counts, where both have a value: one that is given goes before the
+// environment.
+func (f *flags) over(one, other string) (bool, error) {
+	if first, second := f.from[one] == "", f.from[other] == ""; first != second {
+		return first, nil
+	}
+	return false, fmt.Errorf("%s and %s exclude each other", f.said(one), f.said(other))
+}

@@ -22,13 +22,18 @@ func (r *request) setFix(f *flags) error {
 	if r.fix, r.diff = f.fix, f.diff; !r.fix && !r.diff {
 		return nil
 	}
+	if r.fix && r.diff {
+		var err error
+		if r.fix, err = f.over("fix", "diff"); err != nil {
+			return fmt.Errorf("%w: --diff shows what --fix would write", err)
+		}
+		r.diff = !r.fix
+	}
 	said := f.said("fix")
 	if r.diff {
 		said = f.said("diff")
 	}
 	switch {
-	case r.fix && r.diff:
-		return errors.New("--fix and --diff exclude each other: --diff shows what --fix would write")
 	case r.asWebhook:
 		return fmt.Errorf("%s and --as-webhook exclude each other: admission mends nothing", said)
 	case len(f.kustomize) > 0:

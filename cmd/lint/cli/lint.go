@@ -251,10 +251,15 @@ func (r *request) setSeverities(f *flags) (err error) {
 func (r *request) setNarrow(f *flags) error {
 	r.noIgnores = f.noIgnores
 	r.since = revision{name: f.newFrom, said: f.said("new-from")}
-	switch {
-	case f.newFrom != "" && f.newFromMergeBase != "" && f.from["new-from"] == f.from["new-from-merge-base"]:
-		return errors.New("--new-from and --new-from-merge-base exclude each other")
-	case f.newFromMergeBase != "" && (f.newFrom == "" || f.from["new-from"] != ""):
+	base := f.newFromMergeBase != ""
+	if base && f.newFrom != "" {
+		first, err := f.over("new-from", "new-from-merge-base")
+		if err != nil {
+			return err
+		}
+		base = !first
+	}
+	if base {
 		r.since = revision{name: f.newFromMergeBase, said: f.said("new-from-merge-base"), mergeBase: true}
 	}
 	if r.asWebhook {
@@ -301,13 +306,12 @@ func (a *app) findConfig(f *flags) (*settings.Config, error) {
 	file := f.config
 	noConfig := f.noConfig
 	if noConfig && file != "" {
-		switch { // a flag goes before the environment
-		case f.from["config"] == f.from["no-config"]:
-			return nil, errors.New("--config and --no-config exclude each other")
-		case f.from["config"] != "":
+		first, err := f.over("config", "no-config")
+		if err != nil {
+			return nil, err
+		}
+		if noConfig = !first; noConfig {
 			file = ""
-		default:
-			noConfig = false
 		}
 	}
 	if file == "" && !noConfig {
