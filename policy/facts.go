@@ -205,7 +205,7 @@ func (f *facts) named(kind, namespace, name string) *manifest.Object {
 
 func (f *facts) objectAt(keys []string) any {
 	if o := f.named(keys[0], keys[1], keys[2]); o != nil {
-		return o.Plain()
+		return valueOf(o)
 	}
 	return nil
 }

@@ -48,13 +48,13 @@ func Make[T any](o *Object, m Maker[T]) (out T, ok bool) {
 	if o.plain == "" {
 		return out, false
 	}
-	u := unpacker[T]{rest: string(o.plain), make: m, object: o}
+	u := unpacker[T]{packed: o.plain, make: m, object: o}
 	return u.value(ofObject), true
 }
 
 // unpacker makes a value from what is packed.
 type unpacker[T any] struct {
-	rest   string
+	packed // what is left of it
 	make   Maker[T]
 	object *Object
 
@@ -72,9 +72,7 @@ const (
 )
 
 func (u *unpacker[T]) value(at level) T {
-	k := kind(u.rest[0])
-	u.rest = u.rest[1:]
-	switch k {
+	switch u.kind() {
 	case kindBool:
 		return u.make.Scalar(u.number() != 0)
 	case kindInt:
@@ -103,7 +101,7 @@ func (u *unpacker[T]) fields(at level) T {
 	put := func(name string, v T) { u.keys, u.values = append(u.keys, name), append(u.values, v) }
 	stated := false
 	for range u.length() {
-		name, in, next := u.text(), anywhere, u.rest
+		name, in, next := u.text(), anywhere, u.packed
 		if at == ofObject && name == "metadata" {
 			in = ofMetadata
 		}
@@ -111,7 +109,7 @@ func (u *unpacker[T]) fields(at level) T {
 		switch {
 		case at == ofObject && (name == "apiVersion" || name == "kind"):
 			continue
-		case at == ofMetadata && name == "namespace" && said(next) == u.object.Namespace:
+		case at == ofMetadata && name == "namespace" && next.said() == u.object.Namespace:
 			stated = true
 		case at == ofMetadata && name == "namespace":
 			continue
@@ -130,37 +128,35 @@ func (u *unpacker[T]) fields(at level) T {
 	return out
 }
 
-// said is the text that is packed first, "" if that is none.
-func said(rest string) string {
-	if kind(rest[0]) != kindString {
+// said is the text that comes next, "" if none does.
+func (p packed) said() string {
+	if p.kind() != kindString {
 		return ""
 	}
-	u := unpacker[any]{rest: rest[1:]}
-	return u.text()
+	return p.text()
 }
 
-func (u *unpacker[T]) number() uint64 {
-	n := binary.LittleEndian.Uint64([]byte(u.rest[:8]))
-	u.rest = u.rest[8:]
+func (p *packed) kind() kind {
+	k := kind((*p)[0])
+	*p = (*p)[1:]
+	return k
+}
+
+func (p *packed) number() uint64 {
+	n := binary.LittleEndian.Uint64([]byte((*p)[:8]))
+	*p = (*p)[8:]
 	return n
 }
 
-func (u *unpacker[T]) length() int {
-	n, size := 0, 0
-	for {
-		b := u.rest[size]
-		n |= int(b&0x7f) << (7 * size)
-		size++
-		if b < 0x80 {
-			u.rest = u.rest[size:]
-			return n
-		}
-	}
+func (p *packed) length() int {
+	n, size := binary.Uvarint([]byte((*p)[:min(len(*p), binary.MaxVarintLen64)]))
+	*p = (*p)[size:]
+	return int(n)
 }
 
-func (u *unpacker[T]) text() string {
-	n := u.length()
-	text := u.rest[:n]
-	u.rest = u.rest[n:]
+func (p *packed) text() string {
+	n := p.length()
+	text := string((*p)[:n])
+	*p = (*p)[n:]
 	return text
 }

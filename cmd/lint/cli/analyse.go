@@ -151,16 +151,8 @@ func (c *collector) load(l *loaded) {
 		c.over = append(c.over, fmt.Sprintf("%s (%s)", l.base.name, count(len(l.base.objects), "object")))
 	}
 	c.files = append(append(c.files, l.set.Files...), l.with.Files...)
-	if c.holding == nil {
-		c.holding = map[string]bool{}
-	}
 	for _, set := range []*manifest.Set{l.set, l.with} {
-		for _, o := range set.Objects {
-			c.holding[o.File()] = true
-		}
-		for _, file := range set.Broken {
-			c.holding[file] = true
-		}
+		c.hold(set)
 	}
 	c.skipped = append(c.skipped, l.set.Skipped...)
 	c.placeholders = append(c.placeholders, l.set.Placeholders...)
@@ -171,6 +163,22 @@ func (c *collector) load(l *loaded) {
 	}
 	c.broken = append(append(c.broken, l.set.Broken...), l.with.Broken...)
 	c.gap, c.opened = cmp.Or(c.gap, l.gap), c.opened || l.opened
+}
+
+// hold enters the files that no report may take the place of, where one goes to a file.
+func (c *collector) hold(set *manifest.Set) {
+	if !slices.ContainsFunc(c.request.outputs, func(o output) bool { return o.file != "" }) {
+		return
+	}
+	if c.holding == nil {
+		c.holding = map[string]bool{}
+	}
+	for _, o := range set.Objects {
+		c.holding[o.File()] = true
+	}
+	for _, file := range set.Broken {
+		c.holding[file] = true
+	}
 }
 
 // faults enters what the loader found.

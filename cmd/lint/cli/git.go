@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -43,7 +44,10 @@ type author struct {
 // blame says who wrote lines of a file, but for their white space. What is not committed, in no repository, or older than a shallow clone
 // has no author.
 func blame(file string, lines []int) map[int]author {
-	shallow, _ := git(filepath.Dir(file), nil, "rev-parse", "--is-shallow-repository")
+	shallow := sync.OnceValue(func() bool { // asked for the lines of the oldest commit only
+		answer, _ := git(filepath.Dir(file), nil, "rev-parse", "--is-shallow-repository")
+		return strings.TrimSpace(string(answer)) == "true"
+	})
 	args := []string{"blame", "-w", "--line-porcelain"}
 	for _, n := range lines {
 		args = append(args, fmt.Sprintf("-L%d,%d", n, n))
@@ -67,7 +71,7 @@ func blame(file string, lines []int) map[int]author {
 				line, _ = strconv.Atoi(f[1])
 			}
 			committed = strings.Trim(key, "0") != ""
-		case key == "boundary" && strings.TrimSpace(string(shallow)) == "true":
+		case key == "boundary" && shallow():
 			committed = false // whoever made the oldest commit there is
 		case key == "author":
 			by.name = value
