@@ -262,7 +262,7 @@ func TestData(t *testing.T) {
 		want  string
 	}{
 		"reserved":      {map[string]string{"p/a.rego": rule, "p/data.json": `{"gatelint": {"mesh": {}}}`}, "p/data.json: sets data.gatelint"},
-		"contradiction": {map[string]string{"p/a.rego": rule, "p/data.json": `{"x": {"z": 1}}`, "p/x/data.yaml": "z: 2"}, "p/x/data.yaml: sets what another file of data sets"},
+		"contradiction": {map[string]string{"p/a.rego": rule, "p/data.json": `{"x": {"z": 1}}`, "p/x/data.yaml": "z: 2"}, "p/x/data.yaml: sets data.x.z, which another file of data sets to another value"},
 		"no object":     {map[string]string{"p/a.rego": rule, "p/data.json": `[1]`}, "p/data.json: holds no object"},
 		"no JSON":       {map[string]string{"p/a.rego": rule, "p/data.json": `{`}, "p/data.json: is no JSON"},
 		"hidden":        {map[string]string{"p/a.rego": rule, "p/.git/b.rego": "no Rego", "p/.c.rego": "no Rego"}, ""},

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/bundle"
@@ -271,28 +272,29 @@ func (s *sources) merge(file string, doc any) {
 		s.fail(file, "sets data.gatelint, which is what gatelint tells policies")
 		return
 	}
-	if !join(s.data, m) {
-		s.fail(file, "sets what another file of data sets, to another value")
+	if clash := join(s.data, m); clash != "" {
+		s.fail(file, "sets data"+clash+", which another file of data sets to another value")
 	}
 }
 
-func join(into, from map[string]any) bool {
-	for k, v := range from {
+// join enters what is not there yet; clash is the path of the first value that is there and differs.
+func join(into, from map[string]any) (clash string) {
+	for _, k := range manifest.Keys(from) {
 		have, ok := into[k]
 		a, isMap := have.(map[string]any)
-		b, both := v.(map[string]any)
+		b, both := from[k].(map[string]any)
 		switch {
 		case !ok:
-			into[k] = v
+			into[k] = from[k]
 		case isMap && both:
-			if !join(a, b) {
-				return false
+			if clash := join(a, b); clash != "" {
+				return "." + k + clash
 			}
-		case !reflect.DeepEqual(have, v):
-			return false
+		case !reflect.DeepEqual(have, from[k]):
+			return "." + k
 		}
 	}
-	return true
+	return ""
 }
 
 // bundle reads an OPA bundle.

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -149,7 +150,9 @@ func (c *collector) brought(b *base, opt mesh.Options, in mesh.Input, found []ru
 func (r *request) snapshot(l *loaded) (*base, error) {
 	var head *manifest.Object
 	for _, o := range append(slices.Clone(l.set.Objects), l.with.Objects...) {
-		switch {
+		switch near := manifest.Nearest(o.Kind, []string{kindWorld}); {
+		case o.APIVersion == worldVersion && near != "":
+			return nil, fmt.Errorf("%s: there is no kind %q; did you mean %q?", o.File(), o.Kind, near)
 		case o.Kind != kindWorld || head != nil && head.File() == o.File():
 		case head != nil:
 			return nil, fmt.Errorf("%s and %s are two snapshots: one at a time", head.File(), o.File())
@@ -169,6 +172,11 @@ func (r *request) snapshot(l *loaded) (*base, error) {
 		if slices.ContainsFunc(s.Objects, of) {
 			b.objects = slices.DeleteFunc(slices.Clone(s.Objects), func(o *manifest.Object) bool { return !of(o) || o.Kind == kindWorld })
 		}
+		for _, f := range s.Faults { // an object that is lost would count as missing in the cluster
+			if f.Pos.File == head.File() && f.Rule == "syntax" && !f.Warning {
+				return nil, fmt.Errorf("%s:%d:%d: %s; the snapshot was cut short or changed: take it again", f.Pos.File, f.Pos.Line, f.Pos.Column, f.Message)
+			}
+		}
 		before := len(s.Objects)
 		s.Objects = slices.DeleteFunc(s.Objects, of)
 		s.Documents -= before - len(s.Objects)
@@ -182,20 +190,27 @@ func (b *base) read(head *manifest.Object, r *request) error {
 	if head.APIVersion != worldVersion {
 		return fmt.Errorf("%s: a %s of version %q is not known to this gatelint: it reads %s", head.File(), kindWorld, head.APIVersion, worldVersion)
 	}
+	for _, key := range manifest.Keys(head.Tree) {
+		if !slices.Contains(worldKeys, key) {
+			return wrong(head, key, "there is no such key; a %s has %s", kindWorld, strings.Join(worldKeys, ", "))
+		}
+	}
 	text, _ := head.Tree["takenAt"].(string)
 	taken, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return fmt.Errorf("%s: takenAt %q is no time", head.File(), text)
+		return wrong(head, "takenAt", "%q is no time", text)
 	}
-	b.held = mesh.Complete{Kinds: map[string]map[string]bool{}}
-	entries, _ := head.Tree["complete"].([]any)
-	for _, e := range entries {
-		if entry, ok := e.(string); ok && entry != "" && entry != "true" {
-			if err := settings.CheckComplete(entry); err != nil {
-				return fmt.Errorf("%s: complete: %w", head.File(), err)
-			}
-			b.held = b.held.And(mesh.ParseComplete(entry))
+	switch n := head.Tree["objects"].(type) {
+	case nil: // of an older gatelint, or written by hand
+	case int64:
+		if int64(len(b.objects)) < n {
+			return wrong(head, "objects", "the snapshot had %d and has %d: it was cut short or changed; take it again", n, len(b.objects))
 		}
+	default:
+		return wrong(head, "objects", "%v is no number", n)
+	}
+	if b.held, err = held(head); err != nil {
+		return err
 	}
 	switch age := r.now.Sub(taken); {
 	case age > r.maxAge:
@@ -206,4 +221,30 @@ func (b *base) read(head *manifest.Object, r *request) error {
 		b.closes = b.held
 	}
 	return nil
+}
+
+// held is what a snapshot says to be all there.
+func held(head *manifest.Object) (mesh.Complete, error) {
+	out := mesh.Complete{Kinds: map[string]map[string]bool{}}
+	entries, ok := head.Tree["complete"].([]any)
+	if !ok && head.Tree["complete"] != nil {
+		return out, wrong(head, "complete", "%v is no list of KIND or KIND/NAMESPACE", head.Tree["complete"])
+	}
+	for _, e := range entries {
+		entry, _ := e.(string)
+		if err := settings.CheckComplete(entry); err != nil {
+			return out, wrong(head, "complete", "%w", err)
+		}
+		if entry == "true" {
+			return out, wrong(head, "complete", "%q is not KIND or KIND/NAMESPACE", entry)
+		}
+		out = out.And(mesh.ParseComplete(entry))
+	}
+	return out, nil
+}
+
+// wrong is an error in the head of a snapshot.
+func wrong(head *manifest.Object, key, format string, args ...any) error {
+	at := head.At(key)
+	return fmt.Errorf("%s:%d:%d: %s: %w", at.File, at.Line, at.Column, key, fmt.Errorf(format, args...))
 }

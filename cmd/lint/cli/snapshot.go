@@ -29,7 +29,11 @@ type worldHead struct {
 	Kind       string    `json:"kind"`
 	TakenAt    time.Time `json:"takenAt"`
 	Complete   []string  `json:"complete"` // KIND or KIND/NAMESPACE: what is not here, is nowhere
+	Objects    int       `json:"objects"`  // that follow: a file that was cut short has fewer
 }
+
+// worldKeys are what a head may have.
+var worldKeys = []string{"apiVersion", "kind", "metadata", "takenAt", "complete", "objects"}
 
 func (a *app) snapshotCommand() *cobra.Command {
 	var f clusterFlags
@@ -104,22 +108,28 @@ func writeWorld(w io.Writer, reading *cluster.Reading, istiod string, taken time
 	for _, wl := range gateways.Apps {
 		apps[wl.Object] = true
 	}
-	head := worldHead{APIVersion: worldVersion, Kind: kindWorld, TakenAt: taken.UTC().Truncate(time.Second), Complete: entries(known, namespaces)}
-	if err := writeDocument(w, head); err != nil {
-		return err
-	}
+	var documents []any
 	for _, o := range reading.Objects {
 		switch {
 		case apps[o] && !pods[o]:
 		case o.Kind == "Secret" && !namespaces[o.Namespace] && !serves(gateways, o) && !cluster.Remote(o, istiod):
 		case reading.Texts[o] != nil:
-			if err := writeDocument(w, json.RawMessage(reading.Texts[o])); err != nil {
-				return err
-			}
+			documents = append(documents, json.RawMessage(reading.Texts[o]))
 		default:
-			if err := writeDocument(w, identified(o)); err != nil {
-				return err
-			}
+			documents = append(documents, identified(o))
+		}
+	}
+	head := worldHead{
+		APIVersion: worldVersion, Kind: kindWorld, TakenAt: taken.UTC().Truncate(time.Second),
+		Complete: entries(known, namespaces), Objects: len(documents),
+	}
+	for _, document := range append([]any{head}, documents...) {
+		text, err := yaml.Marshal(document)
+		if err == nil {
+			_, err = fmt.Fprintf(w, "---\n%s", text)
+		}
+		if err != nil {
+			return fmt.Errorf("writing the snapshot: %w", err)
 		}
 	}
 	return nil
@@ -179,15 +189,4 @@ func identified(o *manifest.Object) map[string]any {
 		out["data"] = keys // names without values
 	}
 	return out
-}
-
-func writeDocument(w io.Writer, v any) error {
-	text, err := yaml.Marshal(v)
-	if err == nil {
-		_, err = fmt.Fprintf(w, "---\n%s", text)
-	}
-	if err != nil {
-		return fmt.Errorf("writing the snapshot: %w", err)
-	}
-	return nil
 }
