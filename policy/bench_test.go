@@ -45,6 +45,17 @@ func BenchmarkLibrary(b *testing.B) {
 	}
 }
 
+// BenchmarkLoad measures what it takes to read twenty policies and to work out what is known of them before there is an object.
+func BenchmarkLoad(b *testing.B) {
+	for name, params := range map[string]map[string]map[string]any{"active": fleet.Active(), "default": fleet.Quiet()} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				lintAll(b, nil, fleet.Policies(b, params).Rules(0), true)
+			}
+		})
+	}
+}
+
 func added(b *testing.B, n int, params map[string]map[string]any) {
 	timeouts := strings.NewReplacer("    route:\n", "    timeout: 5s\n    route:\n", "  - route:\n", "  - timeout: 5s\n    route:\n")
 	text := []byte(timeouts.Replace(string(fleet.YAML(n))))

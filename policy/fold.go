@@ -39,7 +39,7 @@ func (s *Set) work(requested bool) *ast.Compiler {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), foldTime)
 	defer cancel()
-	f := folder{ctx: ctx, set: s, unknowns: unknowns, known: map[string]*constant{}, tables: map[string]bool{}}
+	f := folder{ctx: ctx, set: s, unknowns: unknowns, known: map[string]*constant{}, hanging: map[*ast.Rule]bool{}, tables: map[string]bool{}}
 	if requested {
 		f.unknowns = append(f.unknowns[:len(f.unknowns):len(f.unknowns)], ast.NewTerm(ast.MustParseRef("data.gatelint.request")))
 	}
@@ -78,6 +78,7 @@ type folder struct {
 	set      *Set
 	unknowns []*ast.Term
 	known    map[string]*constant // by the text of a query
+	hanging  map[*ast.Rule]bool   // by rule of the set
 	tables   map[string]bool      // the sets, lists and objects that are worked out as a whole, by their name
 }
 
@@ -135,7 +136,7 @@ func (f *folder) table(m *ast.Module, r *ast.Rule) (whole *ast.Rule, is bool) {
 		return nil, true
 	}
 	for _, other := range f.set.compiler.GetRulesWithPrefix(ref) {
-		if other.Default || other.Else != nil || len(other.Head.Ref()) != len(r.Head.Ref()) || other.Ref().IsGround() == keyed {
+		if other.Default || other.Else != nil || len(other.Head.Ref()) != len(r.Head.Ref()) || other.Ref().IsGround() == keyed || f.hangs(other) {
 			return nil, false
 		}
 	}
@@ -154,6 +155,32 @@ func (f *folder) table(m *ast.Module, r *ast.Rule) (whole *ast.Rule, is bool) {
 		Location: r.Location, Module: m, Head: ast.RefHead(r.Head.Ref()[:1], ast.NewTerm(found)),
 		Body: ast.NewBody(ast.Equality.Expr(ast.NewTerm(found), ast.NewTerm(at))),
 	}, true
+}
+
+// hangs tells a rule behind which there is something unknown. What it says of everything that could be is too much to work out.
+func (f *folder) hangs(r *ast.Rule) bool {
+	if hanging, ok := f.hanging[r]; ok {
+		return hanging
+	}
+	found := false
+	ast.NewGenericVisitor(func(x any) bool {
+		if v, ok := x.(ast.Var); ok && v == input {
+			found = true
+		}
+		if ref, ok := x.(ast.Ref); ok {
+			ref = ref.GroundPrefix()
+			found = found || slices.ContainsFunc(f.unknowns, func(u *ast.Term) bool {
+				unknown := u.Value.(ast.Ref)
+				return unknown.HasPrefix(ref) || ref.HasPrefix(unknown)
+			})
+		}
+		return found
+	}).Walk(r)
+	for other := range f.set.compiler.Graph.Dependencies(r) {
+		found = found || f.hangs(other.(*ast.Rule))
+	}
+	f.hanging[r] = found
+	return found
 }
 
 // rule works out what a rule says before there is an object; false if it says nothing.

@@ -53,7 +53,7 @@ func BenchmarkDecide(b *testing.B) {
 }
 
 // BenchmarkPolicies measures what twenty policies add to the verdicts of BenchmarkDecide: with their defaults, and with parameters by which
-// each has something to do. They take turns of a second, and garbage is collected as the chart has it.
+// each has something to do. They take turns of a second, requests come at the rate of TestLoad, and garbage is collected as the chart has it.
 func BenchmarkPolicies(b *testing.B) {
 	defer debug.SetGCPercent(debug.SetGCPercent(200))
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(500 << 20))
@@ -75,9 +75,7 @@ func BenchmarkPolicies(b *testing.B) {
 					i := 0
 					for b.Loop() {
 						for _, by := range names {
-							for start := time.Now(); time.Since(start) < time.Second; i++ {
-								took[by] = append(took[by], f.decide(b, kind, i, sets[by]))
-							}
+							took[by] = append(took[by], f.paced(b, kind, &i, sets[by])...)
 						}
 					}
 					for _, p := range []int{50, 99} {
@@ -93,6 +91,20 @@ func BenchmarkPolicies(b *testing.B) {
 			goruntime.KeepAlive(f)
 		})
 	}
+}
+
+// paced is a second of requests: one that waits for the one before it takes longer.
+func (f *requests) paced(b *testing.B, kind string, i *int, policies *policy.Set) (took times) {
+	const rate = 200
+	var done time.Time
+	for due := time.Now(); len(took) < rate; due = due.Add(time.Second / rate) {
+		time.Sleep(time.Until(due))
+		waited := max(0, done.Sub(due))
+		took = append(took, waited+f.decide(b, kind, *i, policies))
+		done = time.Now()
+		*i++
+	}
+	return took
 }
 
 type times []time.Duration
