@@ -61,16 +61,11 @@ func (p *parser) exceptions(n *yaml.Node) (out []*Ignore) {
 
 // ignorable reads the names of rules whose findings can be accepted.
 func (p *parser) ignorable(n *yaml.Node, in string) []string {
-	names := p.strings(n, in)
-	for _, name := range names {
-		switch r, err := Lookup(name, p.list); {
-		case err != nil:
-			p.fail(n, "%v", err)
-		case r.Unignorable:
+	return p.texts(n, in, func(n *yaml.Node, name string) {
+		if r := p.rule(n, name); r != nil && r.Unignorable {
 			p.fail(n, "%s: findings of %q cannot be accepted", in, name)
 		}
-	}
-	return names
+	})
 }
 
 func (p *parser) objects(n *yaml.Node, in string) (out []ObjectPattern) {

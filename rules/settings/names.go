@@ -65,7 +65,7 @@ func (p *parser) complete(n *yaml.Node) string {
 		return ""
 	}
 	text := strings.Join(p.strings(n, "complete"), ",")
-	if err := CheckComplete(text); p.err == nil && text != "" && err != nil {
+	if err := CheckComplete(text); text != "" && err != nil {
 		p.fail(n, "complete: %v", err)
 	}
 	return text

@@ -48,11 +48,7 @@ func (p *parser) namespaces(n *yaml.Node) Namespaces {
 }
 
 func (p *parser) globs(n *yaml.Node, in string) []string {
-	list := p.strings(n, in)
-	for _, g := range list {
-		p.glob(n, g)
-	}
-	return list
+	return p.texts(n, in, p.glob)
 }
 
 // CheckGlob refuses a text that is no glob, and those that match no file.

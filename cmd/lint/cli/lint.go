@@ -184,7 +184,6 @@ func (a *app) request(f *flags, args []string) (*request, error) {
 	if err := f.fromEnvironment(); err != nil {
 		return nil, err
 	}
-	a.strays()
 	if f.asWebhook && f.heeded.Changed("fail-on") {
 		return nil, errors.New("--as-webhook and --fail-on exclude each other: what would be denied is what fails")
 	}
@@ -299,6 +298,11 @@ func (r *request) setNow(f *flags) (err error) {
 
 // findConfig gives the config that counts; an empty one if there is none.
 func (a *app) findConfig(f *flags) (*settings.Config, error) {
+	if f.from == nil {
+		if err := f.fromEnvironment(); err != nil {
+			return nil, err
+		}
+	}
 	dir, err := os.Getwd()
 	if err != nil {
 		return nil, failure{fmt.Errorf("finding the working directory: %w", err)}
@@ -326,7 +330,7 @@ func (a *app) findConfig(f *flags) (*settings.Config, error) {
 		file = filepath.Join(dir, file)
 	}
 	if err := a.loadPolicies(f, file, dir); err != nil {
-		return nil, err
+		return nil, settings.Beside(err, file, shown(dir, file))
 	}
 	if file == "" {
 		return &settings.Config{Dir: dir, Known: a.rules}, nil
