@@ -33,6 +33,7 @@ func (p *parser) named(n *yaml.Node, in string) (out []mesh.Name) {
 		if !ok || ns == "" || name == "" || strings.Contains(name, "/") {
 			p.fail(n, "%s: %q is not NAMESPACE/NAME", in, text)
 		}
+		p.namespacePattern(n, in, ns)
 		out = append(out, mesh.Name{Namespace: ns, Name: name})
 	})
 	return out

@@ -293,15 +293,22 @@ func (p *parser) istio(n *yaml.Node) Istio {
 				p.fail(n, "istio.version is %q: the verdicts of this gatelint hold for Istio %s only", x.Version, Release)
 			}
 		},
-		"clusterDomain": func(n *yaml.Node) { x.ClusterDomain = p.str(n, "istio.clusterDomain") },
+		"clusterDomain": func(n *yaml.Node) {
+			const in = "istio.clusterDomain"
+			x.ClusterDomain = p.name(n, in, p.str(n, in), CheckDomain)
+		},
 		"rootNamespace": func(n *yaml.Node) {
-			if x.RootNamespace = p.str(n, "istio.rootNamespace"); !namespaceForm.MatchString(x.RootNamespace) {
-				p.fail(n, "istio.rootNamespace: %q is no name of a namespace", x.RootNamespace)
+			const in = "istio.rootNamespace"
+			if x.RootNamespace = p.name(n, in, p.str(n, in), CheckNamespace); x.RootNamespace == "" {
+				p.fail(n, "%s is empty: leave it out to mean the MeshConfig's", in)
 			}
 		},
 		"meshConfig":              func(n *yaml.Node) { x.MeshConfig = p.str(n, "istio.meshConfig") },
 		"scopeGatewayToNamespace": func(n *yaml.Node) { x.ScopeGatewayToNamespace = p.boolean(n, "istio.scopeGatewayToNamespace") },
-		"revision":                func(n *yaml.Node) { x.Revision = p.scalar(n, "istio.revision") },
+		"revision": func(n *yaml.Node) {
+			const in = "istio.revision"
+			x.Revision = p.name(n, in, p.scalar(n, in), CheckRevision)
+		},
 	})
 	return x
 }

@@ -1,0 +1,35 @@
+package manifest
+
+import (
+	"slices"
+	"strings"
+)
+
+// common are kinds that manifests have beside Istio's, by the group that they are named with: Deployment.apps, Service.
+var common = map[string]string{
+	"ConfigMap": "", "CronJob": "batch", "DaemonSet": "apps", "Deployment": "apps", "GRPCRoute": gatewayAPI, "HTTPRoute": gatewayAPI,
+	"Ingress": "networking.k8s.io", "Job": "batch", "Namespace": "", "NetworkPolicy": "networking.k8s.io", "Pod": "", "Secret": "",
+	"Service": "", "ServiceAccount": "", "StatefulSet": "apps", "TCPRoute": gatewayAPI, "TLSRoute": gatewayAPI,
+}
+
+const gatewayAPI = "gateway.networking.k8s.io"
+
+// CommonKind gives the group of a kind that manifests have beside Istio's.
+func CommonKind(kind string) (group string, ok bool) {
+	group, ok = common[kind]
+	return group, ok
+}
+
+// NearKind gives the kind that a name is nearly, "" if it is one that is known, or near none: others can define kinds.
+func NearKind(name string) string {
+	known := append(Kinds(), Keys(common)...)
+	if slices.Contains(known, name) {
+		return ""
+	}
+	for _, k := range known { // ServiceEntries, Gateways
+		if plural := strings.TrimSuffix(k, "y"); name == k+"s" || name == plural+"ies" && plural != k {
+			return k
+		}
+	}
+	return Nearest(name, known)
+}
