@@ -3,7 +3,6 @@ package policy
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -15,27 +14,22 @@ var kindName = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*(\.[a-z0-9]([a-z0-9.-]*[a-z
 // kindFault says why a text names no kind of objects, as far as that can be told: others can define kinds. "" if it may.
 func kindFault(text string) string {
 	kind, group, dotted := strings.Cut(text, ".")
-	apart, isCommon := manifest.CommonKind(kind)
+	own := manifest.GroupOf(kind)
 	switch {
 	case text == "*":
 		return "without kinds a policy is run on all objects"
 	case !kindName.MatchString(text):
-		after := text[strings.LastIndex(text, "/")+1:]
-		near := manifest.NearKind(after)
-		if _, ok := manifest.CommonKind(after); ok || slices.Contains(manifest.Kinds(), after) {
-			near = after
-		}
 		hint := ""
-		if near != "" {
+		if near := manifest.NearKind(text[strings.LastIndex(text, "/")+1:]); near != "" {
 			hint = fmt.Sprintf("; did you mean %q?", near)
 		}
 		return fmt.Sprintf("%q is no name of a kind, which is VirtualService, or Deployment.apps%s", text, hint)
-	case isCommon && dotted && apart != "" && apart != group && manifest.Nearest(group, []string{apart}) != "":
-		return fmt.Sprintf("unknown kind %q; did you mean %q?", text, kind+"."+apart)
+	case dotted && own != "" && own != group && manifest.Nearest(group, []string{own}) != "":
+		return fmt.Sprintf("unknown kind %q; did you mean %q?", text, kind+"."+own)
 	case dotted && kindKey(text) == text:
 		return ""
 	}
-	if near := manifest.NearKind(kind); near != "" {
+	if near := manifest.NearKind(kind); near != "" && near != kind {
 		return fmt.Sprintf("unknown kind %q; did you mean %q?", text, near)
 	}
 	return ""

@@ -14,17 +14,14 @@ var common = map[string]string{
 
 const gatewayAPI = "gateway.networking.k8s.io"
 
-// CommonKind gives the group of a kind that manifests have beside Istio's.
-func CommonKind(kind string) (group string, ok bool) {
-	group, ok = common[kind]
-	return group, ok
-}
+// GroupOf gives the group of a kind that manifests have beside Istio's; "" for one that is named without, or not known.
+func GroupOf(kind string) string { return common[kind] }
 
-// NearKind gives the kind that a name is nearly, "" if it is one that is known, or near none: others can define kinds.
+// NearKind gives the known kind that a name is, or is nearly; "" if it is near none: others can define kinds.
 func NearKind(name string) string {
 	known := append(Kinds(), Keys(common)...)
 	if slices.Contains(known, name) {
-		return ""
+		return name
 	}
 	for _, k := range known { // ServiceEntries, Gateways
 		if plural := strings.TrimSuffix(k, "y"); name == k+"s" || name == plural+"ies" && plural != k {

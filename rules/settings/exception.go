@@ -83,7 +83,7 @@ func (p *parser) objects(n *yaml.Node, in string) (out []ObjectPattern) {
 		p.mapping(item, in, keys{
 			"kind": func(n *yaml.Node) {
 				kind(n)
-				if near := manifest.NearKind(x.Kind); near != "" && !patterned(x.Kind) {
+				if near := manifest.NearKind(x.Kind); near != "" && near != x.Kind && !patterned(x.Kind) {
 					p.fail(n, "%s.kind: no object has the kind %q; did you mean %q?", in, x.Kind, near)
 				}
 			},

@@ -61,7 +61,6 @@ annotation of other programs. Secrets are named in namespaces with a gateway wor
 		},
 	}
 	cmd.Flags().SortFlags = false
-	cmd.Flags().StringVarP(&file, "output", "o", "-", "the `FILE`; - is standard output")
 	s := pflag.NewFlagSet("", pflag.ContinueOnError)
 	s.SortFlags = false
 	s.BoolVar(&f.cluster.on, "cluster", a.plugin, "take the snapshot of the cluster")
@@ -69,6 +68,7 @@ annotation of other programs. Secrets are named in namespaces with a gateway wor
 	s.StringVar(&f.revision, "revision", "", "`REVISION` of the istiod whose MeshConfig is read")
 	f.cluster.connection(s)
 	f.heed(cmd, s)
+	cmd.Flags().StringVarP(&file, "output", "o", "-", "the `FILE`; - is standard output")
 	return cmd
 }
 
