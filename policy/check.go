@@ -67,6 +67,7 @@ func packagePath(ref ast.Ref) []string {
 
 // checker finds what would pass in silence: rules that nothing evaluates.
 type checker struct {
+	opt      Options
 	roots    []string
 	taken    map[string]string // names of rules, and whose they are
 	packages []*pkg

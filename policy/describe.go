@@ -113,7 +113,8 @@ func either[T any](c *checker, key string, a, b T, second metadata) T {
 }
 
 // parameters are the defaults of each policy with what the config sets, by element.
-func (c *checker) parameters(list []*policy, set map[string]map[string]any) map[string]any {
+func (c *checker) parameters(list []*policy) map[string]any {
+	set, all := c.opt.Params, len(c.problems) == 0 // else there are policies beyond the list
 	out := map[string]any{}
 	var names []string
 	byElement := map[string]*Policy{}
@@ -121,8 +122,8 @@ func (c *checker) parameters(list []*policy, set map[string]map[string]any) map[
 		byElement[p.Element], names = p.Policy, append(names, p.Name)
 	}
 	for _, key := range manifest.Keys(set) {
-		if byElement[key] == nil && byElement[strings.ReplaceAll(key, "-", "_")] == nil {
-			c.problems = append(c.problems, &Problem{Message: "policies.params: there is no policy " + key + meant(key, names)})
+		if all && byElement[key] == nil && byElement[strings.ReplaceAll(key, "-", "_")] == nil {
+			c.problems = append(c.problems, c.opt.wrong("policies.params."+strings.ReplaceAll(key, "_", "-"), "policies.params: there is no policy "+key+meant(key, names)))
 		}
 	}
 	for _, p := range list {
@@ -149,7 +150,8 @@ func (c *checker) params(p *Policy, set map[string]any) map[string]any {
 	}
 	for _, key := range manifest.Keys(set) {
 		if len(known) > 0 && !slices.Contains(known, key) {
-			c.problems = append(c.problems, &Problem{Message: "policies.params." + p.Name + ": there is no parameter " + key + meant(key, known)})
+			in := "policies.params." + p.Name
+			c.problems = append(c.problems, c.opt.wrong(in+"."+key, in+": there is no parameter "+key+meant(key, known)))
 		}
 		out[key] = set[key]
 	}

@@ -24,7 +24,7 @@ func (c *checker) formats(place string, schema, v any, kinds []string) {
 	}
 	if s["format"] == formatField {
 		if why := noField(v, kinds); why != "" {
-			c.problems = append(c.problems, &Problem{Message: place + ": " + why})
+			c.problems = append(c.problems, c.opt.wrong(place, place+": "+why))
 		}
 		return
 	}

@@ -39,11 +39,15 @@ func embedded(files embed.FS, dir string) map[string]string {
 func LibraryNames() []string { return manifest.Keys(embedded(library, "library")) }
 
 // brought reads a policy of the library.
-func (s *sources) brought(name string) {
+func (s *sources) brought(opt Options, name string) {
 	text, ok := embedded(library, "library")[name]
 	if !ok {
 		names := LibraryNames()
-		s.fail(Library+name, "the library has no such policy"+meant(name, names)+"; there is "+strings.Join(names, ", "))
+		hint := meant(name, names)
+		if hint == "" {
+			hint = "; there is " + strings.Join(names, ", ")
+		}
+		s.problems = append(s.problems, opt.wrong(Library+name, Library+name+": the library has no such policy"+hint))
 		return
 	}
 	s.module(Library+name, text)

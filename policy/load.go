@@ -18,7 +18,7 @@ func Load(ctx context.Context, opt Options) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{roots: opt.Namespaces, taken: map[string]string{}}
+	c := &checker{opt: opt, roots: opt.Namespaces, taken: map[string]string{}}
 	if len(c.roots) == 0 {
 		c.roots = []string{root}
 	}
@@ -31,7 +31,7 @@ func Load(ctx context.Context, opt Options) (*Set, error) {
 	if x.timeout == 0 {
 		x.timeout = 5 * time.Second
 	}
-	params := c.parameters(x.policies, opt.Params)
+	params := c.parameters(x.policies)
 	if len(x.policies) == 0 && len(c.problems) == 0 {
 		why := "packages under gatelint.lib are helpers only"
 		if len(s.modules) == 0 && len(s.tests) > 0 {

@@ -1,13 +1,17 @@
 package policy
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/rules"
 	"github.com/gatelint/gatelint/rules/settings"
+	"github.com/open-policy-agent/opa/v1/ast"
 )
 
 // Options say which policies there are and what they may do.
@@ -16,10 +20,21 @@ type Options struct {
 	Namespaces []string // the packages under which policies are evaluated; none: gatelint
 	Allow      []string // builtin functions allowed by name, beside those of capabilities.json
 	Params     map[string]map[string]any
-	Taken      []*rules.Rule // rules whose names no policy may have
-	BundleKey  string        // a file with the public key that all bundles must be signed for; "": none need be
-	Timeout    time.Duration // of one policy on one object; 0: five seconds
-	Reviews    bool          // requests will be asked about: no first one waits until policies are ready for it
+	Taken      []*rules.Rule           // rules whose names no policy may have
+	BundleKey  string                  // a file with the public key that all bundles must be signed for; "": none need be
+	Places     map[string]manifest.Pos // where in the config names stand, see settings.Policies
+	Timeout    time.Duration           // of one policy on one object; 0: five seconds
+	Reviews    bool                    // requests will be asked about: no first one waits until policies are ready for it
+}
+
+// wrong is a Problem of what the config says under a name, which stands there itself or in what holds it: policies.params.NAME.KEY.
+func (o Options) wrong(name, message string) *Problem {
+	for in := name; in != ""; in = in[:max(0, strings.LastIndexByte(in, '.'))] {
+		if pos, ok := o.Places[in]; ok {
+			return &Problem{File: pos.File, Line: pos.Line, Column: pos.Column, Message: message}
+		}
+	}
+	return &Problem{Message: message}
 }
 
 // Join adds what a config file says of policies; "" is no file. Its paths are relative to its folder, and shown says how messages name
@@ -48,9 +63,26 @@ func (o Options) Join(file string, shown func(string) string) (Options, error) {
 	if len(o.Namespaces) == 0 {
 		o.Namespaces = c.Namespaces
 	}
+	var wrong settings.Errors
+	fail := func(place, message string) {
+		pos := c.Places[place]
+		wrong = append(wrong, &settings.Error{File: pos.File, Line: pos.Line, Column: pos.Column, Message: message})
+	}
 	if o.BundleKey == "" && c.BundleKey != "" {
 		o.BundleKey = local(c.BundleKey)
+		if _, err := os.ReadFile(o.BundleKey); err != nil {
+			fail("policies.bundleKey", fmt.Sprintf("policies.bundleKey: %s cannot be read: %s; name the file with the public key", c.BundleKey, reason(err)))
+		}
 	}
-	o.Allow, o.Params = slices.Concat(o.Allow, c.Allow), c.Params
+	all := builtinNames(ast.CapabilitiesForThisVersion().Builtins)
+	for _, name := range c.Allow {
+		if !slices.Contains(all, name) {
+			fail("policies.allow."+name, fmt.Sprintf("policies.allow: there is no builtin function %q%s", name, meant(name, all)))
+		}
+	}
+	if len(wrong) > 0 {
+		return o, wrong
+	}
+	o.Allow, o.Params, o.Places = slices.Concat(o.Allow, c.Allow), c.Params, c.Places
 	return o, nil
 }

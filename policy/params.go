@@ -82,7 +82,7 @@ func (c *checker) fits(p *Policy, params map[string]any) {
 			if f := text("field"); f != "(root)" {
 				place += "." + f
 			}
-			c.problems = append(c.problems, &Problem{Message: fmt.Sprintf("%s: %s", place, text("desc"))})
+			c.problems = append(c.problems, c.opt.wrong(place, place+": "+text("desc")))
 			return nil
 		})
 	})

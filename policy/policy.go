@@ -167,6 +167,7 @@ func (s *Set) Of(ctx context.Context, r Review) []*rules.Rule {
 type Problem struct {
 	File    string
 	Line    int // 0: the file as a whole
+	Column  int // 0: the line as a whole
 	Message string
 	// On is the first object that it shows on, and Others how many more; "" where no object takes part.
 	On     string
@@ -187,7 +188,10 @@ func (p *Problem) Error() string {
 	case p.Line == 0:
 		return p.File + ": " + text
 	}
-	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, text)
+	if p.Column == 0 {
+		return fmt.Sprintf("%s:%d: %s", p.File, p.Line, text)
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, text)
 }
 
 // Problems are all that is wrong with the policies of a Set.
@@ -199,6 +203,14 @@ func (list Problems) Error() string {
 		out[i] = p.Error()
 	}
 	return strings.Join(out, "\n")
+}
+
+// Unwrap gives the problems one by one.
+func (list Problems) Unwrap() (out []error) {
+	for _, p := range list {
+		out = append(out, p)
+	}
+	return out
 }
 
 func (list Problems) sorted() Problems {

@@ -173,7 +173,7 @@ func (c *checker) behind(s *Set, x index, r ast.Ref, loc *ast.Location) {
 	schema := x.schema
 	if kind := key(r, 4); key(r, 3) == "objects" {
 		schema = manifest.JSONSchema(kind)
-		if group := common[kind]; group != "" {
+		if group := manifest.GroupOf(kind); group != "" {
 			c.fail(loc, "there is no kind %q in %s; did you mean %q?", kind, s.shown(r[:4]), kind+"."+group)
 		} else if why := kindFault(kind); kind != "" && why != "" {
 			c.fail(loc, "there is no such kind in %s: %s", s.shown(r[:4]), why)

@@ -54,7 +54,7 @@ func readSources(opt Options) *sources {
 	for _, p := range opt.Paths {
 		had, bad := s.met, len(s.problems)
 		if name, ok := strings.CutPrefix(p, Library); ok {
-			s.brought(name)
+			s.brought(opt, name)
 			continue
 		}
 		s.path(filepath.Clean(p))

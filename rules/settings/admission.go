@@ -151,8 +151,7 @@ func (p *parser) enforcement(n *yaml.Node, in string) Enforcement {
 func (p *parser) ruleAdmissions(n *yaml.Node, in string) map[string]RuleAdmission {
 	out := map[string]RuleAdmission{}
 	p.each(n, in, func(key, value *yaml.Node) {
-		if _, err := Lookup(key.Value, p.list); err != nil {
-			p.fail(key, "%v", err)
+		if p.rule(key, key.Value) == nil {
 			return
 		}
 		var r RuleAdmission
@@ -173,11 +172,7 @@ func (p *parser) ruleAdmissions(n *yaml.Node, in string) map[string]RuleAdmissio
 func (p *parser) namespaceAdmissions(n *yaml.Node) []NamespaceAdmission {
 	var out []NamespaceAdmission
 	const in = "admission.namespaces"
-	if n = target(n); n.Kind != yaml.SequenceNode {
-		p.fail(n, "%s is %s, not a list", in, kindOf(n))
-		return nil
-	}
-	for _, item := range n.Content {
+	p.items(n, in, func(item *yaml.Node) {
 		var x NamespaceAdmission
 		p.mapping(item, in, keys{
 			"names": func(n *yaml.Node) { x.Names = p.strings(n, in+".names") },
@@ -192,6 +187,6 @@ func (p *parser) namespaceAdmissions(n *yaml.Node) []NamespaceAdmission {
 			p.fail(item, "an entry of %s has neither names nor labels: it means no namespace", in)
 		}
 		out = append(out, x)
-	}
+	})
 	return out
 }

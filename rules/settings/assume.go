@@ -13,12 +13,13 @@ func (p *parser) assume(n *yaml.Node) (a mesh.Assume) {
 		"secrets":  func(n *yaml.Node) { a.Secrets = p.named(n, "assume.secrets") },
 		"gateways": func(n *yaml.Node) { a.Gateways = p.named(n, "assume.gateways") },
 		"hosts": func(n *yaml.Node) {
-			for _, text := range p.patterns(n, "assume.hosts") {
+			p.texts(n, "assume.hosts", func(n *yaml.Node, text string) {
+				p.pattern(n, "assume.hosts", text)
 				if !strings.ContainsAny(text, ".*") {
 					p.fail(n, "assume.hosts: %q is no host in full, such as catalog.shop.svc.cluster.local", text)
 				}
 				a.Hosts = append(a.Hosts, strings.ToLower(text))
-			}
+			})
 		},
 	})
 	return a
@@ -26,22 +27,16 @@ func (p *parser) assume(n *yaml.Node) (a mesh.Assume) {
 
 // named reads patterns NAMESPACE/NAME.
 func (p *parser) named(n *yaml.Node, in string) (out []mesh.Name) {
-	for _, text := range p.patterns(n, in) {
+	p.texts(n, in, func(n *yaml.Node, text string) {
+		p.pattern(n, in, text)
 		ns, name, ok := strings.Cut(text, "/")
 		if !ok || ns == "" || name == "" || strings.Contains(name, "/") {
 			p.fail(n, "%s: %q is not NAMESPACE/NAME", in, text)
 		}
+		p.namespacePattern(n, in, ns)
 		out = append(out, mesh.Name{Namespace: ns, Name: name})
-	}
+	})
 	return out
-}
-
-func (p *parser) patterns(n *yaml.Node, in string) []string {
-	list := p.strings(n, in)
-	for _, text := range list {
-		p.pattern(n, in, text)
-	}
-	return list
 }
 
 // pattern checks a pattern in which "*" stands for any text without a slash.

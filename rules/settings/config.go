@@ -3,11 +3,14 @@
 package settings
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/rules"
@@ -79,6 +82,31 @@ type Error struct {
 
 func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
+}
+
+// Errors are the mistakes in a config file, in the order of the file.
+type Errors []*Error
+
+func (list Errors) Error() string {
+	out := make([]string, len(list))
+	for i, e := range list {
+		out[i] = e.Error()
+	}
+	return strings.Join(out, "\n")
+}
+
+// Unwrap gives the mistakes one by one.
+func (list Errors) Unwrap() (out []error) {
+	for _, e := range list {
+		out = append(out, e)
+	}
+	return out
+}
+
+// sorted has a mistake once that several aliases lead to.
+func (list Errors) sorted() Errors {
+	slices.SortStableFunc(list, func(a, b *Error) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
+	return slices.CompactFunc(list, func(a, b *Error) bool { return *a == *b })
 }
 
 // Find gives the config file that counts in a folder: the one there or in the nearest folder above; "" if there is none. What has its

@@ -3,6 +3,7 @@ package settings
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -69,7 +70,7 @@ var mistakes = map[string]string{
 	"version: 1\nexclude: '!a'":                                            `c:2:10: "!a" takes nothing back: a glob is not negated by "!"`,
 	"version: 1\ncomplete: Secret/a/b":                                     `c:2:11: complete: "Secret/a/b" is not KIND or KIND/NAMESPACE`,
 	"version: 1\nassume: {hosts: a}":                                       `c:2:17: assume.hosts: "a" is no host in full, such as catalog.shop.svc.cluster.local`,
-	"version: 1\nistio: {rootNamespace: A/b}":                              `c:2:24: istio.rootNamespace: "A/b" is no name of a namespace`,
+	"version: 1\nistio: {rootNamespace: A/b}":                              `c:2:24: istio.rootNamespace: "A/b" is no name of a namespace: at most 63 small letters, digits and dashes, such as shop`,
 	"version: 1\nrules: [a]":                                               `c:2:8: rules is a list, not a mapping`,
 	"version: 1\nrules: {IST0130: off}":                                    `c:2:9: unknown rule "IST0130"; that fault is reported by "shadowed-match"`,
 	"version: 1\nrules: {no-effects: 1}":                                   `c:2:9: unknown rule "no-effects"; did you mean "no-effect"?`,
@@ -85,8 +86,8 @@ var mistakes = map[string]string{
 	"version: 1\nfail-on: errors":                                          `c:2:10: fail-on is "errors": use error, warning, info, never; did you mean "error"?`,
 	"version: 1\nfail-on: [error]":                                         `c:2:10: fail-on is a list: use error, warning, info, never`,
 	"version: 1\nassume: {secret: [a/b]}":                                  `c:2:10: unknown key "secret" under assume; did you mean "secrets"?`,
-	"version: 1\nassume: {secrets: [a]}":                                   `c:2:19: assume.secrets: "a" is not NAMESPACE/NAME`,
-	"version: 1\nassume: {gateways: [a/b/c]}":                              `c:2:20: assume.gateways: "a/b/c" is not NAMESPACE/NAME`,
+	"version: 1\nassume: {secrets: [a]}":                                   `c:2:20: assume.secrets: "a" is not NAMESPACE/NAME`,
+	"version: 1\nassume: {gateways: [a/b/c]}":                              `c:2:21: assume.gateways: "a/b/c" is not NAMESPACE/NAME`,
 	"version: 1\nassume: {hosts: '['}":                                     `c:2:17: assume.hosts: "[" is no pattern`,
 	"version: 1\nexceptions: {a: b}":                                       `c:2:13: exceptions is a mapping, not a list`,
 	"version: 1\nexceptions: [{objects: [{name: a}], reason: b}]":          `c:2:14: an entry of exceptions has no rules`,
@@ -94,8 +95,8 @@ var mistakes = map[string]string{
 	"version: 1\nexceptions: [{rules: [no-effect], objects: [{name: a}]}]": `c:2:14: an entry of exceptions has no reason`,
 	"version: 1\nexceptions: [{rules: [no-effect], objects: [{}], reason: b}]":                  `c:2:45: an entry of exceptions.objects names neither kind nor namespace nor name: it means every object`,
 	"version: 1\nexceptions: [{rules: [no-effect], objects: [{name: a}], reason: b, until: x}]": `c:2:75: exceptions.until: "x" is no date: write YEAR-MONTH-DAY`,
-	"version: 1\nexceptions: [{rules: [syntax], objects: [{name: a}], reason: b}]":              `c:2:22: exceptions.rules: findings of "syntax" cannot be accepted`,
-	"version: 1\nexceptions: [{rules: [no-effects], objects: [{name: a}], reason: b}]":          `c:2:22: unknown rule "no-effects"; did you mean "no-effect"?`,
+	"version: 1\nexceptions: [{rules: [syntax], objects: [{name: a}], reason: b}]":              `c:2:23: exceptions.rules: findings of "syntax" cannot be accepted`,
+	"version: 1\nexceptions: [{rules: [no-effects], objects: [{name: a}], reason: b}]":          `c:2:23: unknown rule "no-effects"; did you mean "no-effect"?`,
 	"version: 1\noverrides: [{paths: a}]":                                                       `c:2:13: an entry of overrides needs both paths and rules`,
 	"version: 1\noverrides: [{paths: a, rules: {no-effect: {admission: warn}}}]":                `c:2:44: unknown key "admission" under overrides.rules.no-effect; the keys are severity`,
 	"version: 1\noverrides: [{paths: a, rules: {no-effect: loud}}]":                             `c:2:43: overrides.rules.no-effect: "loud" is no severity: use error, warning or info, or off`,
@@ -181,6 +182,35 @@ func TestSeverity(t *testing.T) {
 	require.Equal(t, rules.Info, config.Severity(rules.Finding{Rule: "other", Severity: rules.Info}, rules.Error))
 }
 
+// TestManyMistakes has every mistake of a file told once, and none that follows from another.
+func TestManyMistakes(t *testing.T) {
+	for text, want := range map[string][]string{
+		"pathz: [a]\nversion: 1\nfail-one: x\nrules: {no-efect: off, shadowed-match: loud}": {
+			`c:1:1: unknown key "pathz"; did you mean "paths"?`, `c:3:1: unknown key "fail-one"; did you mean "fail-on"?`,
+			`c:4:9: unknown rule "no-efect"; did you mean "no-effect"?`, `c:4:40: rules.shadowed-match: "loud" is no severity: use error, warning or info, or off`,
+		},
+		"version: 1\nexclude: ['[', a, '!b']\nworlds: {a: {path: b}, b: {}}": {
+			`c:2:11: "[" is no glob`, `c:2:19: "!b" takes nothing back: a glob is not negated by "!"`,
+			`c:3:14: unknown key "path" under worlds.a; did you mean "paths"?`, `c:3:24: world "b" has no paths`,
+		},
+		"versoin: 1\nexceptions: [{rulez: no-effect, objects: [{name: ''}, {}]}]": {
+			`c:1:1: unknown key "versoin"; did you mean "version"?`, `c:2:15: unknown key "rulez" under exceptions; did you mean "rules"?`,
+			`c:2:50: exceptions.objects.name is empty: leave it out to mean any`,
+			`c:2:55: an entry of exceptions.objects names neither kind nor namespace nor name: it means every object`,
+		},
+		"version: 1\nistio: &i {a: 1}\nworlds: {a: *i, b: *i}": {
+			`c:2:12: unknown key "a" under istio; the keys are clusterDomain, meshConfig, revision, rootNamespace, scopeGatewayToNamespace, version`,
+			`c:2:12: unknown key "a" under worlds.a; the keys are complete, namespace, paths, vars, with`,
+			`c:2:12: unknown key "a" under worlds.b; the keys are complete, namespace, paths, vars, with`,
+		},
+	} {
+		_, err := Parse([]byte(text), "c", list)
+		require.EqualError(t, err, strings.Join(want, "\n"), text)
+	}
+	_, err := Parse([]byte("version: 1\nrules: {"+strings.Repeat("a: b, ", 500)+"}"), "c", list)
+	require.Len(t, err, most)
+}
+
 // FuzzParse holds the parser to what it promises of any text: a config, or a mistake with its place.
 func FuzzParse(f *testing.F) {
 	for text := range mistakes {
@@ -196,9 +226,11 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		e, ok := err.(*Error)
-		require.True(t, ok, err)
-		require.True(t, e.Line >= 1 && e.Line <= len(text)+1 && e.Column >= 1, "%d:%d", e.Line, e.Column)
+		list, ok := err.(Errors)
+		require.True(t, ok && len(list) > 0 && len(list) <= most, err)
+		for _, e := range list {
+			require.True(t, e.Line >= 1 && e.Line <= len(text)+1 && e.Column >= 1, "%d:%d", e.Line, e.Column)
+		}
 	})
 }
 

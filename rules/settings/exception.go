@@ -61,16 +61,11 @@ func (p *parser) exceptions(n *yaml.Node) (out []*Ignore) {
 
 // ignorable reads the names of rules whose findings can be accepted.
 func (p *parser) ignorable(n *yaml.Node, in string) []string {
-	names := p.strings(n, in)
-	for _, name := range names {
-		switch r, err := Lookup(name, p.list); {
-		case err != nil:
-			p.fail(n, "%v", err)
-		case r.Unignorable:
+	return p.texts(n, in, func(n *yaml.Node, name string) {
+		if r := p.rule(n, name); r != nil && r.Unignorable {
 			p.fail(n, "%s: findings of %q cannot be accepted", in, name)
 		}
-	}
-	return names
+	})
 }
 
 func (p *parser) objects(n *yaml.Node, in string) (out []ObjectPattern) {
@@ -84,13 +79,36 @@ func (p *parser) objects(n *yaml.Node, in string) (out []ObjectPattern) {
 				p.pattern(n, in+"."+key, *into)
 			}
 		}
-		p.mapping(item, in, keys{"kind": read("kind", &x.Kind), "namespace": read("namespace", &x.Namespace), "name": read("name", &x.Name)})
+		kind, namespace := read("kind", &x.Kind), read("namespace", &x.Namespace)
+		p.mapping(item, in, keys{
+			"kind": func(n *yaml.Node) {
+				kind(n)
+				if near := manifest.NearKind(x.Kind); near != "" && near != x.Kind && !patterned(x.Kind) {
+					p.fail(n, "%s.kind: no object has the kind %q; did you mean %q?", in, x.Kind, near)
+				}
+			},
+			"namespace": func(n *yaml.Node) {
+				namespace(n)
+				p.namespacePattern(n, in+".namespace", x.Namespace)
+			},
+			"name": read("name", &x.Name),
+		})
 		if x == (ObjectPattern{}) {
 			p.fail(item, "an entry of %s names neither kind nor namespace nor name: it means every object", in)
 		}
 		out = append(out, x)
 	})
 	return out
+}
+
+// patterned tells a pattern from the name that it would be.
+func patterned(text string) bool { return strings.ContainsAny(text, `*?[\`) }
+
+// namespacePattern refuses a name that no namespace can have; a pattern may match one that is filled in later.
+func (p *parser) namespacePattern(n *yaml.Node, in, text string) {
+	if !patterned(text) {
+		p.name(n, in, text, CheckNamespace)
+	}
 }
 
 func (p *parser) day(n *yaml.Node, in string) time.Time {

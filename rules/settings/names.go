@@ -2,12 +2,13 @@ package settings
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/rules"
 	"go.yaml.in/yaml/v3"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // Lookup finds a rule by name. The error names what was probably meant: the nearest name, or the rule that another tool's
@@ -29,8 +30,35 @@ func Lookup(name string, list []*rules.Rule) (*rules.Rule, error) {
 	return nil, fmt.Errorf("unknown rule %q%s", name, meant(name, names))
 }
 
-// namespaceForm is how a namespace is named: as a DNS label.
-var namespaceForm = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
+// CheckNamespace refuses what is no name of a namespace; one that is filled in later may be.
+func CheckNamespace(text string) error {
+	return fits(text, "name of a namespace", "at most 63 small letters, digits and dashes, such as shop", validation.IsDNS1123Label)
+}
+
+// CheckDomain refuses what is no domain of a cluster.
+func CheckDomain(text string) error {
+	return fits(text, "domain", "small letters, digits, dashes and dots, such as cluster.local", validation.IsDNS1123Subdomain)
+}
+
+// CheckRevision refuses what no label istio.io/rev can have.
+func CheckRevision(text string) error {
+	return fits(text, "revision", "at most 63 letters, digits, dashes and dots, such as canary", validation.IsValidLabelValue)
+}
+
+func fits(text, what, such string, check func(string) []string) error {
+	if manifest.Placeholder(text) || len(check(text)) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%q is no %s: %s", text, what, such)
+}
+
+// name gives a text that is checked; an empty one says nothing.
+func (p *parser) name(n *yaml.Node, in, text string, check func(string) error) string {
+	if err := check(text); text != "" && err != nil {
+		p.fail(n, "%s: %v", in, err)
+	}
+	return text
+}
 
 // closable are the kinds of which complete can say that all are there.
 var closable = []string{"ConfigMap", "DestinationRule", "Gateway", "Pod", "Secret", "Service", "ServiceEntry", "Sidecar", "VirtualService"}
@@ -39,7 +67,7 @@ var closable = []string{"ConfigMap", "DestinationRule", "Gateway", "Pod", "Secre
 func CheckComplete(text string) error {
 	for _, part := range strings.Split(text, ",") {
 		kind, ns, slash := strings.Cut(strings.TrimSpace(part), "/")
-		there := !slash || ns == "*" || namespaceForm.MatchString(ns)
+		there := !slash || ns == "*" || len(validation.IsDNS1123Label(ns)) == 0
 		if kind == "true" && !slash || slices.Contains(closable, kind) && there {
 			continue
 		}
@@ -65,7 +93,7 @@ func (p *parser) complete(n *yaml.Node) string {
 		return ""
 	}
 	text := strings.Join(p.strings(n, "complete"), ",")
-	if err := CheckComplete(text); p.err == nil && text != "" && err != nil {
+	if err := CheckComplete(text); text != "" && err != nil {
 		p.fail(n, "complete: %v", err)
 	}
 	return text

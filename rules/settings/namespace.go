@@ -3,6 +3,7 @@ package settings
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -37,29 +38,31 @@ func Match(glob, file string) bool {
 // namespaces reads one namespace for all files, or a mapping of globs to namespaces.
 func (p *parser) namespaces(n *yaml.Node) Namespaces {
 	if target(n).Kind != yaml.MappingNode {
-		return Namespaces{{Glob: "**", Namespace: p.scalar(n, "namespace")}}
+		return Namespaces{{Glob: "**", Namespace: p.name(n, "namespace", p.scalar(n, "namespace"), CheckNamespace)}}
 	}
 	out := Namespaces{}
 	p.each(n, "namespace", func(key, value *yaml.Node) {
 		p.glob(key, key.Value)
-		out = append(out, PathNamespace{Glob: key.Value, Namespace: p.scalar(value, "namespace."+key.Value)})
+		in := "namespace." + key.Value
+		out = append(out, PathNamespace{Glob: key.Value, Namespace: p.name(value, in, p.scalar(value, in), CheckNamespace)})
 	})
 	return out
 }
 
 func (p *parser) globs(n *yaml.Node, in string) []string {
-	list := p.strings(n, in)
-	for _, g := range list {
-		p.glob(n, g)
-	}
-	return list
+	return p.texts(n, in, p.glob)
 }
+
+// parted is a backslash that parts folders: one that takes a sign's meaning stands before a sign.
+var parted = regexp.MustCompile(`\\([\pL\pN])`)
 
 // CheckGlob refuses a text that is no glob, and those that match no file.
 func CheckGlob(text string) error {
 	switch {
 	case text == "" || !doublestar.ValidatePattern(text):
 		return fmt.Errorf("%q is no glob", text)
+	case parted.MatchString(text):
+		return fmt.Errorf(`"%s" parts folders by a backslash, which matches none: write "%s"`, text, parted.ReplaceAllString(text, "/$1"))
 	case text[0] == '!':
 		return fmt.Errorf("%q takes nothing back: a glob is not negated by \"!\"", text)
 	}
@@ -69,5 +72,7 @@ func CheckGlob(text string) error {
 func (p *parser) glob(n *yaml.Node, text string) {
 	if err := CheckGlob(text); err != nil {
 		p.fail(n, "%v", err)
+	} else if path.IsAbs(text) {
+		p.fail(n, "%q is an absolute path: globs are relative to the folder of the config, such as deploy/**", text)
 	}
 }

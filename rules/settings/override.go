@@ -50,9 +50,7 @@ func (p *parser) items(n *yaml.Node, in string, visit func(*yaml.Node)) {
 		return
 	}
 	for _, item := range n.Content {
-		if p.err == nil {
-			visit(item)
-		}
+		p.entry(func() { visit(item) })
 	}
 }
 

@@ -9,8 +9,7 @@ import (
 
 // parametrised tells whether a rule has parameters, and refuses those of a rule that has none.
 func (p *parser) parametrised(n *yaml.Node, rule string) bool {
-	r, _ := Lookup(rule, p.list) // it is there
-	if len(r.Params) > 0 {
+	if r := p.rule(n, rule); len(r.Params) > 0 { // it is there
 		return true
 	}
 	var with []string
@@ -22,6 +21,7 @@ func (p *parser) parametrised(n *yaml.Node, rule string) bool {
 	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
 		switch {
 		case n.Content[i].Value != "params":
+		case p.open && rules.Find(rule) == nil: // who knows what was meant
 		case rules.Find(rule) == nil:
 			p.fail(n.Content[i], "rules.%s is a rule of a policy: its parameters stand under policies.params.%s", rule, rule)
 		default:
@@ -33,7 +33,7 @@ func (p *parser) parametrised(n *yaml.Node, rule string) bool {
 }
 
 func (p *parser) ruleParams(n *yaml.Node, rule string) map[string]int {
-	r, _ := Lookup(rule, p.list)
+	r := p.rule(n, rule)
 	out := map[string]int{}
 	in := "rules." + rule + ".params"
 	known := keys{}

@@ -18,12 +18,19 @@ import (
 // Release is the Istio release that the verdicts hold for.
 const Release = "1.31"
 
-// parser walks the YAML tree of a config and stops at the first mistake: a key that is not known is never skipped.
+// parser walks the YAML tree of a config and tells the mistakes in it, of each entry of a mapping or list the first: a key that is not
+// known is never skipped.
 type parser struct {
 	file string
 	list []*rules.Rule
-	err  *Error
+	dir  string // the config's folder; "" where it is not looked for what policies name
+	open bool   // there are rules beyond the list, of policies that could not be loaded
+	errs Errors
+	bad  bool // the entry that is read has a mistake: what follows from it is not told
 }
+
+// most is how many mistakes are told of one config.
+const most = 100
 
 // keys are the readers of a mapping's values.
 type keys map[string]func(*yaml.Node)
@@ -37,14 +44,22 @@ func Parse(data []byte, file string, list []*rules.Rule) (*Config, error) {
 	}
 	var second yaml.Node
 	if err := dec.Decode(&second); err == nil && len(second.Content) > 0 && !isNull(second.Content[0]) {
-		return nil, &Error{File: file, Line: second.Line, Column: second.Column, Message: "a second document: a config file has one"}
+		return nil, Errors{{File: file, Line: second.Line, Column: second.Column, Message: "a second document: a config file has one"}}
 	}
-	c := &Config{File: file, Dir: ".", Rules: map[string]Setting{}}
-	p := &parser{file: file, list: list}
 	root := &yaml.Node{Kind: yaml.MappingNode, Line: 1, Column: 1}
 	if len(doc.Content) > 0 && !isNull(doc.Content[0]) {
 		root = doc.Content[0]
 	}
+	p := &parser{file: file, list: list}
+	c := p.config(root)
+	if len(p.errs) > 0 {
+		return nil, p.errs.sorted()
+	}
+	return c, nil
+}
+
+func (p *parser) config(root *yaml.Node) *Config {
+	c := &Config{File: p.file, Dir: ".", Rules: map[string]Setting{}}
 	version := false
 	p.mapping(root, "", keys{
 		"version":   func(n *yaml.Node) { version = true; p.version(n) },
@@ -65,30 +80,37 @@ func Parse(data []byte, file string, list []*rules.Rule) (*Config, error) {
 		"overrides":  func(n *yaml.Node) { c.Overrides = p.overrides(n) },
 		"policies":   func(n *yaml.Node) { c.Policies = p.policies(n) },
 	})
-	if p.err == nil && !version {
+	if !version {
 		p.fail(root, `the config lacks "version: 1"`)
 	}
-	if p.err != nil {
-		return nil, p.err
-	}
-	return c, nil
+	return c
 }
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
-func yamlError(file string, err error) *Error {
+func yamlError(file string, err error) Errors {
 	text, line := err.Error(), 1
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
 		text = strings.TrimPrefix(text, m[0])
 		line, _ = strconv.Atoi(m[1])
 	}
-	return &Error{File: file, Line: max(line, 1), Column: 1, Message: "the config does not parse: " + text}
+	return Errors{{File: file, Line: max(line, 1), Column: 1, Message: "the config does not parse: " + text}}
 }
 
 func (p *parser) fail(n *yaml.Node, format string, args ...any) {
-	if p.err == nil {
-		p.err = &Error{File: p.file, Line: n.Line, Column: n.Column, Message: fmt.Sprintf(format, args...)}
+	if !p.bad && len(p.errs) < most {
+		p.errs = append(p.errs, &Error{File: p.file, Line: n.Line, Column: n.Column, Message: fmt.Sprintf(format, args...)})
 	}
+	p.bad = true
+}
+
+// entry reads one of several values that have nothing to do with each other: a mistake in one says nothing of the next, but what holds
+// them has it.
+func (p *parser) entry(read func()) {
+	had := p.bad
+	p.bad = false
+	read()
+	p.bad = p.bad || had
 }
 
 // mapping reads a mapping with known keys; in is the key it stands under, "" for the whole file.
@@ -120,18 +142,21 @@ func (p *parser) each(n *yaml.Node, in string, visit func(key, value *yaml.Node)
 		return
 	}
 	seen := map[string]int{}
-	for i := 0; i+1 < len(n.Content) && p.err == nil; i += 2 {
-		key := target(n.Content[i])
-		if key.Kind != yaml.ScalarNode {
-			p.fail(n.Content[i], "a key%s is %s, not a string", under(in), kindOf(key))
-			return
-		}
-		if first := seen[key.Value]; first > 0 {
-			p.fail(n.Content[i], "key %q%s stands on line %d already", key.Value, under(in), first)
-			return
-		}
-		seen[key.Value] = n.Content[i].Line
-		visit(n.Content[i], n.Content[i+1])
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		p.entry(func() {
+			name := target(key)
+			if name.Kind != yaml.ScalarNode {
+				p.fail(key, "a key%s is %s, not a string", under(in), kindOf(name))
+				return
+			}
+			if first := seen[name.Value]; first > 0 {
+				p.fail(key, "key %q%s stands on line %d already", name.Value, under(in), first)
+				return
+			}
+			seen[name.Value] = key.Line
+			visit(key, value)
+		})
 	}
 }
 
@@ -173,24 +198,44 @@ func isBool(n *yaml.Node, value string) bool {
 
 // strings reads a list of strings, or one string.
 func (p *parser) strings(n *yaml.Node, in string) []string {
-	if n = target(n); n.Kind != yaml.SequenceNode {
-		return []string{p.str(n, in)}
+	return p.texts(n, in, func(*yaml.Node, string) {})
+}
+
+// texts is strings, with a look at each.
+func (p *parser) texts(n *yaml.Node, in string, look func(*yaml.Node, string)) []string {
+	items := []*yaml.Node{n}
+	if list := target(n); list.Kind == yaml.SequenceNode {
+		items = list.Content
 	}
 	out := []string{}
-	for _, item := range n.Content {
-		out = append(out, p.str(item, in))
+	for _, item := range items {
+		p.entry(func() {
+			out = append(out, p.str(item, in))
+			look(item, out[len(out)-1])
+		})
 	}
 	return out
 }
 
 func (p *parser) rules(n *yaml.Node, in string, into map[string]Setting, read func(*yaml.Node, string) Setting) {
 	p.each(n, in, func(key, value *yaml.Node) {
-		if _, err := Lookup(key.Value, p.list); err != nil {
-			p.fail(key, "%v", err)
-			return
+		if p.rule(key, key.Value) != nil {
+			into[key.Value] = read(value, key.Value)
 		}
-		into[key.Value] = read(value, key.Value)
 	})
+}
+
+// rule gives the rule of a name; nil, and a mistake, if there is none.
+func (p *parser) rule(n *yaml.Node, name string) *rules.Rule {
+	r, err := Lookup(name, p.list)
+	switch {
+	case err == nil:
+		return r
+	case p.open:
+		return &rules.Rule{Name: name}
+	}
+	p.fail(n, "%v", err)
+	return nil
 }
 
 func (p *parser) setting(n *yaml.Node, rule string) Setting {
@@ -214,7 +259,9 @@ func (p *parser) setting(n *yaml.Node, rule string) Setting {
 	if p.parametrised(n, rule) {
 		known["params"] = func(n *yaml.Node) { s.Params = p.ruleParams(n, rule) }
 	}
-	p.mapping(n, in, known)
+	if !p.bad {
+		p.mapping(n, in, known)
+	}
 	return s
 }
 
@@ -242,19 +289,26 @@ func (p *parser) istio(n *yaml.Node) Istio {
 	var x Istio
 	p.mapping(n, "istio", keys{
 		"version": func(n *yaml.Node) {
-			if x.Version = p.scalar(n, "istio.version"); p.err == nil && x.Version != Release && !strings.HasPrefix(x.Version, Release+".") {
+			if x.Version = p.scalar(n, "istio.version"); x.Version != Release && !strings.HasPrefix(x.Version, Release+".") {
 				p.fail(n, "istio.version is %q: the verdicts of this gatelint hold for Istio %s only", x.Version, Release)
 			}
 		},
-		"clusterDomain": func(n *yaml.Node) { x.ClusterDomain = p.str(n, "istio.clusterDomain") },
+		"clusterDomain": func(n *yaml.Node) {
+			const in = "istio.clusterDomain"
+			x.ClusterDomain = p.name(n, in, p.str(n, in), CheckDomain)
+		},
 		"rootNamespace": func(n *yaml.Node) {
-			if x.RootNamespace = p.str(n, "istio.rootNamespace"); !namespaceForm.MatchString(x.RootNamespace) {
-				p.fail(n, "istio.rootNamespace: %q is no name of a namespace", x.RootNamespace)
+			const in = "istio.rootNamespace"
+			if x.RootNamespace = p.name(n, in, p.str(n, in), CheckNamespace); x.RootNamespace == "" {
+				p.fail(n, "%s is empty: leave it out to mean the MeshConfig's", in)
 			}
 		},
 		"meshConfig":              func(n *yaml.Node) { x.MeshConfig = p.str(n, "istio.meshConfig") },
 		"scopeGatewayToNamespace": func(n *yaml.Node) { x.ScopeGatewayToNamespace = p.boolean(n, "istio.scopeGatewayToNamespace") },
-		"revision":                func(n *yaml.Node) { x.Revision = p.scalar(n, "istio.revision") },
+		"revision": func(n *yaml.Node) {
+			const in = "istio.revision"
+			x.Revision = p.name(n, in, p.scalar(n, in), CheckRevision)
+		},
 	})
 	return x
 }

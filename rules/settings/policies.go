@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/rules"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -20,92 +22,127 @@ type Policies struct {
 	Allow      []string // builtin functions allowed by name
 	BundleKey  string   // a file with the public key that bundles are signed for
 	Params     map[string]map[string]any
+	// Places say where in the file a name stands, as messages have it: library:NAME, policies.allow.NAME, policies.params.NAME.KEY.
+	Places map[string]manifest.Pos
 }
 
 // ReadPolicies reads only what a config file says of policies. They are loaded first, as the rest of the config can name their rules.
 func ReadPolicies(file, shown string) (Policies, error) {
 	var out Policies
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return out, nil // Load says what is wrong with the file
+	root, err := readRoot(file, shown)
+	if root == nil || err != nil {
+		return out, err
 	}
-	var doc yaml.Node
-	if err := yaml.NewDecoder(bytes.NewReader(data)).Decode(&doc); err != nil {
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
-		return out, yamlError(shown, err)
-	}
-	p := &parser{file: shown}
-	root := target(doc.Content[0])
+	p := &parser{file: shown, dir: filepath.Dir(file)}
 	for i := 0; root.Kind == yaml.MappingNode && i+1 < len(root.Content); i += 2 {
 		if root.Content[i].Value == "policies" {
 			out = p.policies(root.Content[i+1])
-			p.there(root.Content[i+1], filepath.Dir(file))
 		}
 	}
-	if p.err != nil {
-		return out, p.err
+	if len(p.errs) > 0 {
+		return out, p.errs.sorted()
 	}
 	return out, nil
 }
 
-// there refuses paths to nothing.
-func (p *parser) there(n *yaml.Node, dir string) {
-	if n = target(n); n.Kind == yaml.MappingNode {
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if n.Content[i].Value == "paths" {
-				p.there(n.Content[i+1], dir)
-			}
-		}
-		return
+// Beside adds to what is wrong with policies what else is wrong with the config that names them. Names of rules are not judged: policies
+// bring some.
+func Beside(err error, file, shown string) error {
+	root, _ := readRoot(file, shown)
+	if root == nil {
+		return err
 	}
-	list := []*yaml.Node{n}
-	if n.Kind == yaml.SequenceNode {
-		list = n.Content
+	p := &parser{file: shown, list: rules.All(), open: true}
+	p.config(root)
+	var said Errors
+	if errors.As(err, &said) {
+		return append(said, p.errs...).sorted()
 	}
-	for _, item := range list {
-		name := target(item).Value
-		if strings.HasPrefix(name, "library:") {
-			continue
-		}
-		full := name
-		if !filepath.IsAbs(full) {
-			full = filepath.Join(dir, full)
-		}
-		if _, err := os.Stat(full); errors.Is(err, fs.ErrNotExist) {
-			p.fail(item, "policies: %s does not exist", name)
-		}
+	if len(p.errs) > 0 {
+		return errors.Join(err, p.errs.sorted())
 	}
+	return err
+}
+
+// readRoot reads the first document of a file; nil where there is none, and of a file for which Load says what is wrong with it.
+func readRoot(file, shown string) (*yaml.Node, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, nil
+	}
+	var doc yaml.Node
+	if err := yaml.NewDecoder(bytes.NewReader(data)).Decode(&doc); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, nil
+		}
+		return nil, yamlError(shown, err)
+	}
+	return target(doc.Content[0]), nil
 }
 
 // policies reads a list of paths, or a mapping.
 func (p *parser) policies(n *yaml.Node) (out Policies) {
+	out.Places = map[string]manifest.Pos{}
+	// place notes where something stands that only those can judge who read policies.
+	place := func(n *yaml.Node, name string) {
+		out.Places[name] = manifest.Pos{File: p.file, Line: n.Line, Column: n.Column}
+	}
+	path := func(n *yaml.Node, name string) {
+		place(n, name)
+		p.there(n, name)
+	}
 	if target(n).Kind != yaml.MappingNode {
-		out.Paths = p.strings(n, "policies")
+		out.Paths = p.texts(n, "policies", path)
 		return out
 	}
 	p.mapping(n, "policies", keys{
-		"paths":      func(n *yaml.Node) { out.Paths = p.strings(n, "policies.paths") },
-		"library":    func(n *yaml.Node) { out.Library = p.strings(n, "policies.library") },
+		"paths": func(n *yaml.Node) { out.Paths = p.texts(n, "policies.paths", path) },
+		"library": func(n *yaml.Node) {
+			out.Library = p.texts(n, "policies.library", func(n *yaml.Node, name string) { place(n, library+name) })
+		},
 		"namespaces": func(n *yaml.Node) { out.Namespaces = p.strings(n, "policies.namespaces") },
-		"allow":      func(n *yaml.Node) { out.Allow = p.strings(n, "policies.allow") },
-		"bundleKey":  func(n *yaml.Node) { out.BundleKey = p.str(n, "policies.bundleKey") },
-		"params":     func(n *yaml.Node) { out.Params = p.params(n) },
+		"allow": func(n *yaml.Node) {
+			out.Allow = p.texts(n, "policies.allow", func(n *yaml.Node, name string) { place(n, "policies.allow."+name) })
+		},
+		"bundleKey": func(n *yaml.Node) {
+			out.BundleKey = p.str(n, "policies.bundleKey")
+			place(n, "policies.bundleKey")
+		},
+		"params": func(n *yaml.Node) { out.Params = p.params(n, place) },
 	})
 	return out
 }
 
-func (p *parser) params(n *yaml.Node) map[string]map[string]any {
+// library stands before the name of a policy that gatelint brings.
+const library = "library:"
+
+// there refuses a path to nothing, once the folder of the config is known.
+func (p *parser) there(n *yaml.Node, name string) {
+	if p.dir == "" || strings.HasPrefix(name, library) {
+		return
+	}
+	full := name
+	if !filepath.IsAbs(full) {
+		full = filepath.Join(p.dir, full)
+	}
+	if _, err := os.Stat(full); errors.Is(err, fs.ErrNotExist) {
+		p.fail(n, "policies: %s does not exist", name)
+	}
+}
+
+func (p *parser) params(n *yaml.Node, place func(*yaml.Node, string)) map[string]map[string]any {
 	out := map[string]map[string]any{}
 	p.each(n, "policies.params", func(key, value *yaml.Node) {
-		p.each(value, "policies.params."+key.Value, func(*yaml.Node, *yaml.Node) {})
-		if p.err != nil {
+		in := "policies.params." + key.Value
+		of := "policies.params." + strings.ReplaceAll(key.Value, "_", "-") // the rule's name, of the policy's other one
+		place(key, of)
+		p.each(value, in, func(key, _ *yaml.Node) { place(key, of+"."+key.Value) })
+		if p.bad {
 			return
 		}
 		plain, err := Plain(value)
 		if err != nil {
-			p.fail(value, "policies.params.%s: %v", key.Value, err)
+			p.fail(value, "%s: %v", in, err)
 			return
 		}
 		out[key.Value], _ = plain.(map[string]any)

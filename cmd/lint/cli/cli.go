@@ -89,21 +89,34 @@ func (a *app) main(args []string) (code int) {
 	if err == nil {
 		return a.code
 	}
-	if list := policy.Problems(nil); errors.As(err, &list) {
-		for _, p := range list {
-			a.say("%v", p)
+	code, help := exitFailed, false
+	for _, err := range each(err) {
+		a.say("%v", err)
+		if f := (failure{}); errors.As(err, &f) {
+			continue
 		}
-		return exitUsage
+		code = exitUsage
+		var path *fs.PathError
+		var inConfig *settings.Error
+		var inPolicy *policy.Problem
+		help = help || !errors.As(err, &inConfig) && !errors.As(err, &inPolicy) && !errors.As(err, &path)
 	}
-	a.say("%v", err)
-	if f := (failure{}); errors.As(err, &f) {
-		return exitFailed
-	}
-	var path *fs.PathError
-	if inConfig := (*settings.Error)(nil); !errors.As(err, &inConfig) && !errors.As(err, &path) {
+	if help {
 		fmt.Fprintf(a.stderr, "Run '%s --help' for usage.\n", cmd.CommandPath())
 	}
-	return exitUsage
+	return code
+}
+
+// each gives the errors that one is made of.
+func each(err error) (out []error) {
+	list, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	for _, err := range list.Unwrap() {
+		out = append(out, each(err)...)
+	}
+	return out
 }
 
 // say writes one message to standard error.

@@ -13,7 +13,8 @@ import (
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/cmd/cluster"
-	"github.com/spf13/cobra"
+	"github.com/gatelint/gatelint/rules/settings"
+	"github.com/spf13/pflag"
 	_ "k8s.io/client-go/plugin/pkg/client/auth/oidc" // a way to log in that kubeconfigs name
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -29,8 +30,7 @@ type clusterFlags struct {
 const istioSystem = "istio-system"
 
 // connection are the flags that say which cluster is asked.
-func (f *clusterFlags) connection(cmd *cobra.Command) {
-	s := cmd.Flags()
+func (f *clusterFlags) connection(s *pflag.FlagSet) {
 	s.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig `FILE` (default: $KUBECONFIG, ~/.kube/config, or the pod's ServiceAccount)")
 	s.StringVar(&f.context, "context", "", "`NAME` of the kubeconfig's context (default: the current one)")
 	s.StringVar(&f.istiod, "istio-namespace", istioSystem, "`NAMESPACE` of istiod, where the cluster's MeshConfig is")
@@ -70,6 +70,28 @@ func (f *clusterFlags) target() (*target, error) {
 		t.name = config.Host
 	}
 	return t, nil
+}
+
+// checkNames refuses what no cluster can have: it would match nothing.
+func checkNames(f *flags) error {
+	for _, x := range []struct {
+		flag, value string
+		check       func(string) error
+	}{
+		{"namespace", f.namespace, settings.CheckNamespace},
+		{"root-namespace", f.rootNamespace, settings.CheckNamespace},
+		{"istio-namespace", f.cluster.istiod, settings.CheckNamespace},
+		{"revision", f.revision, settings.CheckRevision},
+		{"cluster-domain", f.clusterDomain, settings.CheckDomain},
+	} {
+		if err := x.check(x.value); x.value != "" && err != nil {
+			return fmt.Errorf("%s: %w", f.said(x.flag), err)
+		}
+	}
+	if f.cluster.maxAge < 0 {
+		return fmt.Errorf("%s is %s: a snapshot is not taken in the future; write a duration such as 48h", f.said("max-age"), f.cluster.maxAge)
+	}
+	return nil
 }
 
 // setCluster finds the cluster that is asked for.

@@ -6,14 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -95,17 +93,17 @@ func (a *app) verifyCommand() *cobra.Command {
 			if err := f.fromEnvironment(); err != nil {
 				return err
 			}
-			a.strays()
-			if len(files) == 0 {
-				files = []string{f.config}
+			if len(files) == 0 || f.config != "" && f.from["config"] == "" {
+				files = append([]string{f.config}, files...)
 			}
+			var wrong []error
+			builtin := a.rules
 			for _, file := range files {
 				f.config = file
-				if err := a.verify(f); err != nil {
-					return err
-				}
+				a.rules, a.policies = builtin, nil // the policies of one file are not those of the next
+				wrong = append(wrong, a.verify(f))
 			}
-			return nil
+			return errors.Join(wrong...)
 		},
 	}
 	f.input(cmd)
@@ -128,6 +126,7 @@ func (a *app) verify(f *flags) error {
 	for _, w := range c.Worlds {
 		named["worlds."+w.Name+".paths"], named["worlds."+w.Name+".with"] = w.Paths, w.With
 	}
+	var wrong settings.Errors
 	for _, key := range manifest.Keys(named) {
 		for _, p := range named[key] {
 			full := p
@@ -146,8 +145,11 @@ func (a *app) verify(f *flags) error {
 				why = "matches nothing"
 			}
 			line, column := placeOf(c.Text, p)
-			return &settings.Error{File: c.File, Line: line, Column: column, Message: fmt.Sprintf("%s: %s %s", key, p, why)}
+			wrong = append(wrong, &settings.Error{File: c.File, Line: line, Column: column, Message: fmt.Sprintf("%s: %s %s", key, p, why)})
 		}
+	}
+	if len(wrong) > 0 {
+		return wrong
 	}
 	if text := a.idle(f, c); text != "" {
 		a.say("%s", text)
@@ -181,16 +183,4 @@ func placeOf(text []byte, value string) (line, column int) {
 	}
 	visit(&doc)
 	return line, column
-}
-
-// strays says which variables GATELINT_* look like one that is read. Others are not ours: Kubernetes sets some for a Service.
-func (a *app) strays() {
-	var known []string
-	a.lintCommand("lint", "").Flags().VisitAll(func(x *pflag.Flag) { known = append(known, variable(x.Name)) })
-	for _, entry := range slices.Sorted(slices.Values(os.Environ())) {
-		name, _, _ := strings.Cut(entry, "=")
-		if near := manifest.Nearest(name, known); strings.HasPrefix(name, "GATELINT_") && !slices.Contains(known, name) && near != "" {
-			a.say("%s is not read; did you mean %s?", name, near)
-		}
-	}
 }

@@ -1,22 +1,28 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
+const prefix = "GATELINT_"
+
 // variable is the environment variable that stands for a flag: GATELINT_FAIL_ON for --fail-on.
 func variable(flag string) string {
-	return "GATELINT_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+	return prefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
 // fromEnvironment gives flags that are not given the values of their variables; a repeatable one takes a list with commas. What
 // was set is entered in f.from.
 func (f *flags) fromEnvironment() error {
-	var first error
+	first := strays()
 	f.from = map[string]string{}
 	f.heeded.VisitAll(func(x *pflag.Flag) {
 		name := variable(x.Name)
@@ -38,6 +44,24 @@ func (f *flags) fromEnvironment() error {
 		f.from[x.Name] = name
 	})
 	return first
+}
+
+// strays refuses variables GATELINT_* that look like one that is read. Others are not ours: Kubernetes sets some for a Service, people
+// have their own. A short name is judged without what all have in common: GATELINT_BIN is not GATELINT_FIX.
+func strays() error {
+	known := map[string]bool{}
+	cmd := &cobra.Command{}
+	(&flags{}).lint(cmd)
+	cmd.Flags().VisitAll(func(x *pflag.Flag) { known[strings.TrimPrefix(variable(x.Name), prefix)] = true })
+	var wrong []error
+	for _, entry := range slices.Sorted(slices.Values(os.Environ())) {
+		name, value, _ := strings.Cut(entry, "=")
+		rest, ours := strings.CutPrefix(name, prefix)
+		if near := manifest.Nearest(rest, manifest.Keys(known)); ours && !known[rest] && near != "" && value != "" {
+			wrong = append(wrong, fmt.Errorf("%s is not read; did you mean %s?", name, prefix+near))
+		}
+	}
+	return errors.Join(wrong...)
 }
 
 // blames names the variable that an error is about. Of a flag people see what they have typed.

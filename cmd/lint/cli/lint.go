@@ -152,7 +152,7 @@ func (f *flags) input(cmd *cobra.Command) {
 	s.StringVarP(&f.namespace, "namespace", "n", "", "`NAMESPACE` of manifests that state none; of a cluster or snapshot without PATH, whose faults are reported")
 	s.BoolVar(&f.cluster.on, "cluster", f.cluster.on, "read the cluster: without PATH it is checked, else what would break if PATH were applied")
 	s.BoolVarP(&f.cluster.all, "all-namespaces", "A", false, "report faults of all namespaces of the cluster (default: of --namespace, else the context's; with PATH: those that it takes part in or brings)")
-	f.cluster.connection(cmd)
+	f.cluster.connection(s)
 	s.DurationVar(&f.cluster.maxAge, "max-age", 48*time.Hour, "a snapshot older than this `DURATION` does not say what is missing")
 	s.StringVar(&f.meshConfig, "mesh-config", "", "`FILE` with the MeshConfig")
 	s.StringVar(&f.clusterDomain, "cluster-domain", "", "`DOMAIN` of the cluster (default cluster.local)")
@@ -184,7 +184,6 @@ func (a *app) request(f *flags, args []string) (*request, error) {
 	if err := f.fromEnvironment(); err != nil {
 		return nil, err
 	}
-	a.strays()
 	if f.asWebhook && f.heeded.Changed("fail-on") {
 		return nil, errors.New("--as-webhook and --fail-on exclude each other: what would be denied is what fails")
 	}
@@ -227,7 +226,7 @@ func (a *app) setInput(r *request, f *flags) error {
 	if err := a.standIn(r, f); err != nil {
 		return err
 	}
-	for _, step := range []func(*flags) error{r.setExclude, r.setMesh, r.setCluster, r.setWorlds} {
+	for _, step := range []func(*flags) error{checkNames, r.setExclude, r.setMesh, r.setCluster, r.setWorlds} {
 		if err := step(f); err != nil {
 			return err
 		}
@@ -299,6 +298,11 @@ func (r *request) setNow(f *flags) (err error) {
 
 // findConfig gives the config that counts; an empty one if there is none.
 func (a *app) findConfig(f *flags) (*settings.Config, error) {
+	if f.from == nil {
+		if err := f.fromEnvironment(); err != nil {
+			return nil, err
+		}
+	}
 	dir, err := os.Getwd()
 	if err != nil {
 		return nil, failure{fmt.Errorf("finding the working directory: %w", err)}
@@ -326,7 +330,7 @@ func (a *app) findConfig(f *flags) (*settings.Config, error) {
 		file = filepath.Join(dir, file)
 	}
 	if err := a.loadPolicies(f, file, dir); err != nil {
-		return nil, err
+		return nil, settings.Beside(err, file, shown(dir, file))
 	}
 	if file == "" {
 		return &settings.Config{Dir: dir, Known: a.rules}, nil

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/cmd/cluster"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"sigs.k8s.io/yaml"
 )
 
@@ -36,8 +38,8 @@ type worldHead struct {
 var worldKeys = []string{"apiVersion", "kind", "metadata", "takenAt", "complete", "objects"}
 
 func (a *app) snapshotCommand() *cobra.Command {
-	var f clusterFlags
-	var file, namespace, revision string
+	f := &flags{}
+	var file string
 	cmd := &cobra.Command{
 		Use: "snapshot --cluster [-o FILE]", Short: "Write down what the manifests of a team meet in the cluster",
 		Long: `snapshot reads the cluster and writes what verdicts hang on, for gatelint lint --with FILE where the cluster cannot be reached:
@@ -46,26 +48,31 @@ keys, of cert-manager's Certificates the names they are for, and what is read of
 annotation of other programs. Secrets are named in namespaces with a gateway workload, elsewhere if they could serve TLS.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if !f.on {
+			if err := f.fromEnvironment(); err != nil {
+				return err
+			}
+			if !f.cluster.on {
 				return errors.New("--cluster is missing: it is what a snapshot is taken of")
 			}
-			t, err := f.target()
+			if err := checkNames(f); err != nil {
+				return err
+			}
+			t, err := f.cluster.target()
 			if err != nil {
 				return err
 			}
-			if namespace == "" {
-				namespace = t.namespace
-			}
-			return a.snapshot(t, namespace, revision, file)
+			return a.snapshot(t, cmp.Or(f.namespace, t.namespace), f.revision, file)
 		},
 	}
-	s := cmd.Flags()
+	cmd.Flags().SortFlags = false
+	s := pflag.NewFlagSet("", pflag.ContinueOnError)
 	s.SortFlags = false
-	s.BoolVar(&f.on, "cluster", a.plugin, "take the snapshot of the cluster")
-	s.StringVarP(&file, "output", "o", "-", "the `FILE`; - is standard output")
-	s.StringVarP(&namespace, "namespace", "n", "", "the `NAMESPACE` to read where the user may not list all (default: the context's)")
-	s.StringVar(&revision, "revision", "", "`REVISION` of the istiod whose MeshConfig is read")
-	f.connection(cmd)
+	s.BoolVar(&f.cluster.on, "cluster", a.plugin, "take the snapshot of the cluster")
+	s.StringVarP(&f.namespace, "namespace", "n", "", "the `NAMESPACE` to read where the user may not list all (default: the context's)")
+	s.StringVar(&f.revision, "revision", "", "`REVISION` of the istiod whose MeshConfig is read")
+	f.cluster.connection(s)
+	f.heed(cmd, s)
+	cmd.Flags().StringVarP(&file, "output", "o", "-", "the `FILE`; - is standard output")
 	return cmd
 }
 
