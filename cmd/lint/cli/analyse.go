@@ -100,6 +100,11 @@ func (a *app) collect(r *request) (*collector, []*loaded, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if before != nil {
+		if err := before.lacks(r, jobs); err != nil {
+			return nil, nil, err
+		}
+	}
 	c := &collector{before: before, request: r, seen: map[findingKey]int{}, refs: map[refKey]int{}, reported: map[*manifest.Object]bool{}}
 	c.new = map[findingKey]bool{}
 	if r.asWebhook {
