@@ -74,6 +74,16 @@ func Yields(objs []*manifest.Object, now time.Time) (out []Yield) {
 	return out
 }
 
+// Mistakes are the hand-overs that do not count, as ignores that do not. One to an object that is not at hand is none: it may be elsewhere.
+func Mistakes(list []Yield) (out []*Ignore) {
+	for _, y := range list {
+		if y.Problem != "" && !manifest.Placeholder(y.Owner.Annotations[Handover]) {
+			out = append(out, &Ignore{Object: y.Owner, Pos: y.Pos, Reason: y.Problem, problem: y.Problem})
+		}
+	}
+	return out
+}
+
 func (h handover) over(now time.Time) bool { return !now.Before(h.until.AddDate(0, 0, 1)) }
 
 func (h handover) expired(owner *manifest.Object) string {
