@@ -58,7 +58,7 @@ annotation of other programs. Secrets are named in namespaces with a gateway wor
 	s := cmd.Flags()
 	s.SortFlags = false
 	s.BoolVar(&f.on, "cluster", a.plugin, "take the snapshot of the cluster")
-	s.StringVarP(&file, "output", "o", "-", "the `FILE`; - is standard output")
+	oneOutput(s, &file, "-", "the `FILE`; - is standard output")
 	s.StringVarP(&namespace, "namespace", "n", "", "the `NAMESPACE` to read where the user may not list all (default: the context's)")
 	s.StringVar(&revision, "revision", "", "`REVISION` of the istiod whose MeshConfig is read")
 	f.connection(cmd)
