@@ -14,7 +14,8 @@ import (
 var Mark = []byte("\xef\xbb\xbf")
 
 // Write gives a file another text, at once or not at all, with the mode it has. A symbolic link stays one: what it names is
-// written; so do hard links, for which the text is written in place. A byte order mark, which neither text has, stays too. A file that no longer holds the old text is left alone.
+// written. A file of several names keeps them, and is written in place. A byte order mark, which neither text has, stays too. A file
+// that no longer holds the old text is left alone.
 func Write(name string, before, after []byte) (err error) {
 	defer func() {
 		if err != nil {
