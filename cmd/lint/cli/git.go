@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,6 +23,9 @@ func git(dir string, stdin []byte, args ...string) ([]byte, error) {
 	var out, errs bytes.Buffer
 	cmd := exec.Command("git", append([]string{"-c", "core.quotePath=false"}, args...)...)
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = dir, bytes.NewReader(stdin), &out, &errs
+	if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil { // a hook names the repository around a submodule
+		cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_DIR=") })
+	}
 	err := cmd.Run()
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
