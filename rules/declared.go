@@ -49,7 +49,7 @@ var unusedIgnore = &Rule{
 	Doc: `An ignore that does nothing
 
 An ignore that matches no finding, has expired, stands where it is not read, or gives no reason. Left alone it would hide the
-next fault of that kind.
+next fault of that kind. Also a hand-over of a host (gatelint.io/handover) that is over, or cannot be read.
 
 Fix: remove it, or correct its rule, place, date or reason.`,
 }

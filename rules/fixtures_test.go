@@ -73,7 +73,7 @@ func lintCase(c *want.Case, list []*rules.Rule) ([]rules.Finding, error) {
 		world.Variants = in.Variants
 		out = append(out, rules.Run(routing.Build(mesh.New(in.Objects, world)), list).Findings...)
 	}
-	ignores := settings.Annotations(set.Objects)
+	ignores := append(settings.Annotations(set.Objects), settings.Mistakes(settings.Yields(set.Objects, fixtureTime))...)
 	for _, f := range set.Files {
 		ignores = append(ignores, settings.Comments(f.Name, f.Data, nil)...)
 	}

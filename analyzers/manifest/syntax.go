@@ -38,6 +38,8 @@ var explanations = []struct{ fragment, message string }{
 	{"found a tab", "a tab stands where YAML takes only spaces"},
 }
 
+var dashTab = regexp.MustCompile(`^ *(?:- +)*- *\t`)
+
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
 // explainYAML finds the place and the way out of an error of the YAML library.
@@ -66,6 +68,9 @@ func explainYAML(err error, text []byte) *problem {
 		}
 	}
 	p.indent(src)
+	if tab := dashTab.FindString(src.line(int(p.line))); tab != "" && strings.Contains(raw, "cannot start any token") {
+		p.col, p.message = int32(len(tab)), "a tab stands behind \"-\": put a space there"
+	}
 	return p
 }
 

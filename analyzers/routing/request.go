@@ -24,7 +24,7 @@ func (r *Request) Decode(line []byte) error {
 		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 	case err != nil:
 		return fmt.Errorf("no JSON object on one line: %w", err)
-	case d.More():
+	case len(bytes.TrimSpace(line[d.InputOffset():])) > 0:
 		return errors.New("more than one JSON value on the line")
 	}
 	if err := keysOnce(json.NewDecoder(bytes.NewReader(line)), ""); err != nil {

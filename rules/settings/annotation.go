@@ -88,7 +88,7 @@ func knownToIstio() (out []string) {
 }
 
 // entryHead is how an entry of the annotation begins. What does not look so continues the reason before it.
-var entryHead = regexp.MustCompile(`^\s*([A-Za-z0-9_-]+(?:\s*,\s*[A-Za-z0-9_-]+)*)(?:\s+until\s+(\S+?))?\s*(?::|$)`)
+var entryHead = regexp.MustCompile(`^\s*([A-Za-z0-9_-]+(?:\s*,\s*[A-Za-z0-9_-]+)*)(?:\s+until(=\S+?|\s+\S+?))?\s*(?::|$)`)
 
 func parseAnnotation(text string) []*Ignore {
 	var out, last []*Ignore
@@ -105,7 +105,7 @@ func parseAnnotation(text string) []*Ignore {
 		case m == nil && strings.TrimSpace(entry) != "":
 			return append(out, &Ignore{problem: fmt.Sprintf("%q is no ignore: write \"rule: reason\"", strings.TrimSpace(entry))})
 		case m != nil:
-			last = entries(m[1], m[2], strings.TrimSpace(entry[len(m[0]):]))
+			last = entries(m[1], m[2], " ", strings.TrimSpace(entry[len(m[0]):]))
 			for i, g := range last {
 				of[g] = [2]int{len(texts), i}
 			}
@@ -130,19 +130,21 @@ func parseAnnotation(text string) []*Ignore {
 	return out
 }
 
-// entries makes an ignore of each rule in a list separated by commas.
-func entries(names, until, reason string) []*Ignore {
+// entries makes an ignore of each rule in a list separated by commas. The last day has the sign before it that parts it from "until" there.
+func entries(names, until, sign, reason string) []*Ignore {
+	var day time.Time
+	problem, text := "", strings.TrimSpace(strings.TrimPrefix(until, "="))
+	if until != "" {
+		var err error
+		if day, err = time.Parse(time.DateOnly, text); err != nil {
+			problem = fmt.Sprintf("%q is no date: write YEAR-MONTH-DAY", text)
+		} else if strings.HasPrefix(until, "=") != (sign == "=") {
+			problem = fmt.Sprintf("%q is not read here: write %q", "until"+until, "until"+sign+text)
+		}
+	}
 	var out []*Ignore
 	for _, name := range strings.Split(names, ",") {
-		g := &Ignore{Rule: strings.TrimSpace(name), Reason: reason}
-		if until != "" {
-			day, err := time.Parse(time.DateOnly, until)
-			if err != nil {
-				g.problem = fmt.Sprintf("%q is no date: write YEAR-MONTH-DAY", until)
-			}
-			g.Until = day
-		}
-		out = append(out, g)
+		out = append(out, &Ignore{Rule: strings.TrimSpace(name), Reason: reason, Until: day, problem: problem})
 	}
 	return out
 }

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/rules"
 )
 
 const (
@@ -25,7 +26,7 @@ const (
 // A comment behind a value accepts findings on its line; one on a line of its own those on the next line that has more than
 // a comment. The file's objects are what it can be about.
 func Comments(file string, text []byte, objects []*manifest.Object) []*Ignore {
-	if !bytes.Contains(text, []byte(own)) {
+	if !slices.ContainsFunc([]string{own, "Gatelint", "GATELINT"}, func(name string) bool { return bytes.Contains(text, []byte(name)) }) {
 		return nil
 	}
 	var out, waiting []*Ignore
@@ -78,9 +79,9 @@ func settle(list []*Ignore, objects []*manifest.Object) {
 var (
 	spacedHead  = regexp.MustCompile(`^#+\s*` + prefix + `\s+ignore(?:\s+|$)`)
 	commentHead = regexp.MustCompile(`^#+\s*` + directive + `(?:\s+|$)`)
-	// strangeHead is how a comment begins that other linters would read so. Prose has the same words, but no such mark behind the name.
-	strangeHead = regexp.MustCompile(`^#+\s*(` + own + `[:_-](\w+)(?:-(?:next-)?line|-file)?)(?:[\s:]|$)`)
-	untilWord   = regexp.MustCompile(`\s+until=(\S*)\s*$`)
+	// strangeHead is how a comment begins that other linters would read so, and what comes next.
+	strangeHead = regexp.MustCompile(`(?i)^#+\s*(` + own + `([:_-]|:?\s+|/)(\w+)(?:-(?:next-)?line|-file)?)(?:[\s:]+([\w-]*)|$)`)
+	untilWord   = regexp.MustCompile(`\s+until(=\S*|\s+\S+)\s*$`)
 )
 
 func parseComment(text string) []*Ignore {
@@ -100,7 +101,7 @@ func parseComment(text string) []*Ignore {
 	if strings.TrimSpace(names) == "" {
 		return []*Ignore{{problem: `the ignore names no rule: write "# gatelint:ignore rule -- reason"`}}
 	}
-	list := entries(names, until, strings.TrimSpace(reason))
+	list := entries(names, until, "=", strings.TrimSpace(reason))
 	before, after, _ := strings.Cut(text[len(head):], strings.TrimSpace(names))
 	for i, g := range list {
 		rest := ""
@@ -112,13 +113,24 @@ func parseComment(text string) []*Ignore {
 	return list
 }
 
-// strange is a comment that is nearly one of ours, or would be one of ours with the word that other linters have.
+// strange is a comment that is nearly one of ours, or would be one of ours with the word that other linters have. Prose has the same words,
+// but no mark between them in small letters, nor the name of a rule behind them.
 func strange(text string) []*Ignore {
 	m := strangeHead.FindStringSubmatch(text)
-	if m == nil || !slices.Contains([]string{"ignore", "disable", "suppress", "skip", "nolint"}, m[2]) && manifest.Nearest(m[2], []string{"ignore"}) == "" {
+	if m == nil {
 		return nil
 	}
-	return []*Ignore{{problem: fmt.Sprintf("%q is not read: write \"# gatelint:ignore rule -- reason\"", m[1])}}
+	head, mark, word := m[1], m[2], strings.ToLower(m[3])
+	meant := slices.Contains([]string{"ignore", "disable", "suppress", "skip", "nolint"}, word)
+	if head == strings.ToLower(head) && strings.Contains(":_-", mark) {
+		meant = meant || manifest.Nearest(word, []string{"ignore"}) != ""
+	} else {
+		meant = meant && rules.Find(m[4]) != nil
+	}
+	if !meant {
+		return nil
+	}
+	return []*Ignore{{problem: fmt.Sprintf("%q is not read: write \"# gatelint:ignore rule -- reason\"", head)}}
 }
 
 // scanner finds comments line by line. It knows what a "#" can stand in that is none: quoted strings and block scalars.

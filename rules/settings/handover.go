@@ -3,6 +3,7 @@ package settings
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +32,10 @@ func handovers(owner *manifest.Object) (list []handover, wrong []string) {
 			if entry != "" {
 				wrong = append(wrong, fmt.Sprintf("%s of %s: %q is no hand-over: write \"KIND/NAMESPACE/NAME until YEAR-MONTH-DAY\"", Handover, owner.ID, entry))
 			}
+			continue
+		}
+		if isKind := func(k string) bool { return strings.EqualFold(k, m[1]) }; !slices.ContainsFunc(manifest.Kinds(), isKind) {
+			wrong = append(wrong, fmt.Sprintf("%s of %s: unknown kind %q%s", Handover, owner.ID, m[1], meant(m[1], manifest.Kinds())))
 			continue
 		}
 		day, err := time.Parse(time.DateOnly, m[4])
@@ -69,6 +74,16 @@ func Yields(objs []*manifest.Object, now time.Time) (out []Yield) {
 		}
 		for _, why := range wrong {
 			out = append(out, Yield{Owner: o, Pos: pos, Problem: why})
+		}
+	}
+	return out
+}
+
+// Mistakes are the hand-overs that do not count, as ignores that do not. One to an object that is not at hand is none: it may be elsewhere.
+func Mistakes(list []Yield) (out []*Ignore) {
+	for _, y := range list {
+		if y.Problem != "" && !manifest.Placeholder(y.Owner.Annotations[Handover]) {
+			out = append(out, &Ignore{Object: y.Owner, Pos: y.Pos, Reason: y.Problem, problem: y.Problem})
 		}
 	}
 	return out

@@ -71,18 +71,29 @@ func TestComments(t *testing.T) {
 // What is nearly a directive, or annotation, of ours is told; prose and what other programs read is not.
 func TestNearlyOurs(t *testing.T) {
 	for text, told := range map[string]string{
-		"# gatelint:disable x":               "gatelint:disable",
-		"a: 1 # gatelint-ignore":             "gatelint-ignore",
-		"#gatelint:ignores x -- y":           "gatelint:ignores",
-		"# gatelint:ingore: x":               "gatelint:ingore",
-		"# gatelint-disable-next-line x":     "gatelint-disable-next-line",
-		"# gatelint_ignore":                  "gatelint_ignore",
-		"# gatelint: ignored by the webhook": "",
-		"# gatelint ignores this":            "",
-		"# gatelint-webhook takes this":      "",
-		"# gatelint:ignore.yaml is ours":     "",
-		"# see gatelint:disable":             "",
-		"a: \"# gatelint:disable x\"":        "",
+		"# gatelint:disable x":                                "gatelint:disable",
+		"a: 1 # gatelint-ignore":                              "gatelint-ignore",
+		"#gatelint:ignores x -- y":                            "gatelint:ignores",
+		"# gatelint:ingore: x":                                "gatelint:ingore",
+		"# gatelint-disable-next-line x":                      "gatelint-disable-next-line",
+		"# gatelint_ignore":                                   "gatelint_ignore",
+		"# GATELINT:IGNORE shadowed-match":                    "GATELINT:IGNORE",
+		"# Gatelint: ignore shadowed-match":                   "Gatelint: ignore",
+		"# gatelint/ignore shadowed-match":                    "gatelint/ignore",
+		"a: 1 # gatelint ignore rewrite-slash,no-effect -- x": "gatelint ignore",
+		"# gatelint  disable: shadowed-match":                 "gatelint  disable",
+		"# gatelint: ignored by the webhook":                  "",
+		"# Gatelint-ignore comments go here":                  "",
+		"# gatelint ignore":                                   "",
+		"# gatelint ignore the rest":                          "",
+		"# gatelint ignores shadowed-match":                   "",
+		"# gatelint/ignore lists them":                        "",
+		"# gatelint.io/ignore: no-effect":                     "",
+		"# gatelint ignores this":                             "",
+		"# gatelint-webhook takes this":                       "",
+		"# gatelint:ignore.yaml is ours":                      "",
+		"# see gatelint:disable":                              "",
+		"a: \"# gatelint:disable x\"":                         "",
 	} {
 		var got string
 		for _, g := range Comments("f", []byte(text), nil) {
@@ -107,6 +118,19 @@ func TestNearlyOurs(t *testing.T) {
 	}, got)
 }
 
+// The last day of an ignore is written in two ways; each says which is read there.
+func TestUntil(t *testing.T) {
+	for text, want := range map[string]string{
+		"until=2026-01-01": "", "until 2026-01-01": `"until 2026-01-01" is not read here: write "until=2026-01-01"`,
+		"until=": `"" is no date: write YEAR-MONTH-DAY`, "until then": `"then" is no date: write YEAR-MONTH-DAY`,
+	} {
+		got := parseComment("# gatelint:ignore a " + text + " -- x")
+		require.Len(t, got, 1)
+		require.Equal(t, "a", got[0].Rule)
+		require.Equal(t, want, got[0].problem)
+	}
+}
+
 func FuzzComments(f *testing.F) {
 	f.Add("a: |\n  # gatelint:ignore x -- y\nb: 'c' # gatelint:ignore x")
 	f.Fuzz(func(t *testing.T, text string) {
@@ -122,13 +146,14 @@ func FuzzComments(f *testing.F) {
 func TestAnnotationText(t *testing.T) {
 	type entry struct{ rule, until, reason, problem string }
 	for text, want := range map[string][]entry{
-		"a: because":               {{"a", "", "because", ""}},
-		"a, b: because":            {{"a", "", "because", ""}, {"b", "", "because", ""}},
-		"a until 2027-03-01: x; b": {{"a", "2027-03-01", "x", ""}, {"b", "", "", ""}},
-		"a: this; and that":        {{"a", "", "this; and that", ""}},
-		"a until then: x":          {{"a", "", "x", `"then" is no date: write YEAR-MONTH-DAY`}},
-		" ":                        {{"", "", "", `gatelint.io/ignore is empty: write "rule: reason"`}},
-		"just ignore it":           {{"", "", "", `"just ignore it" is no ignore: write "rule: reason"`}},
+		"a: because":                  {{"a", "", "because", ""}},
+		"a, b: because":               {{"a", "", "because", ""}, {"b", "", "because", ""}},
+		"a until 2027-03-01: x; b":    {{"a", "2027-03-01", "x", ""}, {"b", "", "", ""}},
+		"a: x; b until=2027-03-01: y": {{"a", "", "x", ""}, {"b", "2027-03-01", "y", `"until=2027-03-01" is not read here: write "until 2027-03-01"`}},
+		"a: this; and that":           {{"a", "", "this; and that", ""}},
+		"a until then: x":             {{"a", "", "x", `"then" is no date: write YEAR-MONTH-DAY`}},
+		" ":                           {{"", "", "", `gatelint.io/ignore is empty: write "rule: reason"`}},
+		"just ignore it":              {{"", "", "", `"just ignore it" is no ignore: write "rule: reason"`}},
 	} {
 		var got []entry
 		for _, g := range parseAnnotation(text) {

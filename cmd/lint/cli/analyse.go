@@ -100,6 +100,11 @@ func (a *app) collect(r *request) (*collector, []*loaded, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if before != nil {
+		if err := before.lacks(r, jobs); err != nil {
+			return nil, nil, err
+		}
+	}
 	c := &collector{before: before, request: r, seen: map[findingKey]int{}, refs: map[refKey]int{}, reported: map[*manifest.Object]bool{}}
 	c.new = map[findingKey]bool{}
 	if r.asWebhook {
@@ -292,7 +297,7 @@ func (c *collector) accept(jobs []*loaded, all []*rules.Rule) {
 		Held:  func(rule string) bool { return r.config.Rules[rule].NoIgnore },
 		Judge: func(g *settings.Ignore) bool { return judged[g.Pos.File] || g.Objects != nil && c.looked(g) },
 	}
-	c.applied = settings.Apply(c.findings, c.ignores, c.policy)
+	c.applied = settings.Apply(c.findings, append(settings.Mistakes(c.yields), c.ignores...), c.policy)
 	c.summary.Suppressed = len(c.applied.Suppressed)
 	c.findings = c.applied.Kept
 	if len(r.config.Exceptions) > 0 {
@@ -381,15 +386,17 @@ func (c *collector) written(jobs []*loaded) (list []*settings.Ignore, judged map
 		for _, o := range append(slices.Clone(l.set.Objects), l.with.Objects...) {
 			objects[o.File()] = append(objects[o.File()], o)
 		}
-		c.yields = append(append(c.yields, settings.Yields(l.set.Objects, c.request.now)...), settings.Yields(l.with.Objects, c.request.now)...)
 		for _, f := range l.set.Files {
 			judged[f.Name] = judged[f.Name] || c.request.wants(l, f.Name)
 		}
-		list = append(list, settings.Annotations(l.set.Objects)...)
-		list = append(list, settings.Annotations(l.with.Objects)...)
+		all := [][]*manifest.Object{l.set.Objects, l.with.Objects}
 		if l.base != nil {
-			list = append(list, settings.Annotations(l.base.objects)...)
+			all = append(all, l.base.objects)
 			judged[l.base.file] = l.base.whole(len(l.set.Objects) > 0)
+		}
+		for _, objs := range all {
+			list = append(list, settings.Annotations(objs)...)
+			c.yields = append(c.yields, settings.Yields(objs, c.request.now)...)
 		}
 	}
 	for _, s := range c.skipped {

@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 
+	"github.com/gatelint/gatelint/cmd/lint/fix"
 	"github.com/gatelint/gatelint/rules"
 )
 
@@ -44,9 +46,13 @@ func readBaseline(name string) (*baseline, error) {
 		Version  int         `json:"version"`
 		Findings []baselined `json:"findings"`
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
+	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, fix.Mark)))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&file); err != nil {
+	err = d.Decode(&file)
+	if _, more := d.Token(); err == nil && !errors.Is(more, io.EOF) {
+		err = errors.New("text follows its end")
+	}
+	if err != nil {
 		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
 			err = fmt.Errorf("%s has the JSON type %s", cmp.Or(wrong.Field, "the whole"), wrong.Value)
 		}

@@ -31,7 +31,7 @@ func (a *app) baselineCommand() *cobra.Command {
 		}
 		return a.showBaseline(file, format)
 	})
-	show.Flags().StringVarP(&format, "output", "o", "text", "text or json")
+	oneOutput(show.Flags(), &format, "text", "text or json")
 	return group("baseline", "Accept the findings of today, and report new ones only", create, prune, show)
 }
 

@@ -381,7 +381,9 @@ func TestCheckOut(t *testing.T) {
 	}
 	require.NoError(t, os.Remove("no-newline.json"))
 	dir := t.TempDir()
-	require.NoError(t, checkOut(repo, "HEAD", dir, false))
+	absent, err := checkOut(repo, "HEAD", dir, false)
+	require.NoError(t, err)
+	require.Empty(t, absent)
 	got := map[string]string{}
 	require.NoError(t, filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {

@@ -66,6 +66,7 @@ type fixer struct {
 	first   map[string]fixFile   // files with edits as they were, by real path
 	texts   map[string][]byte    // as they are to be
 	refused map[[3]string]string // edits that are not made, and why
+	held    map[[3]string]string // findings without an edit in the last round, and why: another one may make way for it
 	done    []fix.Edit
 }
 
@@ -91,11 +92,11 @@ func (a *app) fixed(r *request) (*result, error) {
 		if res.gap != "" { // what is missing may be what cannot be read
 			break
 		}
-		had := len(f.done) + len(f.refused)
-		if err := f.round(res); err != nil {
+		tried, err := f.round(res)
+		if err != nil {
 			return nil, err
 		}
-		if len(f.done)+len(f.refused) == had {
+		if !tried {
 			break
 		}
 		if res, err = f.look(r, f.texts); err != nil {
@@ -147,8 +148,9 @@ func tally(list []rules.Finding) map[[2]string]int {
 	return out
 }
 
-// round makes the edits for what was found that do not overlap.
-func (f *fixer) round(res *result) error {
+// round makes the edits for what was found that do not overlap, if there are any.
+func (f *fixer) round(res *result) (tried bool, err error) {
+	f.held = map[[3]string]string{}
 	files := map[string][]byte{}
 	for _, file := range res.files {
 		files[file.Name] = file.Data
@@ -160,9 +162,13 @@ func (f *fixer) round(res *result) error {
 		if x.Fix == nil || !res.own[x.Pos.File] || f.refused[editKey(x)] != "" || sources.file(x.Pos.File).secret(x.Pos.Line) {
 			continue
 		}
-		e, ok := fix.For(files[x.Pos.File], x)
+		e, why := fix.For(files[x.Pos.File], x)
+		if why != "" {
+			f.held[editKey(x)] = why
+			continue
+		}
 		real := manifest.Real(x.Pos.File)
-		if !ok || slices.ContainsFunc(taken[real], e.Overlaps) {
+		if slices.ContainsFunc(taken[real], e.Overlaps) {
 			continue
 		}
 		edits, taken[real] = append(edits, e), append(taken[real], e)
@@ -173,12 +179,12 @@ func (f *fixer) round(res *result) error {
 	if len(edits) > 0 && f.now == nil {
 		strict, err := f.look(f.strict, nil)
 		if err != nil {
-			return err
+			return false, err
 		}
 		f.now = tally(strict.findings)
 	}
-	_, err := f.try(files, nil, edits)
-	return err
+	_, err = f.try(files, nil, edits)
+	return len(edits) > 0, err
 }
 
 func editKey(x rules.Finding) [3]string {
@@ -272,7 +278,7 @@ func (f *fixer) tell(res *result) {
 		if x.Fix == nil {
 			continue
 		}
-		if why := f.refused[editKey(x)]; why != "" {
+		if why := cmp.Or(f.refused[editKey(x)], f.held[editKey(x)]); why != "" {
 			res.notes = append(res.notes, fmt.Sprintf("%s:%d:%d: not fixed: %s [%s]", x.Pos.File, x.Pos.Line, x.Pos.Column, why, x.Rule))
 		}
 	}

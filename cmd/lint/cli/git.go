@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,6 +23,9 @@ func git(dir string, stdin []byte, args ...string) ([]byte, error) {
 	var out, errs bytes.Buffer
 	cmd := exec.Command("git", append([]string{"-c", "core.quotePath=false"}, args...)...)
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = dir, bytes.NewReader(stdin), &out, &errs
+	if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil { // a hook names the repository around a submodule
+		cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_DIR=") })
+	}
 	err := cmd.Run()
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
@@ -116,27 +120,54 @@ func (v revision) resolve(top string) (commit string, err error) {
 	return "", fmt.Errorf("%s: HEAD and %q have no commit in common", v.said, v.name)
 }
 
-// checkOut writes the manifests of a commit into a folder, or all of its files: a kustomization can read any. Links are left out: they
-// could lead anywhere.
-func checkOut(top, commit, dir string, all bool) error {
+// submodule is one at a path, with the commit that the repository around it says it was at.
+type submodule struct{ at, commit string }
+
+// checkOut writes the manifests of a commit, and of its submodules, into a folder, or all of the files: a kustomization can read any. Links
+// are left out: they could lead anywhere. The submodules that do not have their commit are absent.
+func checkOut(top, commit, dir string, all bool) (absent []submodule, err error) {
 	tree, err := git(top, nil, "ls-tree", "-r", "-z", "--full-tree", commit)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var names []string
 	var ids bytes.Buffer
 	for _, entry := range strings.Split(string(tree), "\x00") {
 		head, name, _ := strings.Cut(entry, "\t")
-		f := strings.Fields(head)
-		if len(f) == 3 && strings.HasPrefix(f[0], "100") && (all || manifestName(name)) && filepath.IsLocal(filepath.FromSlash(name)) {
+		f, local := strings.Fields(head), filepath.FromSlash(name)
+		switch {
+		case len(f) != 3 || !filepath.IsLocal(local):
+		case f[1] == "commit":
+			lost, err := checkOutSubmodule(submodule{filepath.Join(top, local), f[2]}, filepath.Join(dir, local), all)
+			if err != nil {
+				return nil, err
+			}
+			absent = append(absent, lost...)
+		case strings.HasPrefix(f[0], "100") && (all || manifestName(name)):
 			names = append(names, name)
 			fmt.Fprintln(&ids, f[2])
 		}
 	}
 	blobs, err := git(top, ids.Bytes(), "cat-file", "--batch")
 	if err != nil {
-		return err
+		return nil, err
 	}
+	return absent, unpackBlobs(names, blobs, dir)
+}
+
+// checkOutSubmodule does it for a submodule. One that is not checked out has no files that could be linted.
+func checkOutSubmodule(s submodule, dir string, all bool) (absent []submodule, err error) {
+	if _, err := os.Lstat(filepath.Join(s.at, ".git")); err != nil {
+		return nil, nil
+	}
+	if _, err := git(s.at, nil, "cat-file", "-e", s.commit+"^{commit}"); err != nil {
+		return []submodule{s}, nil
+	}
+	return checkOut(s.at, s.commit, dir, all)
+}
+
+// unpackBlobs writes what git cat-file --batch gives of files.
+func unpackBlobs(names []string, blobs []byte, dir string) error {
 	for _, name := range names {
 		head, rest, _ := bytes.Cut(blobs, []byte("\n"))
 		f := strings.Fields(string(head))
@@ -157,6 +188,20 @@ func checkOut(top, commit, dir string, all bool) error {
 		blobs = rest[size+1:]
 	}
 	return nil
+}
+
+// move is a file that has another name, as git tells them.
+type move struct{ from, to string }
+
+// moves are the manifests that have moved since a commit, as far as git knows.
+func moves(top, commit string) (out []move) {
+	text, _ := git(top, nil, "diff", "--name-status", "--find-renames", "--diff-filter=R", "--ignore-submodules", "-z", commit)
+	for f := strings.Split(string(text), "\x00"); len(f) > 3; f = f[3:] { // R100, from, to
+		if manifestName(f[1]) {
+			out = append(out, move{filepath.Join(top, filepath.FromSlash(f[1])), filepath.Join(top, filepath.FromSlash(f[2]))})
+		}
+	}
+	return out
 }
 
 func manifestName(name string) bool {

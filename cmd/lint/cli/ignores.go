@@ -59,7 +59,7 @@ func (a *app) ignoresCommand() *cobra.Command {
 			return a.ignoreTable(list)
 		},
 	}
-	cmd.Flags().StringVarP(&format, "output", "o", "text", "text or json")
+	oneOutput(cmd.Flags(), &format, "text", "text or json")
 	f.input(cmd)
 	f.judging(cmd)
 	return cmd

@@ -27,7 +27,7 @@ type inspection struct {
 
 func (f *inspection) input(cmd *cobra.Command) {
 	s := cmd.Flags()
-	s.StringVarP(&f.format, "output", "o", "text", "`FORMAT`: text or json")
+	oneOutput(s, &f.format, "text", "`FORMAT`: text or json")
 	s.StringVar(&f.world, "world", "", "the `NAME` of the World meant, where the input is several (environments, overlays)")
 	s.StringVar(&f.colorise, "color", "auto", "`WHEN` to colour: auto, always or never; NO_COLOR is heeded")
 	f.flags.input(cmd)

@@ -45,6 +45,9 @@ type past struct {
 	from      string // the outer one of the two
 	folder    string // where from is, as it was
 
+	moved  []move
+	absent []submodule
+
 	findings []rules.Finding
 	objects  []*manifest.Object
 	files    map[string][]byte // by where they stand now
@@ -76,9 +79,10 @@ func (a *app) past(r *request) (*past, error) {
 	p.folder = unlinked(p.folder)
 	defer os.RemoveAll(p.folder)
 	kustomized := slices.ContainsFunc(r.worlds, func(w worldJob) bool { return w.kustomize != "" })
-	if err := checkOut(top, commit, p.then(top), kustomized); err != nil {
+	if p.absent, err = checkOut(top, commit, p.then(top), kustomized); err != nil {
 		return nil, failure{fmt.Errorf("reading the tree of %s: %w", r.since.name, err)}
 	}
+	p.moved = moves(top, commit)
 	dir := p.then(p.here)
 	if err = os.MkdirAll(dir, 0o755); err == nil {
 		err = os.Chdir(dir)
@@ -123,7 +127,7 @@ func (p *past) look(a *app, r *request) error {
 	old := *r
 	old.past, old.worlds, old.live = true, nil, nil
 	for _, w := range r.worlds {
-		w.paths, w.with = p.paths(w.paths), p.paths(w.with)
+		w.paths, w.with = append(p.paths(w.paths), p.came(w.paths)...), append(p.paths(w.with), p.came(w.with)...)
 		if w.kustomize != "" {
 			there := p.paths([]string{w.kustomize})
 			if len(there) == 0 || !inside(p.now(there[0]), p.top) {
@@ -226,6 +230,23 @@ func (p *past) now(file string) string {
 	return relocated(unlinked(file), p.folder, p.from)
 }
 
+// lacks names a submodule that is linted and does not have what it was.
+func (p *past) lacks(r *request, jobs []*loaded) error {
+	for _, l := range jobs {
+		for _, f := range append(slices.Clone(l.set.Files), l.with.Files...) {
+			for _, s := range p.absent {
+				if inside(p.absolute(f.Name), s.at) {
+					name, _ := filepath.Rel(p.here, s.at)
+					name = filepath.ToSlash(name)
+					return fmt.Errorf("%s: the submodule %s does not have its commit %.12s of %q: fetch it (git -C '%s' fetch origin %s; fetch-depth: 0 in a workflow), or name paths outside of the submodule",
+						r.since.said, name, s.commit, r.since.name, name, s.commit)
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // path is a path of the command line or the config in the old tree; one that means the same there stays as it is. Outside of the
 // repository nothing is old.
 func (p *past) path(name string) string {
@@ -245,6 +266,21 @@ func (p *past) paths(list []string) (out []string) {
 		_, err := os.Stat(name)
 		if found, _ := doublestar.FilepathGlob(name); name != "-" && (err == nil || len(found) > 0) {
 			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// came are the files that now, by another name, are at paths of the command line or the config, where they were.
+func (p *past) came(list []string) (out []string) {
+	for _, m := range p.moved {
+		here := slices.ContainsFunc(list, func(name string) bool {
+			at := p.absolute(name)
+			found, _ := doublestar.PathMatch(at, m.to)
+			return found || inside(m.to, at)
+		})
+		if here {
+			out = append(out, p.then(m.from))
 		}
 	}
 	return out

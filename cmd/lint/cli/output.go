@@ -13,6 +13,7 @@ import (
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/cmd/lint/report"
 	"github.com/gatelint/gatelint/rules"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 )
 
@@ -65,6 +66,27 @@ func (r *request) setOutputs(f *flags) error {
 		taken[where] = true
 		r.outputs = append(r.outputs, output{format, file})
 	}
+	return nil
+}
+
+// single is -o of a command that has one output. Of two, nobody can tell which is meant.
+type single struct {
+	to    *string
+	given bool
+}
+
+func oneOutput(s *pflag.FlagSet, to *string, unless, usage string) {
+	*to = unless
+	s.VarP(&single{to: to}, "output", "o", usage)
+}
+
+func (s *single) String() string { return *s.to }
+func (s *single) Type() string   { return "string" }
+func (s *single) Set(text string) error {
+	if s.given && text != *s.to {
+		return fmt.Errorf("%q is given already, and this command has one output", *s.to)
+	}
+	*s.to, s.given = text, true
 	return nil
 }
 

@@ -110,7 +110,7 @@ func (a *app) policyInspectCommand() *cobra.Command {
 		}
 		return fmt.Errorf("unknown format %q: use text or json", format)
 	})
-	cmd.Flags().StringVarP(&format, "output", "o", "text", "text or json")
+	oneOutput(cmd.Flags(), &format, "text", "text or json")
 	return cmd
 }
 

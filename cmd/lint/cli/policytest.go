@@ -58,7 +58,7 @@ func (a *app) policyTestCommand() *cobra.Command {
 		return inner(cmd, slices.DeleteFunc(args, isFixture))
 	}
 	s := cmd.Flags()
-	s.StringVarP(&format, "output", "o", "text", "text, json or junit")
+	oneOutput(s, &format, "text", "text, json or junit")
 	s.StringVar(&run, "run", "", "run only the tests whose names match `REGEXP`")
 	s.BoolVar(&coverage, "coverage", false, "say which lines of the policies no test ran")
 	return cmd

@@ -45,7 +45,7 @@ func (a *app) rulesCommand() *cobra.Command {
 			return fmt.Errorf("unknown format %q: use text or json", format)
 		},
 	}
-	cmd.Flags().StringVarP(&format, "output", "o", "text", "text or json")
+	oneOutput(cmd.Flags(), &format, "text", "text or json")
 	f.settings(cmd)
 	return cmd
 }

@@ -67,8 +67,8 @@ func TestReadme(t *testing.T) {
 	require.Contains(t, string(proven), "\n$ gatelint trace "+shown+"[exit 0]")
 }
 
-// unpack writes the files of an archive into the working directory. A tab, an escape and a zero-width space are spelt out
-// in archives, as <TAB>, <ESC> and <ZWSP>, so that they survive editors.
+// unpack writes the files of an archive into the working directory. A tab, an escape, a zero-width space and a byte order mark are spelt out
+// in archives, as <TAB>, <ESC>, <ZWSP> and <BOM>, so that they survive editors.
 func unpack(t *testing.T, ar *txtar.Archive) (run string, want *txtar.File) {
 	for i := range ar.Files {
 		switch f := &ar.Files[i]; f.Name {
@@ -78,7 +78,7 @@ func unpack(t *testing.T, ar *txtar.Archive) (run string, want *txtar.File) {
 			want = f
 		default:
 			require.NoError(t, os.MkdirAll(filepath.Dir(f.Name), 0o755))
-			data := strings.NewReplacer("<TAB>", "\t", "<ESC>", "\x1b", "<ZWSP>", "\u200b").Replace(string(f.Data))
+			data := strings.NewReplacer("<TAB>", "\t", "<ESC>", "\x1b", "<ZWSP>", "\u200b", "<BOM>", "\ufeff").Replace(string(f.Data))
 			require.NoError(t, os.WriteFile(f.Name, []byte(data), 0o644))
 		}
 	}

@@ -72,7 +72,7 @@ annotation of other programs. Secrets are named in namespaces with a gateway wor
 	s.StringVar(&f.revision, "revision", "", "`REVISION` of the istiod whose MeshConfig is read")
 	f.cluster.connection(s)
 	f.heed(cmd, s)
-	cmd.Flags().StringVarP(&file, "output", "o", "-", "the `FILE`; - is standard output")
+	oneOutput(cmd.Flags(), &file, "-", "the `FILE`; - is standard output")
 	return cmd
 }
 

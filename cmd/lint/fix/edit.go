@@ -22,34 +22,49 @@ type Edit struct {
 	emptied bool // the map that held the key goes too, as nothing else was in it
 }
 
-// For makes the edit of a finding in the text of its file. There is none where a comment would go with it, or would be left without
-// what it speaks of, and where the text is written in a way that is not understood here.
-func For(text []byte, f rules.Finding) (e Edit, ok bool) {
-	if f.Fix == nil || f.Pos.Line != f.Pos.EndLine {
+// Why a finding has no edit.
+const (
+	commented = "a comment speaks of it"
+	unclear   = "it is written in a way that --fix does not understand"
+)
+
+// For makes the edit of a finding in the text of its file, or says why there is none: a comment would go with it, or would be left without
+// what it speaks of, the file is not ours to change, or the text is written in a way that is not understood here.
+func For(text []byte, f rules.Finding) (e Edit, why string) {
+	if f.Pos.Line != f.Pos.EndLine {
 		f.Pos.EndLine, f.Pos.EndColumn = f.Pos.Line, f.Pos.Column // of an item that goes on: its beginning will do
 	}
-	if f.Fix == nil || f.Object.Kind == "Secret" || bytes.Contains(text, []byte("ENC[AES256_GCM")) { // sops signs the whole file
-		return e, false
+	if f.Object.Kind == "Secret" {
+		return e, "Secrets are left alone"
+	}
+	if bytes.Contains(text, []byte("ENC[AES256_GCM")) {
+		return e, "sops has signed the whole file"
 	}
 	e = Edit{Finding: f}
 	s := sheet(text)
+	var ok bool
 	if e.From, e.To, ok = s.span(f); !ok {
-		return e, false
+		return e, unclear
 	}
 	old := string(text[e.From:e.To])
 	switch remove := *f.Fix == ""; {
 	case f.Pos.Path == "" && remove:
-		return e, s.comment(&e)
+		s.comment(&e)
+		return e, ""
 	case f.Pos.Path == "":
 		e.Text = *f.Fix
-		return e, true
+		return e, ""
 	case remove && strings.HasSuffix(f.Pos.Path, "]") && !strings.HasSuffix(f.Pos.Path, `"]`):
 		return e, s.item(&e)
+	case old == "":
+		return e, unclear
 	case remove:
-		return e, old != "" && s.key(&e)
+		return e, s.key(&e)
 	}
-	e.Text = report.Scalar(old, *f.Fix)
-	return e, old != "" && !strings.ContainsAny(old[:1], "|>*&!")
+	if e.Text = report.Scalar(old, *f.Fix); strings.ContainsAny(old[:1], "|>*&!") {
+		return e, unclear
+	}
+	return e, ""
 }
 
 // Apply makes edits that do not overlap, in any order.
@@ -123,14 +138,13 @@ func (s sheet) lines(e *Edit) {
 }
 
 // comment takes a comment out: with its line, if nothing else stands there, else with the space before it.
-func (s sheet) comment(e *Edit) bool {
+func (s sheet) comment(e *Edit) {
 	before := s.before(e.From)
 	if strings.TrimSpace(before) == "" {
 		s.lines(e)
 	} else {
 		e.From -= len(before) - len(strings.TrimRight(before, " \t"))
 	}
-	return true
 }
 
 var (
@@ -139,24 +153,24 @@ var (
 )
 
 // item takes an item out of a list: with its lines, or in brackets with the comma before it.
-func (s sheet) item(e *Edit) bool {
+func (s sheet) item(e *Edit) (why string) {
 	if dash.MatchString(s.before(e.From)) {
 		e.To = s.end(e.From, strings.IndexByte(s.before(e.From), '-'))
 		s.lines(e)
-		return s.silent(e)
+		return s.spoken(e)
 	}
 	before := bytes.TrimRight(s[:e.From], " \t\r\n")
 	if !bytes.HasSuffix(before, []byte(",")) || e.From == e.To {
-		return false
+		return unclear
 	}
 	if s[e.From] == '{' || s[e.From] == '[' { // of a map or list, a finding has the first line
 		e.To = s.closing(e.From)
 		if bytes.Contains(s[e.From:e.To], []byte("#")) {
-			return false
+			return commented
 		}
 	}
 	e.From = len(bytes.TrimRight(before[:len(before)-1], " \t\r\n"))
-	return true
+	return ""
 }
 
 // closing is where the map or list in brackets ends that begins at a place. Should a bracket or quote within a word mislead it, the edit
@@ -200,31 +214,37 @@ func (s sheet) end(at, indent int) int {
 	return end
 }
 
-// silent tells whether no comment speaks of the lines that go.
-func (s sheet) silent(e *Edit) bool {
-	return !bytes.Contains(s[e.From:e.To], []byte("#")) && !strings.HasPrefix(s.above(e.From), "#")
+// spoken says whether a comment speaks of the lines that go.
+func (s sheet) spoken(e *Edit) (why string) {
+	if bytes.Contains(s[e.From:e.To], []byte("#")) || strings.HasPrefix(s.above(e.From), "#") {
+		return commented
+	}
+	return ""
 }
 
 // key takes a key of a map out, with its line and the comma of JSON, and the map's own if it is the only one.
-func (s sheet) key(e *Edit) bool {
+func (s sheet) key(e *Edit) (why string) {
 	after := strings.TrimSpace(s.after(e.To))
-	if !name.MatchString(s.before(e.From)) || after != "" && after != "," {
-		return false
+	switch {
+	case strings.HasPrefix(after, "#"):
+		return commented
+	case !name.MatchString(s.before(e.From)) || after != "" && after != ",":
+		return unclear
 	}
 	s.lines(e)
-	if !s.silent(e) {
-		return false
+	if why = s.spoken(e); why != "" {
+		return why
 	}
 	if last := bytes.TrimRight(s[:e.From], " \t\r\n"); after == "" && bytes.HasSuffix(last, []byte(",")) {
 		e.From, e.To = len(last)-1, len(bytes.TrimRight(s[:e.To], "\r\n"))
-		return true
+		return ""
 	}
 	parent := s.start(max(e.From-1, 0))
 	holder := string(s[parent:e.From])
 	indent := len(holder) - len(strings.TrimLeft(holder, " "))
 	if strings.TrimSpace(holder) != "annotations:" || s.end(parent, indent) != e.To {
-		return true
+		return ""
 	}
 	e.From, e.emptied = parent, true
-	return s.silent(e)
+	return s.spoken(e)
 }

@@ -93,6 +93,13 @@ func TestWrite(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o640), info.Mode())
 
+	require.NoError(t, os.Link("real/a.yaml", "hard.yaml"))
+	require.NoError(t, Write("hard.yaml", []byte("new\r\n"), []byte("n\r\n")))
+	data, err = os.ReadFile("real/a.yaml")
+	require.NoError(t, err)
+	require.Equal(t, "\xef\xbb\xbfn\r\n", string(data))
+	require.NoError(t, Write("hard.yaml", []byte("n\r\n"), []byte("new\r\n")))
+
 	require.ErrorContains(t, Write("link.yaml", []byte("old\r\n"), []byte("newer\r\n")), "writing link.yaml: it has changed meanwhile")
 	require.ErrorContains(t, Write("gone.yaml", nil, nil), "gone.yaml")
 	if os.Getuid() != 0 {

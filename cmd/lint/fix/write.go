@@ -4,15 +4,18 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 )
 
 // Mark is the byte order mark, which texts here are without.
 var Mark = []byte("\xef\xbb\xbf")
 
 // Write gives a file another text, at once or not at all, with the mode it has. A symbolic link stays one: what it names is
-// written. A byte order mark, which neither text has, stays too. A file that no longer holds the old text is left alone.
+// written. A file of several names keeps them, and is written in place. A byte order mark, which neither text has, stays too. A file
+// that no longer holds the old text is left alone.
 func Write(name string, before, after []byte) (err error) {
 	defer func() {
 		if err != nil {
@@ -41,6 +44,9 @@ func Write(name string, before, after []byte) (err error) {
 	case bytes.HasPrefix(data, Mark):
 		after = append(bytes.Clone(Mark), after...)
 	}
+	if links(info) > 1 {
+		return os.WriteFile(real, after, info.Mode())
+	}
 	f, err := os.CreateTemp(filepath.Dir(real), ".gatelint-*")
 	if err != nil {
 		return err
@@ -52,4 +58,12 @@ func Write(name string, before, after []byte) (err error) {
 		return err
 	}
 	return os.Rename(f.Name(), real)
+}
+
+// links is the number of names of a file. Windows does not tell.
+func links(info fs.FileInfo) uint64 {
+	if n := reflect.Indirect(reflect.ValueOf(info.Sys())).FieldByName("Nlink"); n.IsValid() {
+		return n.Uint()
+	}
+	return 1
 }
