@@ -51,9 +51,9 @@ envoy: ## a real Envoy asked over the wire: ENVOY=/path, or the one that .ci/too
 pre-commit: ## the hooks with the real pre-commit: PRE_COMMIT=/path, or the one that .ci/tools fetches
 	pre_commit=$${PRE_COMMIT:-$$(.ci/tools pre-commit)} && PRE_COMMIT=$$pre_commit go test -v -count=1 -timeout 30m -run PreCommit ./cmd/lint
 
-guides: ## what the pages do with reviewdog and OPA, with the real ones, and the commands for maintainers, in a copy
-	GOBIN=$(CURDIR)/bin/guides go install $(OPA) && GOBIN=$(CURDIR)/bin/guides go -C .ci/reviewdog install tool
-	GUIDES=$(CURDIR)/bin/guides go test -v -count=1 -timeout 30m -run 'Reviewdog|OPA|Maintainers' ./cmd/lint
+guides: ## what the pages do with reviewdog, OPA and ko, with the real ones, and the commands for maintainers, in a copy
+	GOBIN=$(CURDIR)/bin/guides go install $(OPA) && GOBIN=$(CURDIR)/bin/guides go -C .ci/guides install tool
+	GUIDES=$(CURDIR)/bin/guides go test -v -count=1 -timeout 30m -run 'Reviewdog|OPA|Image|Maintainers' ./cmd/lint
 
 release-check: ## .goreleaser.yaml; the first run compiles goreleaser, some minutes
 	go run $(GORELEASER) check

@@ -15,11 +15,11 @@ import (
 	"github.com/gatelint/gatelint/fixtures/guide"
 )
 
-// guides is an environment with the real reviewdog, OPA and gatelint.
+// guides is an environment with the real reviewdog, OPA, crane and gatelint.
 func guides(t *testing.T) []string {
 	dir := os.Getenv("GUIDES")
 	if dir == "" {
-		t.Skip("GUIDES names no folder with reviewdog and OPA; make guides makes one")
+		t.Skip("GUIDES names no folder with reviewdog, OPA and crane; make guides makes one")
 	}
 	env := program(t)
 	env[0] += string(os.PathListSeparator) + dir
