@@ -11,7 +11,9 @@ FUZZTIME ?= 5m
 # The number of worlds that a real Envoy answers too.
 ENVOY_WORLDS ?= 100
 
-.PHONY: build test unit lint rego chart image conformance envoy pre-commit release-check release e2e load bench fuzz generate fmt clean
+OPA = github.com/open-policy-agent/opa@$$(go list -m -f '{{.Version}}' github.com/open-policy-agent/opa)
+
+.PHONY: build test unit lint rego chart image conformance envoy pre-commit guides release-check release e2e load bench fuzz generate fmt clean
 
 build: ## the binaries, in bin/
 	go build -trimpath -o bin/gatelint ./cmd/lint
@@ -29,7 +31,7 @@ lint: rego ## vet, staticcheck and formatting
 
 rego: ## Regal and OPA's own commands on the library of policies and its helpers
 	cd policy && go tool -modfile=.regal/go.mod regal lint --config-file .regal/config.yaml library helpers
-	cd policy && opa="go run github.com/open-policy-agent/opa@$$(go list -m -f '{{.Version}}' github.com/open-policy-agent/opa)" && \
+	cd policy && opa="go run $(OPA)" && \
 		$$opa check --strict --capabilities capabilities.json library helpers && $$opa test --capabilities capabilities.json library helpers
 
 chart: ## the Helm chart and the kustomize base
@@ -38,8 +40,9 @@ chart: ## the Helm chart and the kustomize base
 image: ## the webhook's image, to KO_DOCKER_REPO; without it to the local Docker
 	KO_DOCKER_REPO=$${KO_DOCKER_REPO:-ko.local/gatelint-webhook} go run $(KO) build --bare ./cmd/webhook
 
-conformance: ## agreement with istiod's own code
+conformance: ## agreement with istiod's own code, over worlds that its webhook takes and over some that it does not
 	cd fixtures/istiod && go vet ./... && WORLDS=$(WORLDS) SEED=$(SEED) go test -timeout 1h ./...
+	cd fixtures/istiod && INVALID=1 WORLDS=$(WORLDS) SEED=$(SEED) go test -timeout 1h -run '^TestConformance$$' .
 
 envoy: ## a real Envoy asked over the wire: ENVOY=/path, or the one that .ci/tools fetches
 	envoy=$${ENVOY:-$$(.ci/tools envoy)} && cd fixtures/istiod && \
@@ -47,6 +50,10 @@ envoy: ## a real Envoy asked over the wire: ENVOY=/path, or the one that .ci/too
 
 pre-commit: ## the hooks with the real pre-commit: PRE_COMMIT=/path, or the one that .ci/tools fetches
 	pre_commit=$${PRE_COMMIT:-$$(.ci/tools pre-commit)} && PRE_COMMIT=$$pre_commit go test -v -count=1 -timeout 30m -run PreCommit ./cmd/lint
+
+guides: ## what the pages do with reviewdog, OPA and ko, with the real ones, and the commands for maintainers, in a copy
+	GOBIN=$(CURDIR)/bin/guides go install $(OPA) && GOBIN=$(CURDIR)/bin/guides go -C .ci/guides install tool
+	GUIDES=$(CURDIR)/bin/guides go test -v -count=1 -timeout 30m -run 'Reviewdog|OPA|Image|Maintainers' ./cmd/lint
 
 release-check: ## .goreleaser.yaml; the first run compiles goreleaser, some minutes
 	go run $(GORELEASER) check
