@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -77,7 +78,6 @@ func settle(list []*Ignore, objects []*manifest.Object) {
 }
 
 var (
-	spacedHead  = regexp.MustCompile(`^#+\s*` + prefix + `\s+ignore(?:\s+|$)`)
 	commentHead = regexp.MustCompile(`^#+\s*` + directive + `(?:\s+|$)`)
 	// strangeHead is how a comment begins that other linters would read so, and what comes next.
 	strangeHead = regexp.MustCompile(`(?i)^#+\s*(` + own + `([:_-]|:?\s+|/)(\w+)(?:-(?:next-)?line|-file)?)(?:[\s:]+([\w-]*)|$)`)
@@ -87,8 +87,6 @@ var (
 func parseComment(text string) []*Ignore {
 	head := commentHead.FindString(text)
 	switch {
-	case head == "" && spacedHead.MatchString(text):
-		return []*Ignore{{problem: `"gatelint: ignore" has a space, so it does not count: write "# gatelint:ignore rule -- reason"`}}
 	case head == "":
 		return strange(text)
 	}
@@ -114,16 +112,18 @@ func parseComment(text string) []*Ignore {
 }
 
 // strange is a comment that is nearly one of ours, or would be one of ours with the word that other linters have. Prose has the same words,
-// but no mark between them in small letters, nor the name of a rule behind them.
+// but no colon between them in small letters, nor the name of a rule behind them.
 func strange(text string) []*Ignore {
 	m := strangeHead.FindStringSubmatch(text)
 	if m == nil {
 		return nil
 	}
 	head, mark, word := m[1], m[2], strings.ToLower(m[3])
+	_, rest, _ := strings.Cut(text, head)
 	meant := slices.Contains([]string{"ignore", "disable", "suppress", "skip", "nolint"}, word)
-	if head == strings.ToLower(head) && strings.Contains(":_-", mark) {
+	if head == strings.ToLower(head) && strings.Contains(":_-", mark[:1]) {
 		meant = meant || manifest.Nearest(word, []string{"ignore"}) != ""
+		meant = meant && (mark == ":" || strings.HasSuffix(head, "-line") || strings.HasSuffix(head, "-file") || namesRule(rest))
 	} else {
 		meant = meant && rules.Find(m[4]) != nil
 	}
@@ -131,6 +131,17 @@ func strange(text string) []*Ignore {
 		return nil
 	}
 	return []*Ignore{{problem: fmt.Sprintf("%q is not read: write \"# gatelint:ignore rule -- reason\"", head)}}
+}
+
+// namesRule tells whether what follows "ignore" is, or is nearly, what follows in an ignore. Prose goes on in words.
+func namesRule(text string) bool {
+	words := strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || r == ',' || r == ':' })
+	if len(words) == 0 || strings.Contains(text, " -- ") {
+		return true
+	}
+	return slices.ContainsFunc(rules.All(), func(r *rules.Rule) bool {
+		return r.Name == words[0] || manifest.Nearest(words[0], []string{r.Name}) != ""
+	})
 }
 
 // scanner finds comments line by line. It knows what a "#" can stand in that is none: quoted strings and block scalars.

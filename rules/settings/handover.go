@@ -15,7 +15,7 @@ import (
 //	gatelint.io/handover: "Gateway/shop/public until 2027-03-01"
 const Handover = "gatelint.io/handover"
 
-var handoverEntry = regexp.MustCompile(`^([A-Za-z]+)/([^/\s]+)/([^/\s]+)\s+until\s+(\d{4}-\d{2}-\d{2})$`)
+var handoverEntry = regexp.MustCompile(`^([A-Za-z]+)/([a-z0-9-]+)/([a-z0-9.-]+)\s+until\s+(\d{4}-\d{2}-\d{2})$`)
 
 // handover is one entry of the annotation.
 type handover struct {
@@ -27,6 +27,9 @@ type handover struct {
 func handovers(owner *manifest.Object) (list []handover, wrong []string) {
 	for _, entry := range strings.FieldsFunc(owner.Annotations[Handover], func(r rune) bool { return r == ',' || r == ';' }) {
 		entry = strings.TrimSpace(entry)
+		if manifest.Placeholder(entry) {
+			continue
+		}
 		m := handoverEntry.FindStringSubmatch(entry)
 		if m == nil {
 			if entry != "" {
@@ -82,7 +85,7 @@ func Yields(objs []*manifest.Object, now time.Time) (out []Yield) {
 // Mistakes are the hand-overs that do not count, as ignores that do not. One to an object that is not at hand is none: it may be elsewhere.
 func Mistakes(list []Yield) (out []*Ignore) {
 	for _, y := range list {
-		if y.Problem != "" && !manifest.Placeholder(y.Owner.Annotations[Handover]) {
+		if y.Problem != "" {
 			out = append(out, &Ignore{Object: y.Owner, Pos: y.Pos, Reason: y.Problem, problem: y.Problem})
 		}
 	}

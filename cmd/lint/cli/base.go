@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -146,43 +147,108 @@ func (c *collector) brought(b *base, opt mesh.Options, in mesh.Input, found []ru
 	return out
 }
 
-// snapshot takes a snapshot out of what was read; nil if there is none. Everything in its file belongs to it.
+// snapshot takes the snapshots out of what was read, and gives the one that counts; nil if there is none. Everything in its file belongs
+// to it.
 func (r *request) snapshot(l *loaded) (*base, error) {
-	var head *manifest.Object
-	for _, o := range append(slices.Clone(l.set.Objects), l.with.Objects...) {
+	var heads []*manifest.Object
+	files := map[string]bool{}
+	for _, o := range slices.Concat(l.set.Objects, l.with.Objects) {
 		switch near := manifest.Nearest(o.Kind, []string{kindWorld}); {
 		case o.APIVersion == worldVersion && near != "":
 			return nil, fmt.Errorf("%s: there is no kind %q; did you mean %q?", o.File(), o.Kind, near)
-		case o.Kind != kindWorld || head != nil && head.File() == o.File():
-		case head != nil:
-			return nil, fmt.Errorf("%s and %s are two snapshots: one at a time", head.File(), o.File())
-		default:
-			head = o
+		case o.Kind == kindWorld && !files[o.File()]:
+			heads, files[o.File()] = append(heads, o), true
 		}
+	}
+	head, err := r.chosen(l, heads)
+	if err != nil {
+		return nil, err
+	}
+	var b *base
+	if head != nil {
+		b = &base{name: "the snapshot " + head.File(), file: head.File(), namespace: r.namespace, all: r.all}
+	}
+	for _, s := range []*manifest.Set{l.with, l.set} {
+		in := map[string][]*manifest.Object{} // what the snapshots hold
+		rest := s.Objects[:0:0]
+		for _, o := range s.Objects {
+			if !files[o.File()] {
+				rest = append(rest, o)
+			} else if o.Kind != kindWorld {
+				in[o.File()] = append(in[o.File()], o)
+			}
+		}
+		if head != nil && in[head.File()] != nil {
+			b.objects = in[head.File()]
+		}
+		for _, f := range s.Faults { // an object that is lost would count as missing in the cluster
+			if head != nil && f.Pos.File == head.File() && f.Rule == "syntax" && !f.Warning {
+				return nil, fmt.Errorf("%s:%d:%d: %s; the snapshot was cut short or changed: take it again", f.Pos.File, f.Pos.Line, f.Pos.Column, f.Message)
+			}
+		}
+		s.Documents -= len(s.Objects) - len(rest)
+		s.Objects = rest
+		s.Faults = slices.DeleteFunc(s.Faults, func(f manifest.Fault) bool { return files[f.Pos.File] })
 	}
 	if head == nil {
 		return nil, nil
 	}
-	if r.cluster != nil {
-		return nil, fmt.Errorf("--cluster and the snapshot %s exclude each other", head.File())
-	}
-	b := &base{name: "the snapshot " + head.File(), file: head.File(), namespace: r.namespace, all: r.all}
-	for _, s := range []*manifest.Set{l.with, l.set} {
-		of := func(o *manifest.Object) bool { return o.File() == head.File() }
-		if slices.ContainsFunc(s.Objects, of) {
-			b.objects = slices.DeleteFunc(slices.Clone(s.Objects), func(o *manifest.Object) bool { return !of(o) || o.Kind == kindWorld })
-		}
-		for _, f := range s.Faults { // an object that is lost would count as missing in the cluster
-			if f.Pos.File == head.File() && f.Rule == "syntax" && !f.Warning {
-				return nil, fmt.Errorf("%s:%d:%d: %s; the snapshot was cut short or changed: take it again", f.Pos.File, f.Pos.Line, f.Pos.Column, f.Message)
-			}
-		}
-		before := len(s.Objects)
-		s.Objects = slices.DeleteFunc(s.Objects, of)
-		s.Documents -= before - len(s.Objects)
-		s.Faults = slices.DeleteFunc(s.Faults, func(f manifest.Fault) bool { return f.Pos.File == head.File() })
-	}
 	return b, b.read(head, r)
+}
+
+// chosen is the snapshot that counts, by its head: the one that a path names, else the only one. What else lies in a folder is left aside.
+func (r *request) chosen(l *loaded, heads []*manifest.Object) (*manifest.Object, error) {
+	var named []*manifest.Object
+	for _, h := range heads {
+		if slices.ContainsFunc(slices.Concat(l.paths, l.worldJob.with), func(p string) bool {
+			return p == "-" && h.File() == cmp.Or(r.stdinName, "<stdin>") || manifest.Real(p) == manifest.Real(h.File())
+		}) {
+			named = append(named, h)
+		}
+	}
+	switch {
+	case len(named) > 1:
+		return nil, fmt.Errorf("%s and %s are two snapshots: one at a time", named[0].File(), named[1].File())
+	case len(named) == 1 && r.cluster != nil:
+		return nil, fmt.Errorf("--cluster and the snapshot %s exclude each other", named[0].File())
+	case len(named) == 1:
+		return named[0], nil
+	case len(heads) == 0 || r.cluster != nil:
+		return nil, nil
+	case len(heads) == 1:
+		return heads[0], nil
+	}
+	r.note("%s and %s are two snapshots: neither counts, name the one that does, as in --with %[1]s", heads[0].File(), heads[1].File())
+	return nil, nil
+}
+
+// note keeps what is said once of what a run does not rest on.
+func (r *request) note(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(r.notes, text) {
+		r.notes = append(r.notes, text)
+	}
+}
+
+// tellBroken notes that a part of the context cannot be read. Faults of what is reported are findings.
+func (r *request) tellBroken(l *loaded) {
+	reported := map[string]bool{}
+	for _, f := range l.set.Files {
+		reported[f.Name] = true
+	}
+	var broken []manifest.Fault
+	for _, f := range l.with.Faults {
+		if f.Rule == "syntax" && !f.Warning && !reported[f.Pos.File] {
+			broken = append(broken, f)
+		}
+	}
+	if len(broken) == 0 {
+		return
+	}
+	more := ""
+	if n := len(broken) - 1; n > 0 {
+		more = fmt.Sprintf(" (and %s)", count(n, "other place"))
+	}
+	r.note("%s:%d:%d: %s: what stands there is not known%s", broken[0].Pos.File, broken[0].Pos.Line, broken[0].Pos.Column, broken[0].Message, more)
 }
 
 // read takes what the head of a snapshot says. One that is too old closes nothing.
@@ -191,7 +257,9 @@ func (b *base) read(head *manifest.Object, r *request) error {
 		return fmt.Errorf("%s: a %s of version %q is not known to this gatelint: it reads %s", head.File(), kindWorld, head.APIVersion, worldVersion)
 	}
 	for _, key := range manifest.Keys(head.Tree) {
-		if !slices.Contains(worldKeys, key) {
+		if near := manifest.Nearest(key, worldKeys); !slices.Contains(worldKeys, key) && near != "" {
+			return wrong(head, key, "there is no such key; did you mean %q?", near)
+		} else if !slices.Contains(worldKeys, key) {
 			return wrong(head, key, "there is no such key; a %s has %s", kindWorld, strings.Join(worldKeys, ", "))
 		}
 	}
@@ -214,9 +282,9 @@ func (b *base) read(head *manifest.Object, r *request) error {
 	}
 	switch age := r.now.Sub(taken); {
 	case age > r.maxAge:
-		r.aged = append(r.aged, fmt.Sprintf("%s was taken %.0f hours ago, at %s, and --max-age is %s: what it lacks is unknown", head.File(), age.Hours(), text, r.maxAge))
+		r.note("%s was taken %.0f hours ago, at %s, and --max-age is %s: what it lacks is unknown", head.File(), age.Hours(), text, r.maxAge)
 	case age < -time.Hour:
-		r.aged = append(r.aged, fmt.Sprintf("%s was taken in the future, at %s: what it lacks is unknown", head.File(), text))
+		r.note("%s was taken in the future, at %s: what it lacks is unknown", head.File(), text)
 	default:
 		b.closes = b.held
 	}

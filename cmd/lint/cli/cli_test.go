@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -203,6 +204,22 @@ func TestBrokenOutput(t *testing.T) {
 		a := &app{rules: rules.All(), stdin: strings.NewReader(faulty), stdout: brokenPipe{}, stderr: io.Discard}
 		require.Equal(t, exitFailed, a.main(args), args)
 	}
+}
+
+// Who reads a report from a pipe may go before its end.
+func TestPipe(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, syscall.Mkfifo("pipe", 0o600))
+	go func() {
+		pipe, err := os.Open("pipe")
+		if err == nil {
+			_, _ = pipe.Read(make([]byte, 1))
+			pipe.Close()
+		}
+	}()
+	code, _, errs := execute(rules.All(), faulty, "-", "-o", "sarif=pipe")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, errs, "writing the sarif report: write pipe: broken pipe")
 }
 
 // A rule that panics is an internal error, not a finding and not a crash.

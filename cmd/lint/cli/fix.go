@@ -114,14 +114,14 @@ func (a *app) fixed(r *request) (*result, error) {
 
 // look analyses the files with some texts in the place of their own.
 func (f *fixer) look(r *request, texts map[string][]byte) (*result, error) {
-	aged := r.aged
+	notes := r.notes
 	r.texts = texts
 	c, jobs, err := f.collect(r)
 	if r.texts = nil; err != nil {
 		return nil, err
 	}
-	if len(aged) > 0 {
-		r.aged = aged // said once
+	if len(notes) > 0 {
+		r.notes = notes // said once
 	}
 	c.own = map[string]bool{}
 	for _, l := range jobs {

@@ -54,7 +54,7 @@ func (a *app) views(f *inspection, paths []string) ([]view, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, text := range r.aged {
+	for _, text := range r.notes {
 		a.say("%s", text)
 	}
 	for _, text := range r.asks {

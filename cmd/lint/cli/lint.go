@@ -58,7 +58,7 @@ type request struct {
 	maxAge    time.Duration // of a snapshot that says what is missing
 	assumed   string        // of the cluster, for want of knowing
 	unchecked []string      // files that no world of the config has, and nobody names
-	aged      []string      // what is wrong with the age of snapshots
+	notes     []string      // what the run does not rest on
 	asks      []string      // what snapshots leave for people to say
 
 	base    string // the folder that the config's globs are relative to
@@ -423,7 +423,7 @@ func (a *app) lint(r *request) error {
 	}
 	res, err := look(r)
 	done()
-	for _, text := range r.aged {
+	for _, text := range r.notes {
 		a.say("%s", text)
 	}
 	for _, text := range r.asks {

@@ -40,10 +40,11 @@ func (r *request) setOutputs(f *flags) error {
 	}
 	for _, text := range f.outputs {
 		format, file, given := strings.Cut(text, "=")
-		if file == "-" {
-			file = ""
-		} else if given && file == "" {
+		switch {
+		case given && file == "":
 			return fmt.Errorf("%s %s: the file is missing", said, text)
+		case slices.Contains([]string{"-", "/dev/stdout", "/dev/fd/1"}, file):
+			file = ""
 		}
 		if names := formats(); !slices.Contains(names, format) {
 			hint := ""
@@ -132,7 +133,7 @@ func (a *app) report(r *request, res *result) error {
 func (a *app) write(r *request, res *result, o output) (err error) {
 	var w io.Writer = a.stdout
 	if o.file != "" {
-		file, err := os.Create(o.file)
+		file, err := os.OpenFile(o.file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666) // who also reads a pipe never sees its reader go
 		if err != nil {
 			return fmt.Errorf("writing the %s report: %w", o.format, err)
 		}

@@ -125,7 +125,7 @@ func count(n int, noun string) string {
 	case n == 1:
 	case strings.HasSuffix(noun, "patch"):
 		noun += "es"
-	case strings.HasSuffix(noun, "y"):
+	case strings.HasSuffix(noun, "y") && !strings.HasSuffix(noun, "ay"):
 		noun = strings.TrimSuffix(noun, "y") + "ies"
 	default:
 		noun += "s"

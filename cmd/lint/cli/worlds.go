@@ -227,8 +227,11 @@ func (a *app) load(r *request, job worldJob) (*loaded, error) {
 			return nil, fmt.Errorf("%s: %w", r.said("with"), err)
 		}
 	}
-	l.base, err = r.snapshot(l)
-	return l, err
+	if l.base, err = r.snapshot(l); err != nil {
+		return nil, err
+	}
+	r.tellBroken(l)
+	return l, nil
 }
 
 // read reads what is reported of a job.

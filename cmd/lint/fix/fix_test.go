@@ -99,6 +99,7 @@ func TestWrite(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "\xef\xbb\xbfn\r\n", string(data))
 	require.NoError(t, Write("hard.yaml", []byte("n\r\n"), []byte("new\r\n")))
+	require.NoError(t, Write("real/a.yaml", []byte("n\r\n"), []byte("new\r\n")), "the other name is mended already")
 
 	require.ErrorContains(t, Write("link.yaml", []byte("old\r\n"), []byte("newer\r\n")), "writing link.yaml: it has changed meanwhile")
 	require.ErrorContains(t, Write("gone.yaml", nil, nil), "gone.yaml")

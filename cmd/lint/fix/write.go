@@ -39,6 +39,8 @@ func Write(name string, before, after []byte) (err error) {
 	switch {
 	case err != nil:
 		return err
+	case bytes.Equal(bytes.TrimPrefix(data, Mark), after):
+		return nil // by another name of the file
 	case !bytes.Equal(bytes.TrimPrefix(data, Mark), before):
 		return errors.New("it has changed meanwhile")
 	case bytes.HasPrefix(data, Mark):
