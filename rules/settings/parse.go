@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,7 +39,7 @@ func Parse(data []byte, file string, list []*rules.Rule) (*Config, error) {
 	var doc yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	if err := dec.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
-		return nil, yamlError(file, err)
+		return nil, yamlError(file, err, data)
 	}
 	var second yaml.Node
 	if err := dec.Decode(&second); err == nil && len(second.Content) > 0 && !isNull(second.Content[0]) {
@@ -86,15 +85,9 @@ func (p *parser) config(root *yaml.Node) *Config {
 	return c
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
-
-func yamlError(file string, err error) Errors {
-	text, line := err.Error(), 1
-	if m := yamlLine.FindStringSubmatch(text); m != nil {
-		text = strings.TrimPrefix(text, m[0])
-		line, _ = strconv.Atoi(m[1])
-	}
-	return Errors{{File: file, Line: max(line, 1), Column: 1, Message: "the config does not parse: " + text}}
+func yamlError(file string, err error, text []byte) Errors {
+	line, column, message := manifest.ExplainYAML(err, text)
+	return Errors{{File: file, Line: line, Column: column, Message: "the config does not parse: " + message}}
 }
 
 func (p *parser) fail(n *yaml.Node, format string, args ...any) {

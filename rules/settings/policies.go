@@ -75,7 +75,7 @@ func readRoot(file, shown string) (*yaml.Node, error) {
 		if errors.Is(err, io.EOF) {
 			return nil, nil
 		}
-		return nil, yamlError(shown, err)
+		return nil, yamlError(shown, err, data)
 	}
 	return target(doc.Content[0]), nil
 }

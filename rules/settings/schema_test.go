@@ -192,6 +192,8 @@ var verdicts = map[string]string{
 	"exclude: /a/**":       "no",
 	"exclude: [a, 'b\\c']": "no",
 	"exclude: 'a\\*b'":     "",
+	"exclude: 'a\\\\b'":    "",
+	"exclude: 'a\\\\\\b'":  "no",
 	"exclude: ../a/**":     "",
 	"context: [[a]]":       "no",
 	"path: a":              "no",
