@@ -126,10 +126,12 @@ func TestFind(t *testing.T) {
 	file, err := Find(filepath.Join(root, "a", "b"))
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join(root, "a", FileName), file)
-	c, err := Load(file, "shown.yaml", list)
+	text, err := Read(file, "shown.yaml")
+	require.NoError(t, err)
+	c, err := Load(text, file, "shown.yaml", list, nil)
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join(root, "a"), c.Dir)
-	_, err = Load(filepath.Join(root, "nosuch"), "shown.yaml", list)
+	_, err = Read(filepath.Join(root, "nosuch"), "shown.yaml")
 	require.EqualError(t, err, "reading the config: open shown.yaml: no such file or directory")
 
 	// What has the name of a config and is none is not passed over.
@@ -145,7 +147,7 @@ func TestFind(t *testing.T) {
 		file, err = Find(filepath.Join(root, "a", "b"))
 		require.NoError(t, err)
 		require.Equal(t, near, file)
-		_, err = Load(file, "shown.yaml", list)
+		_, err = Read(file, "shown.yaml")
 		require.EqualError(t, err, what.want)
 		require.NoError(t, os.Remove(near))
 	}

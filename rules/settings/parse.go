@@ -36,25 +36,40 @@ type keys map[string]func(*yaml.Node)
 
 // Parse reads the text of a config file. Every key must be known.
 func Parse(data []byte, file string, list []*rules.Rule) (*Config, error) {
+	c, errs := parse(data, file, list, false)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return c, nil
+}
+
+// parse gives what could be read, with the mistakes.
+func parse(data []byte, file string, list []*rules.Rule, open bool) (*Config, Errors) {
+	root, errs := rootOf(data, file)
+	if len(errs) > 0 {
+		return &Config{File: file, Dir: "."}, errs
+	}
+	p := &parser{file: file, list: list, open: open}
+	c := p.config(root)
+	return c, p.errs.sorted()
+}
+
+// rootOf is the mapping that a config file holds, or what stands in its place.
+func rootOf(data []byte, file string) (*yaml.Node, Errors) {
 	var doc yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	if err := dec.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
-		return nil, yamlError(file, err, data)
+		line, column, message := manifest.ExplainYAML(err, data)
+		return nil, Errors{{File: file, Line: line, Column: column, Message: "the config does not parse: " + message}}
 	}
 	var second yaml.Node
 	if err := dec.Decode(&second); err == nil && len(second.Content) > 0 && !isNull(second.Content[0]) {
 		return nil, Errors{{File: file, Line: second.Line, Column: second.Column, Message: "a second document: a config file has one"}}
 	}
-	root := &yaml.Node{Kind: yaml.MappingNode, Line: 1, Column: 1}
 	if len(doc.Content) > 0 && !isNull(doc.Content[0]) {
-		root = doc.Content[0]
+		return doc.Content[0], nil
 	}
-	p := &parser{file: file, list: list}
-	c := p.config(root)
-	if len(p.errs) > 0 {
-		return nil, p.errs.sorted()
-	}
-	return c, nil
+	return &yaml.Node{Kind: yaml.MappingNode, Line: 1, Column: 1}, nil
 }
 
 func (p *parser) config(root *yaml.Node) *Config {
@@ -83,11 +98,6 @@ func (p *parser) config(root *yaml.Node) *Config {
 		p.fail(root, `the config lacks "version: 1"`)
 	}
 	return c
-}
-
-func yamlError(file string, err error, text []byte) Errors {
-	line, column, message := manifest.ExplainYAML(err, text)
-	return Errors{{File: file, Line: line, Column: column, Message: "the config does not parse: " + message}}
 }
 
 func (p *parser) fail(n *yaml.Node, format string, args ...any) {
