@@ -65,7 +65,7 @@ var mistakes = map[string]string{
 	"version: 1\nadmision: 1":                                                  `c:2:1: unknown key "admision"; did you mean "admission"?`,
 	"version: 1\npaths: {a: b}":                                                `c:2:8: paths is a mapping, not a string`,
 	"version: 1\npaths: [[a]]":                                                 `c:2:9: paths is a list, not a string`,
-	"version: 1\npaths:":                                                       `c:2:7: paths is empty, not a string`,
+	"version: 1\npaths: [~]":                                                   `c:2:9: paths is empty, not a string`,
 	"version: 1\nexclude: '['":                                                 `c:2:10: "[" is no glob`,
 	"version: 1\nexclude: '!a'":                                                `c:2:10: "!a" takes nothing back: a glob is not negated by "!"`,
 	"version: 1\ncomplete: Secret/a/b":                                         `c:2:11: complete: "Secret/a/b" is not KIND or KIND/NAMESPACE`,

@@ -39,7 +39,7 @@ func Match(glob, file string) bool {
 
 // namespaces reads one namespace for all files, or a mapping of globs to namespaces.
 func (p *parser) namespaces(n *yaml.Node) Namespaces {
-	if target(n).Kind != yaml.MappingNode {
+	if target(n).Kind != yaml.MappingNode && !isNull(target(n)) {
 		return Namespaces{{Glob: "**", Namespace: p.name(n, "namespace", p.scalar(n, "namespace"), CheckNamespace)}}
 	}
 	out := Namespaces{}

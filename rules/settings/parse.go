@@ -137,9 +137,12 @@ func (p *parser) mapping(n *yaml.Node, in string, known keys) {
 	})
 }
 
-// each visits the entries of a mapping, whose keys are strings and stand once.
+// each visits the entries of a mapping, whose keys are strings and stand once. Where all of them are commented out there are none.
 func (p *parser) each(n *yaml.Node, in string, visit func(key, value *yaml.Node)) {
 	n = target(n)
+	if isNull(n) {
+		return
+	}
 	if n.Kind != yaml.MappingNode {
 		p.fail(n, "%s is %s, not a mapping", subject(in), kindOf(n))
 		return
@@ -199,7 +202,7 @@ func isBool(n *yaml.Node, value string) bool {
 	return n.Tag == "!!bool" && strings.EqualFold(n.Value, value)
 }
 
-// strings reads a list of strings, or one string.
+// strings reads a list of strings, one string, or none.
 func (p *parser) strings(n *yaml.Node, in string) []string {
 	return p.texts(n, in, func(*yaml.Node, string) {})
 }
@@ -207,7 +210,7 @@ func (p *parser) strings(n *yaml.Node, in string) []string {
 // texts is strings, with a look at each.
 func (p *parser) texts(n *yaml.Node, in string, look func(*yaml.Node, string)) []string {
 	items := []*yaml.Node{n}
-	if list := target(n); list.Kind == yaml.SequenceNode {
+	if list := target(n); list.Kind == yaml.SequenceNode || isNull(list) {
 		items = list.Content
 	}
 	out := []string{}
