@@ -32,7 +32,8 @@ namespace:
   deploy: &default web
 worlds:
   prod: {paths: [prod], with: base, namespace: *default, vars: {PORT: 80, HOST: a.example.com}, complete: true}
-  dev: {paths: [dev], complete: false}
+  dev: &dev {paths: [dev], complete: false}
+  test: {<<: [*dev, {paths: lost, complete: Service}], namespace: *default}
 istio: {version: 1.31, clusterDomain: example.internal, rootNamespace: mesh, meshConfig: mesh.yaml, scopeGatewayToNamespace: true, revision: canary}
 `), "c.yaml", list)
 	require.NoError(t, err)
@@ -48,6 +49,7 @@ istio: {version: 1.31, clusterDomain: example.internal, rootNamespace: mesh, mes
 				Vars: map[string]string{"PORT": "80", "HOST": "a.example.com"}, Complete: "true",
 			},
 			{Name: "dev", Paths: []string{"dev"}},
+			{Name: "test", Paths: []string{"dev"}, Namespace: Namespaces{{"**", "web"}}},
 		},
 		Istio: Istio{"1.31", "example.internal", "mesh", "mesh.yaml", true, "canary"},
 	}, c)

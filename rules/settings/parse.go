@@ -147,23 +147,54 @@ func (p *parser) each(n *yaml.Node, in string, visit func(key, value *yaml.Node)
 		p.fail(n, "%s is %s, not a mapping", subject(in), kindOf(n))
 		return
 	}
-	seen := map[string]int{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
-		p.entry(func() {
-			name := target(key)
-			if name.Kind != yaml.ScalarNode {
-				p.fail(key, "a key%s is %s, not a string", under(in), kindOf(name))
-				return
-			}
-			if first := seen[name.Value]; first > 0 {
-				p.fail(key, "key %q%s stands on line %d already", name.Value, under(in), first)
-				return
-			}
-			seen[name.Value] = key.Line
-			visit(key, value)
-		})
+	had := map[string]bool{} // in a mapping that goes before
+	for nth, m := range append([]*yaml.Node{n}, p.joined(n)...) {
+		seen := map[string]int{}
+		for i := 0; i+1 < len(m.Content); i += 2 {
+			key, value := m.Content[i], m.Content[i+1]
+			p.entry(func() {
+				name := target(key)
+				first := seen[name.Value]
+				switch {
+				case name.Kind != yaml.ScalarNode:
+					p.fail(key, "a key%s is %s, not a string", under(in), kindOf(name))
+				case name.Tag == mergeTag && nth > 0:
+					p.fail(key, "<< joins a mapping that has a << itself, which is not read: write its keys out")
+				case name.Tag == mergeTag || had[name.Value]:
+				case first > 0:
+					p.fail(key, "key %q%s stands on line %d already", name.Value, under(in), first)
+				default:
+					seen[name.Value] = key.Line
+					visit(key, value)
+				}
+			})
+		}
+		for name := range seen {
+			had[name] = true
+		}
 	}
+}
+
+const mergeTag = "!!merge"
+
+// joined are the mappings that "<<" joins to one, the one that goes before another first.
+func (p *parser) joined(n *yaml.Node) (out []*yaml.Node) {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		from := []*yaml.Node{n.Content[i+1]}
+		if n.Content[i].Tag != mergeTag {
+			continue
+		}
+		if list := target(from[0]); list.Kind == yaml.SequenceNode {
+			from = list.Content
+		}
+		for _, m := range from {
+			if target(m).Kind != yaml.MappingNode {
+				p.entry(func() { p.fail(m, "<< is %s: it joins mappings only", kindOf(target(m))) })
+			}
+			out = append(out, target(m))
+		}
+	}
+	return out
 }
 
 func (p *parser) version(n *yaml.Node) {
