@@ -177,8 +177,9 @@ func (p *parser) each(n *yaml.Node, in string, visit func(key, value *yaml.Node)
 
 const mergeTag = "!!merge"
 
-// joined are the mappings that "<<" joins to one, the one that goes before another first.
+// joined are the mappings that "<<" joins to one, each once, the one that goes before another first.
 func (p *parser) joined(n *yaml.Node) (out []*yaml.Node) {
+	met := map[*yaml.Node]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		from := []*yaml.Node{n.Content[i+1]}
 		if n.Content[i].Tag != mergeTag {
@@ -188,10 +189,13 @@ func (p *parser) joined(n *yaml.Node) (out []*yaml.Node) {
 			from = list.Content
 		}
 		for _, m := range from {
-			if target(m).Kind != yaml.MappingNode {
-				p.entry(func() { p.fail(m, "<< is %s: it joins mappings only", kindOf(target(m))) })
+			t := target(m)
+			if t.Kind != yaml.MappingNode {
+				p.entry(func() { p.fail(m, "<< is %s: it joins mappings only", kindOf(t)) })
+			} else if !met[t] {
+				met[t] = true
+				out = append(out, t)
 			}
-			out = append(out, target(m))
 		}
 	}
 	return out
