@@ -105,7 +105,9 @@ func (list Errors) Unwrap() (out []error) {
 
 // sorted has a mistake once that several aliases lead to.
 func (list Errors) sorted() Errors {
-	slices.SortStableFunc(list, func(a, b *Error) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column, strings.Compare(a.Message, b.Message)) })
+	slices.SortStableFunc(list, func(a, b *Error) int {
+		return cmp.Or(a.Line-b.Line, a.Column-b.Column, strings.Compare(a.Message, b.Message))
+	})
 	return slices.CompactFunc(list, func(a, b *Error) bool { return *a == *b })
 }
 
