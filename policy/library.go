@@ -38,19 +38,22 @@ func embedded(files embed.FS, dir string) map[string]string {
 // LibraryNames are the policies that gatelint brings, in order.
 func LibraryNames() []string { return manifest.Keys(embedded(library, "library")) }
 
-// brought reads a policy of the library.
-func (s *sources) brought(opt Options, name string) {
-	text, ok := embedded(library, "library")[name]
+// brought gives a policy of the library by its path library:NAME, or says that there is none; neither for another path.
+func brought(path string) (text, lack string) {
+	name, ok := strings.CutPrefix(path, Library)
 	if !ok {
-		names := LibraryNames()
+		return "", ""
+	}
+	all := embedded(library, "library")
+	if text, ok = all[name]; !ok {
+		names := manifest.Keys(all)
 		hint := meant(name, names)
 		if hint == "" {
 			hint = "; there is " + strings.Join(names, ", ")
 		}
-		s.problems = append(s.problems, opt.wrong(Library+name, Library+name+": the library has no such policy"+hint))
-		return
+		lack = path + ": the library has no such policy" + hint
 	}
-	s.module(Library+name, text)
+	return text, lack
 }
 
 // help adds the helpers. A policy's own package of such a name would change what they say, for every policy.

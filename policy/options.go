@@ -37,15 +37,13 @@ func (o Options) wrong(name, message string) *Problem {
 	return &Problem{Message: message}
 }
 
-// Join adds what a config file says of policies; "" is no file. Its paths are relative to its folder, and shown says how messages name
+// Join adds what the text of a config file says of policies. Its paths are relative to its folder, and shown says how messages name
 // them.
-func (o Options) Join(file string, shown func(string) string) (Options, error) {
-	if file == "" {
-		return o, nil
-	}
-	c, err := settings.ReadPolicies(file, shown(file))
-	if err != nil {
-		return o, err
+func (o Options) Join(text []byte, file string, shown func(string) string) (Options, error) {
+	c, wrong := settings.ReadPolicies(text, file, shown(file))
+	fail := func(place, message string) {
+		pos := c.Places[place]
+		wrong = append(wrong, &settings.Error{File: pos.File, Line: pos.Line, Column: pos.Column, Message: message})
 	}
 	local := func(p string) string {
 		if filepath.IsAbs(p) || strings.HasPrefix(p, Library) {
@@ -54,19 +52,17 @@ func (o Options) Join(file string, shown func(string) string) (Options, error) {
 		return shown(filepath.Join(filepath.Dir(file), p))
 	}
 	o.Paths = slices.Clone(o.Paths)
+	for _, name := range c.Library {
+		c.Paths = append(c.Paths, Library+name)
+	}
 	for _, p := range c.Paths {
 		o.Paths = append(o.Paths, local(p))
-	}
-	for _, name := range c.Library {
-		o.Paths = append(o.Paths, Library+name)
+		if _, lack := brought(p); lack != "" {
+			fail(p, lack)
+		}
 	}
 	if len(o.Namespaces) == 0 {
 		o.Namespaces = c.Namespaces
-	}
-	var wrong settings.Errors
-	fail := func(place, message string) {
-		pos := c.Places[place]
-		wrong = append(wrong, &settings.Error{File: pos.File, Line: pos.Line, Column: pos.Column, Message: message})
 	}
 	if o.BundleKey == "" && c.BundleKey != "" {
 		o.BundleKey = local(c.BundleKey)

@@ -53,8 +53,12 @@ func readSources(opt Options) *sources {
 	}
 	for _, p := range opt.Paths {
 		had, bad := s.met, len(s.problems)
-		if name, ok := strings.CutPrefix(p, Library); ok {
-			s.brought(opt, name)
+		switch text, lack := brought(p); {
+		case text != "":
+			s.module(p, text)
+			continue
+		case lack != "":
+			s.fail("", lack)
 			continue
 		}
 		s.path(filepath.Clean(p))

@@ -131,8 +131,7 @@ func join(readers []*reader) *Set {
 		for _, b := range r.broken {
 			if b.said != "" && len(b.doc.Text) <= patience {
 				patience -= len(b.doc.Text)
-				b.line = failingLine(b.doc.Text, b.said)
-				b.indent(newSource(b.doc.Text))
+				b.search(b.doc.Text)
 			}
 			r.syntax(b.doc, b.problem)
 		}

@@ -59,16 +59,16 @@ func Nearest(name string, candidates []string) string {
 			return c
 		}
 		// Of two equally near ones the smaller wins, whatever their order.
-		if d := edits(name, c, distance); d < distance || d == distance && best != "" && c < best {
+		if d := Edits(name, c, distance); d < distance || d == distance && best != "" && c < best {
 			best, distance = c, d
 		}
 	}
 	return best
 }
 
-// edits is the number of insertions, deletions, replacements and swaps of neighbours between two strings;
+// Edits is the number of insertions, deletions, replacements and swaps of neighbours between two strings;
 // more than the limit, it is some number above the limit.
-func edits(a, b string, limit int) int {
+func Edits(a, b string, limit int) int {
 	if d := len(a) - len(b); d > limit || -d > limit {
 		return limit + 1
 	}

@@ -74,6 +74,21 @@ func explainYAML(err error, text []byte) *problem {
 	return p
 }
 
+// ExplainYAML gives the place in a text of an error of the YAML library, and the way out.
+func ExplainYAML(err error, text []byte) (line, column int, message string) {
+	p := explainYAML(err, text)
+	p.search(text)
+	return int(p.line), int(p.col), p.message
+}
+
+// search puts the problem at the line that fails, where the library's is another one.
+func (p *problem) search(text []byte) {
+	if p.said != "" {
+		p.line = failingLine(text, p.said)
+		p.indent(newSource(text))
+	}
+}
+
 // indent puts the problem at the first character of its line, or at a tab before that, which then is the problem.
 func (p *problem) indent(src *source) {
 	line := src.line(int(p.line))

@@ -105,7 +105,9 @@ func (list Errors) Unwrap() (out []error) {
 
 // sorted has a mistake once that several aliases lead to.
 func (list Errors) sorted() Errors {
-	slices.SortStableFunc(list, func(a, b *Error) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
+	slices.SortStableFunc(list, func(a, b *Error) int {
+		return cmp.Or(a.Line-b.Line, a.Column-b.Column, strings.Compare(a.Message, b.Message))
+	})
 	return slices.CompactFunc(list, func(a, b *Error) bool { return *a == *b })
 }
 
@@ -145,8 +147,8 @@ func Misnamed(dir string) string {
 	}
 }
 
-// Load reads a config file. shown is how messages name it.
-func Load(file, shown string, list []*rules.Rule) (*Config, error) {
+// Read reads the text of a config file, once: it can be a pipe. shown is how messages name it.
+func Read(file, shown string) ([]byte, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		if info, _ := os.Stat(file); info != nil && info.IsDir() {
@@ -160,12 +162,22 @@ func Load(file, shown string, list []*rules.Rule) (*Config, error) {
 		}
 		return nil, fmt.Errorf("reading the config: %w", err)
 	}
-	c, err := Parse(data, shown, list)
-	if err != nil {
-		return nil, err
-	}
+	return data, nil
+}
+
+// Load makes a config of the text of a file. wrong keeps its policies from loading, nil if nothing does: names of rules are not judged
+// then, as policies bring some. Its error is wrong with all else that is, and what could be read is there beside it.
+func Load(data []byte, file, shown string, list []*rules.Rule, wrong error) (*Config, error) {
+	c, errs := parse(data, shown, list, wrong != nil)
 	c.Dir, c.Text, c.Known = filepath.Dir(file), data, list
-	return c, nil
+	var said Errors
+	if errors.As(wrong, &said) {
+		return c, append(said, errs...).sorted()
+	}
+	if len(errs) > 0 {
+		wrong = errors.Join(wrong, errs)
+	}
+	return c, wrong
 }
 
 // Param is a parameter of a rule.

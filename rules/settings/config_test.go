@@ -32,7 +32,8 @@ namespace:
   deploy: &default web
 worlds:
   prod: {paths: [prod], with: base, namespace: *default, vars: {PORT: 80, HOST: a.example.com}, complete: true}
-  dev: {paths: [dev], complete: false}
+  dev: &dev {paths: [dev], complete: false}
+  test: {<<: [*dev, {paths: lost, complete: Service}], namespace: *default}
 istio: {version: 1.31, clusterDomain: example.internal, rootNamespace: mesh, meshConfig: mesh.yaml, scopeGatewayToNamespace: true, revision: canary}
 `), "c.yaml", list)
 	require.NoError(t, err)
@@ -48,6 +49,7 @@ istio: {version: 1.31, clusterDomain: example.internal, rootNamespace: mesh, mes
 				Vars: map[string]string{"PORT": "80", "HOST": "a.example.com"}, Complete: "true",
 			},
 			{Name: "dev", Paths: []string{"dev"}},
+			{Name: "test", Paths: []string{"dev"}, Namespace: Namespaces{{"**", "web"}}},
 		},
 		Istio: Istio{"1.31", "example.internal", "mesh", "mesh.yaml", true, "canary"},
 	}, c)
@@ -65,7 +67,7 @@ var mistakes = map[string]string{
 	"version: 1\nadmision: 1":                                              `c:2:1: unknown key "admision"; did you mean "admission"?`,
 	"version: 1\npaths: {a: b}":                                            `c:2:8: paths is a mapping, not a string`,
 	"version: 1\npaths: [[a]]":                                             `c:2:9: paths is a list, not a string`,
-	"version: 1\npaths:":                                                   `c:2:7: paths is empty, not a string`,
+	"version: 1\npaths: [~]":                                               `c:2:9: paths is empty, not a string`,
 	"version: 1\nexclude: '['":                                             `c:2:10: "[" is no glob`,
 	"version: 1\nexclude: '!a'":                                            `c:2:10: "!a" takes nothing back: a glob is not negated by "!"`,
 	"version: 1\ncomplete: Secret/a/b":                                     `c:2:11: complete: "Secret/a/b" is not KIND or KIND/NAMESPACE`,
@@ -110,8 +112,13 @@ func TestParseMistakes(t *testing.T) {
 		_, err := Parse([]byte(text), "c", list)
 		require.EqualError(t, err, want, text)
 	}
-	_, err := Parse([]byte("a: b: c"), "c", list)
-	require.ErrorContains(t, err, "c:1:1: the config does not parse: ")
+	for text, want := range map[string]string{
+		"a: b: c":                         `c:1:1: the config does not parse: a ":" stands where no key can`,
+		"version: 1\nexclude: [&x a, *y]": `c:2:1: the config does not parse: an alias "*name" stands here without its anchor`,
+	} {
+		_, err := Parse([]byte(text), "c", list)
+		require.ErrorContains(t, err, want)
+	}
 }
 
 func TestFind(t *testing.T) {
@@ -121,10 +128,12 @@ func TestFind(t *testing.T) {
 	file, err := Find(filepath.Join(root, "a", "b"))
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join(root, "a", FileName), file)
-	c, err := Load(file, "shown.yaml", list)
+	text, err := Read(file, "shown.yaml")
+	require.NoError(t, err)
+	c, err := Load(text, file, "shown.yaml", list, nil)
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join(root, "a"), c.Dir)
-	_, err = Load(filepath.Join(root, "nosuch"), "shown.yaml", list)
+	_, err = Read(filepath.Join(root, "nosuch"), "shown.yaml")
 	require.EqualError(t, err, "reading the config: open shown.yaml: no such file or directory")
 
 	// What has the name of a config and is none is not passed over.
@@ -140,7 +149,7 @@ func TestFind(t *testing.T) {
 		file, err = Find(filepath.Join(root, "a", "b"))
 		require.NoError(t, err)
 		require.Equal(t, near, file)
-		_, err = Load(file, "shown.yaml", list)
+		_, err = Read(file, "shown.yaml")
 		require.EqualError(t, err, what.want)
 		require.NoError(t, os.Remove(near))
 	}

@@ -3,6 +3,7 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"sigs.k8s.io/yaml"
@@ -12,6 +13,9 @@ import (
 func ReadMeshConfig(file, shown string) ([]byte, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
+		if path := (*fs.PathError)(nil); errors.As(err, &path) {
+			path.Path = shown
+		}
 		return nil, fmt.Errorf("reading the MeshConfig: %w", err)
 	}
 	var m map[string]any

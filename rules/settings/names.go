@@ -92,9 +92,15 @@ func (p *parser) complete(n *yaml.Node) string {
 		}
 		return ""
 	}
-	text := strings.Join(p.strings(n, "complete"), ",")
-	if err := CheckComplete(text); text != "" && err != nil {
-		p.fail(n, "complete: %v", err)
-	}
-	return text
+	var said []string
+	p.texts(n, "complete", func(n *yaml.Node, text string) {
+		if text == "" {
+			return
+		}
+		if err := CheckComplete(text); err != nil {
+			p.fail(n, "complete: %v", err)
+		}
+		said = append(said, text)
+	})
+	return strings.Join(said, ",")
 }

@@ -5,6 +5,8 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"go.yaml.in/yaml/v3"
@@ -37,7 +39,7 @@ func Match(glob, file string) bool {
 
 // namespaces reads one namespace for all files, or a mapping of globs to namespaces.
 func (p *parser) namespaces(n *yaml.Node) Namespaces {
-	if target(n).Kind != yaml.MappingNode {
+	if target(n).Kind != yaml.MappingNode && !isNull(target(n)) {
 		return Namespaces{{Glob: "**", Namespace: p.name(n, "namespace", p.scalar(n, "namespace"), CheckNamespace)}}
 	}
 	out := Namespaces{}
@@ -53,16 +55,23 @@ func (p *parser) globs(n *yaml.Node, in string) []string {
 	return p.texts(n, in, p.glob)
 }
 
-// parted is a backslash that parts folders: one that takes a sign's meaning stands before a sign.
-var parted = regexp.MustCompile(`\\([\pL\pN])`)
+// escape is a backslash with what stands behind it: before a sign it takes the sign's meaning, before a letter or digit it is meant to part
+// folders.
+var escape = regexp.MustCompile(`\\.`)
 
 // CheckGlob refuses a text that is no glob, and those that match no file.
 func CheckGlob(text string) error {
+	slashed := escape.ReplaceAllStringFunc(text, func(e string) string {
+		if c, _ := utf8.DecodeRuneInString(e[1:]); unicode.IsLetter(c) || unicode.IsNumber(c) {
+			return "/" + e[1:]
+		}
+		return e
+	})
 	switch {
 	case text == "" || !doublestar.ValidatePattern(text):
 		return fmt.Errorf("%q is no glob", text)
-	case parted.MatchString(text):
-		return fmt.Errorf(`"%s" parts folders by a backslash, which matches none: write "%s"`, text, parted.ReplaceAllString(text, "/$1"))
+	case slashed != text:
+		return fmt.Errorf(`"%s" parts folders by a backslash, which matches none: write "%s"`, text, slashed)
 	case text[0] == '!':
 		return fmt.Errorf("%q takes nothing back: a glob is not negated by \"!\"", text)
 	}

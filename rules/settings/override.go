@@ -45,7 +45,7 @@ func (p *parser) loudness(n *yaml.Node, rule string) (s Setting) {
 
 // items visits the entries of a list.
 func (p *parser) items(n *yaml.Node, in string, visit func(*yaml.Node)) {
-	if n = target(n); n.Kind != yaml.SequenceNode {
+	if n = target(n); n.Kind != yaml.SequenceNode && !isNull(n) {
 		p.fail(n, "%s is %s, not a list", in, kindOf(n))
 		return
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,25 +36,40 @@ type keys map[string]func(*yaml.Node)
 
 // Parse reads the text of a config file. Every key must be known.
 func Parse(data []byte, file string, list []*rules.Rule) (*Config, error) {
+	c, errs := parse(data, file, list, false)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return c, nil
+}
+
+// parse gives what could be read, with the mistakes.
+func parse(data []byte, file string, list []*rules.Rule, open bool) (*Config, Errors) {
+	root, errs := rootOf(data, file)
+	if len(errs) > 0 {
+		return &Config{File: file, Dir: "."}, errs
+	}
+	p := &parser{file: file, list: list, open: open}
+	c := p.config(root)
+	return c, p.errs.sorted()
+}
+
+// rootOf is the mapping that a config file holds, or what stands in its place.
+func rootOf(data []byte, file string) (*yaml.Node, Errors) {
 	var doc yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	if err := dec.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
-		return nil, yamlError(file, err)
+		line, column, message := manifest.ExplainYAML(err, data)
+		return nil, Errors{{File: file, Line: line, Column: column, Message: "the config does not parse: " + message}}
 	}
 	var second yaml.Node
 	if err := dec.Decode(&second); err == nil && len(second.Content) > 0 && !isNull(second.Content[0]) {
 		return nil, Errors{{File: file, Line: second.Line, Column: second.Column, Message: "a second document: a config file has one"}}
 	}
-	root := &yaml.Node{Kind: yaml.MappingNode, Line: 1, Column: 1}
 	if len(doc.Content) > 0 && !isNull(doc.Content[0]) {
-		root = doc.Content[0]
+		return doc.Content[0], nil
 	}
-	p := &parser{file: file, list: list}
-	c := p.config(root)
-	if len(p.errs) > 0 {
-		return nil, p.errs.sorted()
-	}
-	return c, nil
+	return &yaml.Node{Kind: yaml.MappingNode, Line: 1, Column: 1}, nil
 }
 
 func (p *parser) config(root *yaml.Node) *Config {
@@ -84,17 +98,6 @@ func (p *parser) config(root *yaml.Node) *Config {
 		p.fail(root, `the config lacks "version: 1"`)
 	}
 	return c
-}
-
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
-
-func yamlError(file string, err error) Errors {
-	text, line := err.Error(), 1
-	if m := yamlLine.FindStringSubmatch(text); m != nil {
-		text = strings.TrimPrefix(text, m[0])
-		line, _ = strconv.Atoi(m[1])
-	}
-	return Errors{{File: file, Line: max(line, 1), Column: 1, Message: "the config does not parse: " + text}}
 }
 
 func (p *parser) fail(n *yaml.Node, format string, args ...any) {
@@ -134,30 +137,68 @@ func (p *parser) mapping(n *yaml.Node, in string, known keys) {
 	})
 }
 
-// each visits the entries of a mapping, whose keys are strings and stand once.
+// each visits the entries of a mapping, whose keys are strings and stand once. Where all of them are commented out there are none.
 func (p *parser) each(n *yaml.Node, in string, visit func(key, value *yaml.Node)) {
 	n = target(n)
+	if isNull(n) {
+		return
+	}
 	if n.Kind != yaml.MappingNode {
 		p.fail(n, "%s is %s, not a mapping", subject(in), kindOf(n))
 		return
 	}
-	seen := map[string]int{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
-		p.entry(func() {
-			name := target(key)
-			if name.Kind != yaml.ScalarNode {
-				p.fail(key, "a key%s is %s, not a string", under(in), kindOf(name))
-				return
-			}
-			if first := seen[name.Value]; first > 0 {
-				p.fail(key, "key %q%s stands on line %d already", name.Value, under(in), first)
-				return
-			}
-			seen[name.Value] = key.Line
-			visit(key, value)
-		})
+	had := map[string]bool{} // in a mapping that goes before
+	for nth, m := range append([]*yaml.Node{n}, p.joined(n)...) {
+		seen := map[string]int{}
+		for i := 0; i+1 < len(m.Content); i += 2 {
+			key, value := m.Content[i], m.Content[i+1]
+			p.entry(func() {
+				name := target(key)
+				first := seen[name.Value]
+				switch {
+				case name.Kind != yaml.ScalarNode:
+					p.fail(key, "a key%s is %s, not a string", under(in), kindOf(name))
+				case name.Tag == mergeTag && nth > 0:
+					p.fail(key, "<< joins a mapping that has a << itself, which is not read: write its keys out")
+				case name.Tag == mergeTag || had[name.Value]:
+				case first > 0:
+					p.fail(key, "key %q%s stands on line %d already", name.Value, under(in), first)
+				default:
+					seen[name.Value] = key.Line
+					visit(key, value)
+				}
+			})
+		}
+		for name := range seen {
+			had[name] = true
+		}
 	}
+}
+
+const mergeTag = "!!merge"
+
+// joined are the mappings that "<<" joins to one, each once, the one that goes before another first.
+func (p *parser) joined(n *yaml.Node) (out []*yaml.Node) {
+	met := map[*yaml.Node]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		from := []*yaml.Node{n.Content[i+1]}
+		if n.Content[i].Tag != mergeTag {
+			continue
+		}
+		if list := target(from[0]); list.Kind == yaml.SequenceNode {
+			from = list.Content
+		}
+		for _, m := range from {
+			t := target(m)
+			if t.Kind != yaml.MappingNode {
+				p.entry(func() { p.fail(m, "<< is %s: it joins mappings only", kindOf(t)) })
+			} else if !met[t] {
+				met[t] = true
+				out = append(out, t)
+			}
+		}
+	}
+	return out
 }
 
 func (p *parser) version(n *yaml.Node) {
@@ -196,7 +237,7 @@ func isBool(n *yaml.Node, value string) bool {
 	return n.Tag == "!!bool" && strings.EqualFold(n.Value, value)
 }
 
-// strings reads a list of strings, or one string.
+// strings reads a list of strings, one string, or none.
 func (p *parser) strings(n *yaml.Node, in string) []string {
 	return p.texts(n, in, func(*yaml.Node, string) {})
 }
@@ -204,7 +245,7 @@ func (p *parser) strings(n *yaml.Node, in string) []string {
 // texts is strings, with a look at each.
 func (p *parser) texts(n *yaml.Node, in string, look func(*yaml.Node, string)) []string {
 	items := []*yaml.Node{n}
-	if list := target(n); list.Kind == yaml.SequenceNode {
+	if list := target(n); list.Kind == yaml.SequenceNode || isNull(list) {
 		items = list.Content
 	}
 	out := []string{}

@@ -1,16 +1,13 @@
 package settings
 
 import (
-	"bytes"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
-	"github.com/gatelint/gatelint/rules"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -27,57 +24,19 @@ type Policies struct {
 }
 
 // ReadPolicies reads only what a config file says of policies. They are loaded first, as the rest of the config can name their rules.
-func ReadPolicies(file, shown string) (Policies, error) {
-	var out Policies
-	root, err := readRoot(file, shown)
-	if root == nil || err != nil {
-		return out, err
+// What could be read is there beside the mistakes.
+func ReadPolicies(data []byte, file, shown string) (out Policies, wrong Errors) {
+	root, wrong := rootOf(data, shown)
+	if len(wrong) > 0 {
+		return out, wrong
 	}
 	p := &parser{file: shown, dir: filepath.Dir(file)}
-	for i := 0; root.Kind == yaml.MappingNode && i+1 < len(root.Content); i += 2 {
-		if root.Content[i].Value == "policies" {
-			out = p.policies(root.Content[i+1])
+	p.each(root, "", func(key, value *yaml.Node) {
+		if key.Value == "policies" {
+			out = p.policies(value)
 		}
-	}
-	if len(p.errs) > 0 {
-		return out, p.errs.sorted()
-	}
-	return out, nil
-}
-
-// Beside adds to what is wrong with policies what else is wrong with the config that names them. Names of rules are not judged: policies
-// bring some.
-func Beside(err error, file, shown string) error {
-	root, _ := readRoot(file, shown)
-	if root == nil {
-		return err
-	}
-	p := &parser{file: shown, list: rules.All(), open: true}
-	p.config(root)
-	var said Errors
-	if errors.As(err, &said) {
-		return append(said, p.errs...).sorted()
-	}
-	if len(p.errs) > 0 {
-		return errors.Join(err, p.errs.sorted())
-	}
-	return err
-}
-
-// readRoot reads the first document of a file; nil where there is none, and of a file for which Load says what is wrong with it.
-func readRoot(file, shown string) (*yaml.Node, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, nil
-	}
-	var doc yaml.Node
-	if err := yaml.NewDecoder(bytes.NewReader(data)).Decode(&doc); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, nil
-		}
-		return nil, yamlError(shown, err)
-	}
-	return target(doc.Content[0]), nil
+	})
+	return out, p.errs.sorted()
 }
 
 // policies reads a list of paths, or a mapping.

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -433,4 +435,20 @@ func TestGlobFromHere(t *testing.T) {
 	got, err := r.fromHere("a/*")
 	require.NoError(t, err)
 	require.Equal(t, "config/a/*", got)
+}
+
+// A config can come from a pipe, which is read once.
+func TestConfigOfAPipe(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no /dev/fd")
+	}
+	t.Chdir(t.TempDir())
+	for _, args := range [][]string{{"config", "verify"}, {"rules", "-c"}} {
+		r, w, err := os.Pipe()
+		require.NoError(t, err)
+		_, err = w.WriteString("version: 1\npolicies: library:host-ownership\n")
+		require.NoError(t, errors.Join(err, w.Close()))
+		require.Contains(t, run(nil, append(args, fmt.Sprintf("/dev/fd/%d", r.Fd()))), "[exit 0]")
+		require.NoError(t, r.Close())
+	}
 }

@@ -112,10 +112,11 @@ func (a *app) verifyCommand() *cobra.Command {
 
 func (a *app) verify(f *flags) error {
 	r := &request{}
-	if err := a.setInput(r, f); err != nil {
+	err := a.setInput(r, f)
+	c := r.config
+	if c == nil || err != nil && c.File == "" {
 		return err
 	}
-	c := r.config
 	if c.File == "" {
 		return fmt.Errorf("there is no %s here or in a folder above", settings.FileName)
 	}
@@ -126,7 +127,7 @@ func (a *app) verify(f *flags) error {
 	for _, w := range c.Worlds {
 		named["worlds."+w.Name+".paths"], named["worlds."+w.Name+".with"] = w.Paths, w.With
 	}
-	var wrong settings.Errors
+	wrong := []error{err}
 	for _, key := range manifest.Keys(named) {
 		for _, p := range named[key] {
 			full := p
@@ -144,12 +145,11 @@ func (a *app) verify(f *flags) error {
 				}
 				why = "matches nothing"
 			}
-			line, column := placeOf(c.Text, p)
-			wrong = append(wrong, &settings.Error{File: c.File, Line: line, Column: column, Message: fmt.Sprintf("%s: %s %s", key, p, why)})
+			wrong = append(wrong, mistake(c, p, "%s: %s %s", key, p, why))
 		}
 	}
-	if len(wrong) > 0 {
-		return wrong
+	if err := errors.Join(wrong...); err != nil {
+		return err
 	}
 	if text := a.idle(f, c); text != "" {
 		a.say("%s", text)
@@ -167,20 +167,20 @@ func (a *app) idle(f *flags, c *settings.Config) string {
 	return ""
 }
 
-// placeOf finds a value in the text of a config.
-func placeOf(text []byte, value string) (line, column int) {
+// mistake is one in a value of a config, where that stands.
+func mistake(c *settings.Config, value, format string, args ...any) error {
 	var doc yaml.Node
-	_ = yaml.Unmarshal(text, &doc) // it has been read before
-	line, column = 1, 1
+	_ = yaml.Unmarshal(c.Text, &doc) // it has been read before
+	e := &settings.Error{File: c.File, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)}
 	var visit func(n *yaml.Node)
 	visit = func(n *yaml.Node) {
 		if n.Kind == yaml.ScalarNode && n.Value == value {
-			line, column = n.Line, n.Column
+			e.Line, e.Column = n.Line, n.Column
 		}
 		for _, c := range n.Content {
 			visit(c)
 		}
 	}
 	visit(&doc)
-	return line, column
+	return e
 }

@@ -169,8 +169,12 @@ func (s *schemaDocs) kind(n *yaml.Node) string {
 		}
 		return strings.Join(kinds, ", or ")
 	}
-	switch kind := entry(n, "type"); {
-	case kind.Kind == yaml.SequenceNode || kind.Value == "string":
+	kind := entry(n, "type")
+	if kind.Kind == yaml.SequenceNode { // the rest are other scalars, or null
+		kind = kind.Content[0]
+	}
+	switch {
+	case kind.Value == "string":
 		return "text"
 	case kind.Value == "boolean":
 		return "`true` or `false`"

@@ -46,20 +46,31 @@ func (f *flags) fromEnvironment() error {
 	return first
 }
 
-// strays refuses variables GATELINT_* that look like one that is read. Others are not ours: Kubernetes sets some for a Service, people
-// have their own. A short name is judged without what all have in common: GATELINT_BIN is not GATELINT_FIX.
+// strays refuses variables GATELINT_* that one typing error parts from one that is read. Others are not ours: Kubernetes sets some for a
+// Service, people have their own. So short names (STATE is not STATS) and values that a switch does not take (CLUSTERS=a,b) say nothing.
 func strays() error {
-	known := map[string]bool{}
+	known, long, switches := map[string]bool{}, []string{}, map[string]bool{}
 	cmd := &cobra.Command{}
 	(&flags{}).lint(cmd)
-	cmd.Flags().VisitAll(func(x *pflag.Flag) { known[strings.TrimPrefix(variable(x.Name), prefix)] = true })
+	cmd.Flags().VisitAll(func(x *pflag.Flag) {
+		name := strings.TrimPrefix(variable(x.Name), prefix)
+		known[name], switches[name] = true, x.Value.Type() == "bool"
+		if len(name) >= 6 {
+			long = append(long, name)
+		}
+	})
 	var wrong []error
 	for _, entry := range slices.Sorted(slices.Values(os.Environ())) {
 		name, value, _ := strings.Cut(entry, "=")
 		rest, ours := strings.CutPrefix(name, prefix)
-		if near := manifest.Nearest(rest, manifest.Keys(known)); ours && !known[rest] && near != "" && value != "" {
-			wrong = append(wrong, fmt.Errorf("%s is not read; did you mean %s?", name, prefix+near))
+		if !ours || known[rest] || value == "" {
+			continue
 		}
+		near := manifest.Nearest(rest, long)
+		if near == "" || manifest.Edits(strings.ToUpper(rest), near, 1) > 1 || switches[near] && value != "true" && value != "false" {
+			continue
+		}
+		wrong = append(wrong, fmt.Errorf("%s is not read; did you mean %s?", name, prefix+near))
 	}
 	return errors.Join(wrong...)
 }

@@ -219,10 +219,13 @@ func (a *app) request(f *flags, args []string) (*request, error) {
 // setInput joins the flags and the config to what is read.
 func (a *app) setInput(r *request, f *flags) error {
 	config, err := a.findConfig(f)
-	if err != nil {
+	if config == nil {
 		return err
 	}
 	r.config, r.base, r.said = config, config.Dir, f.said
+	if err != nil {
+		return errors.Join(err, r.setMesh(f))
+	}
 	if err := a.standIn(r, f); err != nil {
 		return err
 	}
@@ -296,7 +299,7 @@ func (r *request) setNow(f *flags) (err error) {
 	return nil
 }
 
-// findConfig gives the config that counts; an empty one if there is none.
+// findConfig gives the config that counts; an empty one if there is none. Beside an error there can be what could be read.
 func (a *app) findConfig(f *flags) (*settings.Config, error) {
 	if f.from == nil {
 		if err := f.fromEnvironment(); err != nil {
@@ -329,13 +332,16 @@ func (a *app) findConfig(f *flags) (*settings.Config, error) {
 	if file != "" && !filepath.IsAbs(file) {
 		file = filepath.Join(dir, file)
 	}
-	if err := a.loadPolicies(f, file, dir); err != nil {
-		return nil, settings.Beside(err, file, shown(dir, file))
-	}
 	if file == "" {
-		return &settings.Config{Dir: dir, Known: a.rules}, nil
+		err := a.loadPolicies(f, nil, "", dir)
+		return &settings.Config{Dir: dir, Known: a.rules}, err
 	}
-	return settings.Load(file, shown(dir, file), a.rules)
+	text, err := settings.Read(file, shown(dir, file))
+	if err != nil {
+		return nil, err
+	}
+	err = a.loadPolicies(f, text, file, dir)
+	return settings.Load(text, file, shown(dir, file), a.rules, err)
 }
 
 // shown is how a file is named: from the working directory, unless that is a long way round, with forward slashes.
@@ -386,19 +392,16 @@ func (r *request) setMesh(f *flags) error {
 	if f.now != "" {
 		r.mesh.Now = r.now // findings do not change with the day on which files are linted, unless a day is given
 	}
-	file := f.meshConfig
-	if file == "" && istio.MeshConfig != "" {
-		file = filepath.Join(r.base, istio.MeshConfig)
-	}
-	if file == "" {
+	if f.meshConfig == "" && istio.MeshConfig == "" {
 		return nil
 	}
-	data, err := settings.ReadMeshConfig(file, filepath.ToSlash(file))
-	if err != nil {
-		return err
+	var err error
+	if f.meshConfig != "" {
+		r.mesh.MeshConfig, err = settings.ReadMeshConfig(f.meshConfig, filepath.ToSlash(f.meshConfig))
+	} else if r.mesh.MeshConfig, err = settings.ReadMeshConfig(r.under([]string{istio.MeshConfig})[0], istio.MeshConfig); err != nil {
+		err = mistake(r.config, istio.MeshConfig, "istio.meshConfig: %v", err)
 	}
-	r.mesh.MeshConfig = data
-	return nil
+	return err
 }
 
 // completeness reads what --complete takes; "" closes nothing.

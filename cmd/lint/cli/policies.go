@@ -23,14 +23,14 @@ func (f *policyFlags) add(cmd *cobra.Command) {
 }
 
 // options joins flags and config.
-func (f *policyFlags) options(file, dir string) (policy.Options, error) {
+func (f *policyFlags) options(text []byte, file, dir string) (policy.Options, error) {
 	opt := policy.Options{Paths: f.paths, Namespaces: f.namespaces, Allow: f.allow, BundleKey: f.bundleKey}
-	return opt.Join(file, func(p string) string { return shown(dir, p) })
+	return opt.Join(text, file, func(p string) string { return shown(dir, p) })
 }
 
 // loadPolicies makes rules of the policies that flags and config name.
-func (a *app) loadPolicies(f *flags, file, dir string) error {
-	opt, err := f.policies.options(file, dir)
+func (a *app) loadPolicies(f *flags, text []byte, file, dir string) error {
+	opt, err := f.policies.options(text, file, dir)
 	if err != nil || len(opt.Paths) == 0 {
 		return err
 	}

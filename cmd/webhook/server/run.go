@@ -169,8 +169,11 @@ const auditSettle = 5 * time.Second
 func (o *Options) load() (*settings.Config, mesh.Options, error) {
 	config := &settings.Config{}
 	if o.Config != "" {
-		var err error
-		if config, err = settings.Load(o.Config, o.Config, rules.All()); err != nil {
+		text, err := settings.Read(o.Config, o.Config)
+		if err != nil {
+			return nil, mesh.Options{}, err
+		}
+		if config, err = settings.Load(text, o.Config, o.Config, rules.All(), nil); err != nil {
 			return nil, mesh.Options{}, err
 		}
 		config.Overrides = nil // of files
