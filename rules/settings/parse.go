@@ -43,6 +43,15 @@ func Parse(data []byte, file string, list []*rules.Rule) (*Config, error) {
 	return c, nil
 }
 
+// Draft is Parse before policies are loaded: names of rules are not judged, as policies bring some.
+func Draft(data []byte, file string, list []*rules.Rule) (*Config, error) {
+	c, errs := parse(data, file, list, true)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return c, nil
+}
+
 // parse gives what could be read, with the mistakes.
 func parse(data []byte, file string, list []*rules.Rule, open bool) (*Config, Errors) {
 	root, errs := rootOf(data, file)

@@ -165,7 +165,7 @@ func (o *Options) audit(manager ctrl.Manager, a *audit.Auditor) (err error) {
 // auditSettle is as long as kubectl takes for a folder of manifests.
 const auditSettle = 5 * time.Second
 
-// load reads the config and what it says of the cluster.
+// load reads the config and what it says of the cluster. What it says of rules is read when the policies are.
 func (o *Options) load() (*settings.Config, mesh.Options, error) {
 	config := &settings.Config{}
 	if o.Config != "" {
@@ -173,9 +173,10 @@ func (o *Options) load() (*settings.Config, mesh.Options, error) {
 		if err != nil {
 			return nil, mesh.Options{}, err
 		}
-		if config, err = settings.Load(text, o.Config, o.Config, rules.All(), nil); err != nil {
+		if config, err = settings.Draft(text, o.Config, rules.All()); err != nil {
 			return nil, mesh.Options{}, err
 		}
+		config.Dir = filepath.Dir(o.Config)
 		config.Overrides = nil // of files
 	}
 	i := config.Istio
