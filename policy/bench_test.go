@@ -15,6 +15,7 @@ import (
 	"github.com/gatelint/gatelint/analyzers/routing"
 	"github.com/gatelint/gatelint/cmd/lint/cli"
 	"github.com/gatelint/gatelint/fixtures/fleet"
+	"github.com/gatelint/gatelint/policy"
 	"github.com/gatelint/gatelint/rules"
 )
 
@@ -31,16 +32,17 @@ func lintAll(b *testing.B, text []byte, list []*rules.Rule, policies bool) {
 	}
 }
 
-// BenchmarkLibrary measures what twenty policies add to a run of the linter, as a share and for each object: with their defaults, and
-// with parameters by which each has something to do.
+// BenchmarkLibrary measures what policies add to a run of the linter, as a share and for each object: twenty with their defaults, the
+// twelve of the library with parameters by which each has something to do, and twenty with such.
 func BenchmarkLibrary(b *testing.B) {
 	cli.Hurry()
 	for _, n := range []int{1000, 10_000} {
 		for _, by := range []struct {
 			name   string
+			number int
 			params map[string]map[string]any
-		}{{"active", fleet.Active()}, {"default", fleet.Quiet()}} {
-			b.Run(fmt.Sprint(by.name, "/", n), func(b *testing.B) { added(b, n, by.params) })
+		}{{"20-default", 20, fleet.Quiet()}, {"12-active", 12, fleet.Active()}, {"20-active", 20, fleet.Active()}} {
+			b.Run(fmt.Sprint(by.name, "/", n), func(b *testing.B) { added(b, n, fleet.Policies(b, by.number, by.params)) })
 		}
 	}
 }
@@ -50,17 +52,17 @@ func BenchmarkLoad(b *testing.B) {
 	for name, params := range map[string]map[string]map[string]any{"active": fleet.Active(), "default": fleet.Quiet()} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				lintAll(b, nil, fleet.Policies(b, params).Rules(0), true)
+				lintAll(b, nil, fleet.Policies(b, 20, params).Rules(0), true)
 			}
 		})
 	}
 }
 
-func added(b *testing.B, n int, params map[string]map[string]any) {
+func added(b *testing.B, n int, policies *policy.Set) {
 	timeouts := strings.NewReplacer("    route:\n", "    timeout: 5s\n    route:\n", "  - route:\n", "  - timeout: 5s\n    route:\n")
 	text := []byte(timeouts.Replace(string(fleet.YAML(n))))
 	objects := len(manifest.Parse("-", text, manifest.Options{}).Objects)
-	with := append(rules.All(), fleet.Policies(b, params).Rules(0)...)
+	with := append(rules.All(), policies.Rules(0)...)
 	lintAll(b, nil, with, true) // what is worked out once is
 	var bare, all spent
 	for b.Loop() {

@@ -52,8 +52,8 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
-// BenchmarkPolicies measures what twenty policies add to the verdicts of BenchmarkDecide: with their defaults, and with parameters by which
-// each has something to do. They take turns of a second, requests come at the rate of TestLoad, and garbage is collected as the chart has it.
+// BenchmarkPolicies measures what policies add to the verdicts of BenchmarkDecide: twenty with their defaults, the twelve of the library with
+// parameters by which each has something to do, and twenty with such. They take turns of a second, requests come at the rate of TestLoad, and garbage is collected as the chart has it.
 func BenchmarkPolicies(b *testing.B) {
 	defer debug.SetGCPercent(debug.SetGCPercent(200))
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(500 << 20))
@@ -67,11 +67,16 @@ func BenchmarkPolicies(b *testing.B) {
 			}
 			debug.FreeOSMemory() // nor is what reading took
 			bare := heap()
-			names := []string{"none", "default", "active"}
-			sets := map[string]*policy.Set{"default": fleet.Policies(b, fleet.Quiet()), "active": fleet.Policies(b, fleet.Active())}
-			for _, set := range sets { // the webhook is ready when they are
-				f.decide(b, "VirtualService", 0, set)
+			names := []string{"none", "20-default", "12-active", "20-active"}
+			sets := map[string]*policy.Set{}
+			load := func(name string, number int, params map[string]map[string]any) {
+				sets[name] = fleet.Policies(b, number, params)
+				f.decide(b, "VirtualService", 0, sets[name]) // the webhook is ready when they are
 			}
+			load("20-active", 20, fleet.Active())
+			held := heap()
+			load("12-active", 12, fleet.Active())
+			load("20-default", 20, fleet.Quiet())
 			for _, kind := range f.kinds {
 				b.Run(kind, func(b *testing.B) {
 					took := map[string]times{}
@@ -88,7 +93,7 @@ func BenchmarkPolicies(b *testing.B) {
 							b.ReportMetric(took[by].percentile(p)-none, fmt.Sprintf("ms-added/p%d-%s", p, by))
 						}
 					}
-					b.ReportMetric(100*float64(heap()-bare)/float64(bare), "%heap-added")
+					b.ReportMetric(100*float64(held-bare)/float64(bare), "%heap-added")
 				})
 			}
 			goruntime.KeepAlive(f)
