@@ -23,10 +23,15 @@ func program(t *testing.T) []string {
 	return []string{"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "GITHUB_STEP_SUMMARY=", "NO_COLOR=1"}
 }
 
+// ann commits, with git as it is out of the box.
+var ann = []string{
+	"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
+	"GIT_AUTHOR_NAME=Ann", "GIT_AUTHOR_EMAIL=ann@example.com", "GIT_COMMITTER_NAME=Ann", "GIT_COMMITTER_EMAIL=ann@example.com",
+}
+
 // TestGuides does what the pages say, step by step, and holds commands to what is shown of them.
 func TestGuides(t *testing.T) {
-	env := append(program(t), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
-		"GIT_AUTHOR_NAME=Ann", "GIT_AUTHOR_EMAIL=ann@example.com", "GIT_COMMITTER_NAME=Ann", "GIT_COMMITTER_EMAIL=ann@example.com")
+	env := append(program(t), ann...)
 	for _, name := range []string{"getting-started", "coming-from", "policies", "verdicts"} {
 		t.Run(name, func(t *testing.T) {
 			file, err := filepath.Abs("../../docs/" + name + ".md")

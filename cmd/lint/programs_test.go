@@ -23,8 +23,7 @@ func guides(t *testing.T) []string {
 	}
 	env := program(t)
 	env[0] += string(os.PathListSeparator) + dir
-	return append(env, "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
-		"GIT_AUTHOR_NAME=Ann", "GIT_AUTHOR_EMAIL=ann@example.com", "GIT_COMMITTER_NAME=Ann", "GIT_COMMITTER_EMAIL=ann@example.com")
+	return append(env, ann...)
 }
 
 // TestReviewdog has the real reviewdog send what gatelint finds to a pull request: its end of GitHub's API is played here.

@@ -36,16 +36,16 @@ type keys map[string]func(*yaml.Node)
 
 // Parse reads the text of a config file. Every key must be known.
 func Parse(data []byte, file string, list []*rules.Rule) (*Config, error) {
-	c, errs := parse(data, file, list, false)
-	if len(errs) > 0 {
-		return nil, errs
-	}
-	return c, nil
+	return whole(parse(data, file, list, false))
 }
 
 // Draft is Parse before policies are loaded: names of rules are not judged, as policies bring some.
 func Draft(data []byte, file string, list []*rules.Rule) (*Config, error) {
-	c, errs := parse(data, file, list, true)
+	return whole(parse(data, file, list, true))
+}
+
+// whole is a config without mistakes.
+func whole(c *Config, errs Errors) (*Config, error) {
 	if len(errs) > 0 {
 		return nil, errs
 	}

@@ -100,6 +100,9 @@ func (a *app) collect(r *request) (*collector, []*loaded, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	for _, l := range jobs {
+		r.tellBroken(l)
+	}
 	if before != nil {
 		if err := before.lacks(r, jobs); err != nil {
 			return nil, nil, err

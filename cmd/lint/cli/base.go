@@ -153,15 +153,15 @@ func (r *request) snapshot(l *loaded) (*base, error) {
 	var heads []*manifest.Object
 	files := map[string]bool{}
 	for _, o := range slices.Concat(l.set.Objects, l.with.Objects) {
-		switch near := manifest.Nearest(o.Kind, []string{kindWorld}); {
-		case o.APIVersion == worldVersion && near != "":
-			return nil, fmt.Errorf("%s: there is no kind %q; did you mean %q?", o.File(), o.Kind, near)
+		switch {
 		case o.Kind == kindWorld && !files[o.File()]:
 			heads, files[o.File()] = append(heads, o), true
+		case o.APIVersion == worldVersion && manifest.Nearest(o.Kind, []string{kindWorld}) != "":
+			return nil, fmt.Errorf("%s: there is no kind %q; did you mean %q?", o.File(), o.Kind, kindWorld)
 		}
 	}
 	head, err := r.chosen(l, heads)
-	if err != nil {
+	if len(heads) == 0 || err != nil {
 		return nil, err
 	}
 	var b *base
@@ -169,17 +169,17 @@ func (r *request) snapshot(l *loaded) (*base, error) {
 		b = &base{name: "the snapshot " + head.File(), file: head.File(), namespace: r.namespace, all: r.all}
 	}
 	for _, s := range []*manifest.Set{l.with, l.set} {
-		in := map[string][]*manifest.Object{} // what the snapshots hold
-		rest := s.Objects[:0:0]
+		var own, rest []*manifest.Object
 		for _, o := range s.Objects {
-			if !files[o.File()] {
+			switch {
+			case !files[o.File()]:
 				rest = append(rest, o)
-			} else if o.Kind != kindWorld {
-				in[o.File()] = append(in[o.File()], o)
+			case head != nil && o.File() == head.File() && o.Kind != kindWorld:
+				own = append(own, o)
 			}
 		}
-		if head != nil && in[head.File()] != nil {
-			b.objects = in[head.File()]
+		if own != nil {
+			b.objects = own
 		}
 		for _, f := range s.Faults { // an object that is lost would count as missing in the cluster
 			if head != nil && f.Pos.File == head.File() && f.Rule == "syntax" && !f.Warning {
@@ -257,11 +257,13 @@ func (b *base) read(head *manifest.Object, r *request) error {
 		return fmt.Errorf("%s: a %s of version %q is not known to this gatelint: it reads %s", head.File(), kindWorld, head.APIVersion, worldVersion)
 	}
 	for _, key := range manifest.Keys(head.Tree) {
-		if near := manifest.Nearest(key, worldKeys); !slices.Contains(worldKeys, key) && near != "" {
-			return wrong(head, key, "there is no such key; did you mean %q?", near)
-		} else if !slices.Contains(worldKeys, key) {
-			return wrong(head, key, "there is no such key; a %s has %s", kindWorld, strings.Join(worldKeys, ", "))
+		if slices.Contains(worldKeys, key) {
+			continue
 		}
+		if near := manifest.Nearest(key, worldKeys); near != "" {
+			return wrong(head, key, "there is no such key; did you mean %q?", near)
+		}
+		return wrong(head, key, "there is no such key; a %s has %s", kindWorld, strings.Join(worldKeys, ", "))
 	}
 	text, _ := head.Tree["takenAt"].(string)
 	taken, err := time.Parse(time.RFC3339, text)

@@ -227,11 +227,8 @@ func (a *app) load(r *request, job worldJob) (*loaded, error) {
 			return nil, fmt.Errorf("%s: %w", r.said("with"), err)
 		}
 	}
-	if l.base, err = r.snapshot(l); err != nil {
-		return nil, err
-	}
-	r.tellBroken(l)
-	return l, nil
+	l.base, err = r.snapshot(l)
+	return l, err
 }
 
 // read reads what is reported of a job.

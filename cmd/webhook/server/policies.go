@@ -121,20 +121,12 @@ func (p *policies) rules() (*settings.Config, []*rules.Rule) {
 }
 
 // policies are those that flags and config name, not loaded yet.
-func (o *Options) policies(log *slog.Logger) (*policies, error) {
-	config := []byte("version: 1\n")
-	var err error
-	if o.Config != "" {
-		if config, err = settings.Read(o.Config, o.Config); err != nil {
-			return nil, err
-		}
-	}
+func (o *Options) policies(config []byte, log *slog.Logger) (*policies, error) {
 	opt, err := o.Policies.Join(config, o.Config, filepath.Clean)
 	if err != nil {
 		return nil, err
 	}
 	opt.Taken = catalogue()
 	opt.Reviews = true
-	p := &policies{options: opt, file: o.Config, builtin: catalogue(), interval: o.PolicyInterval, log: log, config: config}
-	return p, nil
+	return &policies{options: opt, file: o.Config, builtin: catalogue(), interval: o.PolicyInterval, log: log, config: config}, nil
 }

@@ -20,10 +20,12 @@ func TestConfigOfPolicies(t *testing.T) {
 		text := "version: 1\nrules: {" + rule + ": warning}\nistio: {clusterDomain: example.internal}\npolicies: {library: [host-ownership]}\n"
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 		o := Options{Config: file}
-		_, mesh, err := o.load()
+		config, err := o.config()
+		require.NoError(t, err)
+		_, mesh, err := o.load(config)
 		require.NoError(t, err)
 		require.Equal(t, "example.internal", mesh.ClusterDomain)
-		p, err := o.policies(slog.New(slog.DiscardHandler))
+		p, err := o.policies(config, slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
 		p.metrics = NewMetrics(prometheus.NewRegistry(), admission.NewEngine(nil, mesh))
 		if err := p.load(context.Background()); fault != "" {

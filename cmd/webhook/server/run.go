@@ -70,11 +70,15 @@ func Run(connection *rest.Config, o Options, log *slog.Logger) error {
 	klog.SetSlogLogger(slog.New(libraries))
 	slog.SetLogLoggerLevel(slog.LevelWarn) // net/http reports failed handshakes through package log
 	slog.SetDefault(log)
-	config, opt, err := o.load()
+	text, err := o.config()
 	if err != nil {
 		return err
 	}
-	policies, err := o.policies(log)
+	config, opt, err := o.load(text)
+	if err != nil {
+		return err
+	}
+	policies, err := o.policies(text, log)
 	if err != nil {
 		return err
 	}
@@ -165,20 +169,22 @@ func (o *Options) audit(manager ctrl.Manager, a *audit.Auditor) (err error) {
 // auditSettle is as long as kubectl takes for a folder of manifests.
 const auditSettle = 5 * time.Second
 
-// load reads the config and what it says of the cluster. What it says of rules is read when the policies are.
-func (o *Options) load() (*settings.Config, mesh.Options, error) {
-	config := &settings.Config{}
-	if o.Config != "" {
-		text, err := settings.Read(o.Config, o.Config)
-		if err != nil {
-			return nil, mesh.Options{}, err
-		}
-		if config, err = settings.Draft(text, o.Config, rules.All()); err != nil {
-			return nil, mesh.Options{}, err
-		}
-		config.Dir = filepath.Dir(o.Config)
-		config.Overrides = nil // of files
+// config is the text of the config, of an empty one if there is none.
+func (o *Options) config() ([]byte, error) {
+	if o.Config == "" {
+		return []byte("version: 1\n"), nil
 	}
+	return settings.Read(o.Config, o.Config)
+}
+
+// load gives the config, and what it says of the cluster. What it says of rules is read when the policies are.
+func (o *Options) load(text []byte) (*settings.Config, mesh.Options, error) {
+	config, err := settings.Draft(text, o.Config, rules.All())
+	if err != nil {
+		return nil, mesh.Options{}, err
+	}
+	config.Dir = filepath.Dir(o.Config)
+	config.Overrides = nil // of files
 	i := config.Istio
 	opt := mesh.Options{ClusterDomain: i.ClusterDomain, RootNamespace: i.RootNamespace, Revision: i.Revision, ScopeToGateways: i.ScopeGatewayToNamespace, Assume: config.Assume}
 	if config.Complete != "" {
@@ -189,7 +195,6 @@ func (o *Options) load() (*settings.Config, mesh.Options, error) {
 		file = filepath.Join(config.Dir, i.MeshConfig)
 	}
 	if file != "" {
-		var err error
 		if opt.MeshConfig, err = settings.ReadMeshConfig(file, file); err != nil {
 			return nil, opt, err
 		}
