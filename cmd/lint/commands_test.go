@@ -23,7 +23,7 @@ var inBlocks = map[string]string{
 // byName are commands with what runs them, or their like.
 var byName = map[string]string{
 	"go run ./cmd/lint fixtures/shop":                "TestDocs",
-	"go install github.com/gatelint/gatelint@latest": "TestGuides",
+	"go install github.com/gatelint/gatelint@latest": "TestInstall",
 	"go install ./...":                               "TestPreCommit: what pre-commit does with a hook in Go",
 	"go test ./...":                                  "make unit, make conformance",
 	"ENVOY=/path/to/envoy go test -run Envoy .":      "make envoy",

@@ -75,7 +75,7 @@ func elsewhere(t *testing.T, page, command string) bool {
 	case "pre-commit": // TestPreCommit
 		require.Equal(t, "pre-commit install", command)
 		return true
-	case "go": // what an installation from the network does is a build
+	case "go": // TestInstall
 		mod, err := os.ReadFile("../../go.mod")
 		require.NoError(t, err)
 		module, _, _ := strings.Cut(strings.TrimPrefix(string(mod), "module "), "\n")
