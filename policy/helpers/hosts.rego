@@ -39,7 +39,7 @@ wild(host) if contains(host, "*")
 
 # METADATA
 # description: The host of an element of a server's hosts in a Gateway, before which a namespace and "/" can stand.
-of_server(text) := parts[count(parts) - 1] if parts := split(text, "/")
+of_server(text) := regex.replace(text, `^.*/`, "")
 
 # METADATA
 # scope: document

@@ -19,9 +19,10 @@ stated(text) if {
 # METADATA
 # scope: document
 # description: Whether an object has nothing under a key. To the API null is nothing too.
-lacks(thing, key) if not thing[key]
-
-lacks(thing, key) if thing[key] == null
+lacks(thing, key) if {
+	is_object(thing)
+	object.get(thing, key, null) == null
+}
 
 # METADATA
 # description: |

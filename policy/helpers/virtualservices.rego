@@ -9,12 +9,12 @@ import data.gatelint.lib.objects
 # description: Whether sidecars take the routes of a VirtualService. One without hosts is a delegate, bound by what refers to it.
 on_mesh(resource) if {
 	some _ in resource.spec.hosts
-	not names_gateways(resource)
+	"mesh" in object.get(resource.spec, "gateways", ["mesh"])
 }
 
 on_mesh(resource) if {
 	some _ in resource.spec.hosts
-	"mesh" in resource.spec.gateways
+	resource.spec.gateways in {[], null}
 }
 
 # METADATA
@@ -59,7 +59,5 @@ exported(resource) if {
 	some text in resource.spec.exportTo
 	not text in {".", "~", object.get(resource, ["metadata", "namespace"], "")}
 }
-
-names_gateways(resource) if some _ in resource.spec.gateways
 
 names_export(resource) if some _ in resource.spec.exportTo

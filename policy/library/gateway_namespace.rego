@@ -78,8 +78,9 @@ named(text) := text if {
 }
 
 allowed(name) if {
+	own := objects.own
 	some entry in params.bindings
-	objects.like(entry.namespaces, objects.own)
+	objects.like(entry.namespaces, own)
 	some pattern in entry.gateways
-	glob.match(replace(pattern, "./", concat("", [objects.own, "/"])), null, name)
+	glob.match(replace(pattern, "./", concat("", [own, "/"])), null, name)
 }

@@ -76,12 +76,12 @@ import data.gatelint.lib.virtualservices
 params := data.gatelint.params.host_ownership
 
 # The entries by their domains as hosts are compared.
-owners := object.union_n([{lower(domain): entry} | some domain, entry in params.owners])
+owners := object.union_n([{lower(domain): object.union(entry, {"domain": lower(domain)})} | some domain, entry in params.owners])
 
 deny contains {"msg": message, "path": path} if {
 	count(owners) > 0
 	some [host, path, offer] in claims
-	entry := owners[nearest(host)]
+	entry := owner(host)
 	not objects.like(entry.namespaces, objects.own)
 	not passes(host, offer)
 	message := sprintf(
@@ -93,7 +93,7 @@ deny contains {"msg": message, "path": path} if {
 deny contains {"msg": message, "path": path} if {
 	data.gatelint.request.user
 	some [host, path, offer] in claims
-	entry := owners[nearest(host)]
+	entry := owner(host)
 	refused(entry)
 	objects.like(entry.namespaces, objects.own)
 	not passes(host, offer)
@@ -106,7 +106,7 @@ deny contains {"msg": message, "path": path} if {
 deny contains {"msg": message, "path": path} if {
 	count(owners) > 0
 	some [host, path, offer] in claims
-	hosts.wild(host)
+	contains(host, "*")
 	[domain, namespaces] := over_others(host)
 	not passes(host, offer)
 	message := sprintf(
@@ -118,7 +118,7 @@ deny contains {"msg": message, "path": path} if {
 deny contains {"msg": message, "path": path} if {
 	listed
 	some [host, path, offer] in claims
-	not nearest(host)
+	not owner(host)
 	not over_others(host)
 	not passes(host, offer)
 	message := sprintf(
@@ -153,37 +153,34 @@ reaches_others if virtualservices.exported(input)
 # Names of Services are left to Istio, unless somebody is said to own them.
 left(host) if {
 	service_name(host)
-	not owners[host]
-	not above(host)
+	not owned(host)
 	not over_others(host)
 }
+
+owned(host) if owner(host).domain != "*"
 
 # A name of a Service, or one that Istio makes a name of a Service.
 service_name(host) if regex.match(`^[^.*]+$|\.svc(\.|$)`, host)
 
-# The nearest domain with an owner that a host lies in. Domains are looked up, as there can be hundreds.
-nearest(host) := host if {
-	owners[host]
-} else := domain if {
-	domain := above(host)
-} else := "*" if {
-	owners["*"]
-}
+# The entry of the nearest domain that a host lies in. Domains are looked up, as there can be hundreds.
+owner(host) := entry if {
+	entry := owners[host]
+} else := entry if {
+	entry := above(substring(host, indexof_n(host, ".")[0], -1))
+} else := owners["*"]
 
-above(host) := [owned |
-	labels := array.slice(split(host, "."), 1, 128)
-	some i, _ in labels
-	owned := below[concat(".", array.slice(labels, i, 128))]
+# The same by what the hosts of a domain end with, asked once for all of them.
+above(end) := [entry |
+	entries := below
+	some dot in indexof_n(end, ".")
+	entry := entries[substring(end, dot, -1)]
 ][0]
 
-# The domain that has an owner, by what it is the domain of: *.example.com goes before example.com.
-below[base] := domains[0] if {
+# The entries by what the names below their domains end with: *.example.com goes before example.com.
+below[end] := entries[0] if {
 	some key, _ in owners
-	base := trim_prefix(key, "*.")
-	domains := [domain |
-		some domain in [concat("", ["*.", base]), base]
-		owners[domain]
-	]
+	end := concat("", [".", trim_prefix(key, "*.")])
+	entries := [owners[domain] | some domain in [concat("", ["*", end]), trim_prefix(end, ".")]]
 }
 
 # A domain of other namespaces that a wildcard takes in, where nobody owns the wildcard itself, or everybody may have it.
@@ -198,7 +195,7 @@ over_others(host) := [[domain, entry.namespaces] |
 }
 
 somebodys(host) if {
-	entry := owners[nearest(host)]
+	entry := owner(host)
 	not "*" in entry.namespaces
 }
 
@@ -230,7 +227,7 @@ passes(host, _) if {
 # A Gateway that offers a host to its owner only does not claim it.
 passes(host, offer) if {
 	namespace := hosts.offered_to(offer, objects.own)
-	objects.like(owners[nearest(host)].namespaces, namespace)
+	objects.like(owner(host).namespaces, namespace)
 }
 
 passes(host, _) if {

@@ -95,6 +95,10 @@ test_offered_to_itself if {
 
 test_names_of_services if {
 	found(route("blog", ["shop", "shop.shop.svc.cluster.local", "shop.shop.svc"]), {"owners": {"*": {"namespaces": ["edge"]}}}) == set()
+	paths(
+		route("blog", ["shop.shop.svc", "pay.shop.svc"]),
+		{"owners": {"*": {"namespaces": ["edge"]}, "pay.shop.svc": {"namespaces": ["shop"]}}},
+	) == {["spec", "hosts", 1]}
 }
 
 test_private if {

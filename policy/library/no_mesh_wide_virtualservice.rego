@@ -37,24 +37,27 @@ import data.gatelint.lib.virtualservices
 params := data.gatelint.params.no_mesh_wide_virtualservice
 
 deny contains {"msg": message, "path": ["spec", "hosts", i]} if {
-	count(captured) > 0
+	some i, host in input.spec.hosts
+	is_string(host)
+	contains(host, "*")
+	captures(host)
+	not objects.opaque(host)
 	virtualservices.exported(input)
 	judged
-	some i, host in captured
 	message := sprintf("host %q takes the requests of every sidecar to Services of other namespaces: those it does not match get 404", [host])
 }
 
 deny contains {"msg": message, "path": ["spec", "exportTo", i]} if {
 	params.exports == "stated"
-	judged
 	some i, "*" in input.spec.exportTo
+	judged
 	message := "exportTo \"*\" gives the routes to every sidecar of the mesh"
 }
 
 deny contains {"msg": "without exportTo the routes go to every sidecar of the mesh", "path": ["spec"]} if {
 	params.exports == "stated"
+	not input.spec.exportTo[0]
 	judged
-	object.get(input.spec, "exportTo", []) in {[], null}
 }
 
 judged if {
@@ -68,14 +71,6 @@ exempt if objects.like(params.namespaces, objects.own)
 exempt if {
 	count(params.namespaces) > 0
 	not objects.own
-}
-
-captured[i] := host if {
-	some i, host in input.spec.hosts
-	is_string(host)
-	hosts.wild(host)
-	captures(host)
-	not objects.opaque(host)
 }
 
 services := concat("", ["svc.", trim_suffix(lower(params.cluster_domain), ".")])

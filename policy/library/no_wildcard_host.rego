@@ -35,9 +35,9 @@ params := data.gatelint.params.no_wildcard_host
 
 deny contains {"msg": taken(host), "path": ["spec", "hosts", i]} if {
 	input.kind == "VirtualService"
-	count(wild) > 0
+	some i, host in input.spec.hosts
+	fault(host)
 	count(virtualservices.gateways(input)) > 0
-	some i, host in wild
 }
 
 deny contains {"msg": taken(host), "path": ["spec", "servers", i, "hosts", k]} if {
@@ -51,11 +51,6 @@ deny contains {"msg": taken(host), "path": ["spec", "servers", i, "hosts", k]} i
 	fault(host)
 }
 
-wild[i] := host if {
-	some i, host in input.spec.hosts
-	fault(host)
-}
-
 harmless(server) if server.tls.mode == "AUTO_PASSTHROUGH"
 
 harmless(server) if {
@@ -66,7 +61,7 @@ harmless(server) if {
 
 fault(host) if {
 	is_string(host)
-	hosts.wild(host)
+	contains(host, "*")
 	not objects.opaque(host)
 	not allowed(host)
 	not allowed_here

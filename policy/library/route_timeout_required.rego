@@ -38,7 +38,8 @@ limit := objects.seconds(params.max)
 deny contains {"msg": message, "path": ["spec", "http", i]} if {
 	input.spec.hosts[0]
 	some i, route in input.spec.http
-	objects.lacks(route, "timeout")
+	is_object(route)
+	object.get(route, "timeout", null) == null
 	waits(route)
 	message := sprintf("route has no timeout: when %q hangs, so does everybody who calls it", [route.route[0].destination.host])
 }
