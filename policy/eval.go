@@ -79,16 +79,16 @@ func (v verdict) report(pass *rules.Pass) {
 	}
 }
 
-// on evaluates a policy on a subject, where it is not known already what it says.
-func (s *Set) on(ctx context.Context, p *policy, x *subject, known map[*query][]any, run *course) outcome {
+// on evaluates a policy on a subject, unless it is known already what it says.
+func (s *Set) on(ctx context.Context, p *policy, x *subject, known saying, run *course) outcome {
 	out := outcome{object: x.object}
 	for i := range p.queries {
 		q := &p.queries[i]
 		if !concerns(q.kinds, x.object.ID) {
 			continue
 		}
-		found, ok := known[q]
-		if !ok {
+		found := known
+		if found == nil {
 			if slow, left := run.slow.Load(p); left {
 				out.failed = append(out.failed, slow.(*Problem))
 				break
@@ -104,8 +104,8 @@ func (s *Set) on(ctx context.Context, p *policy, x *subject, known map[*query][]
 				continue
 			}
 		}
-		for i, v := range q.verdicts {
-			r, problems := results(v, found[i])
+		for _, v := range q.verdicts {
+			r, problems := results(v, found[v.Name])
 			out.results, out.failed = append(out.results, r...), append(out.failed, problems...)
 		}
 	}
@@ -119,16 +119,22 @@ func concerns(kinds []string, id manifest.ID) bool {
 }
 
 // ask evaluates one query.
-func (s *Set) ask(ctx context.Context, p *policy, q *query, x *subject) ([]any, error) {
+func (s *Set) ask(ctx context.Context, p *policy, q *query, x *subject) (saying, error) {
 	input := x.input()
 	if p.Gatekeeper {
 		input = gatekeeper(x, s.store.params[p.Element])
 	}
-	return s.eval(ctx, q.question, x, input)
+	out := saying{}
+	return out, s.eval(ctx, q.question, x, input, func(i int, found *ast.Term) error {
+		v, err := ast.JSON(found.Value)
+		name := q.verdicts[i].Name
+		out[name] = append(out[name], v)
+		return err
+	})
 }
 
-// eval asks one question. A panic in it is an error: one policy must not take the others with it.
-func (s *Set) eval(ctx context.Context, q *question, x *subject, input ast.Value) (found []any, err error) {
+// eval asks one question, and gives the elements of its sets. A panic in it is an error: one policy must not take the others with it.
+func (s *Set) eval(ctx context.Context, q *question, x *subject, input ast.Value, each func(set int, e *ast.Term) error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("the evaluation crashed: %v", r)
@@ -137,22 +143,22 @@ func (s *Set) eval(ctx context.Context, q *question, x *subject, input ast.Value
 	stop := topdown.NewCancel() // OPA would start a goroutine for each object to watch a context
 	defer time.AfterFunc(s.timeout, stop.Cancel).Stop()
 	defer context.AfterFunc(ctx, stop.Cancel)()
-	found = make([]any, q.sets)
-	err = topdown.NewQuery(q.body).WithCompiler(s.folded).WithQueryCompiler(q.compiler).WithStore(s.store).WithStrictBuiltinErrors(true).
+	return topdown.NewQuery(q.body).WithCompiler(s.folded).WithQueryCompiler(q.compiler).WithStore(s.store).WithStrictBuiltinErrors(true).
 		WithTransaction(&transaction{facts: x.facts}).WithInput(ast.NewTerm(input)).WithCancel(stop).
 		Iter(ctx, func(r topdown.QueryResult) error {
-			for i := range found {
+			for i := range q.sets {
 				set, _ := r[answer].Value.(*ast.Array).Elem(i).Value.(ast.Set)
-				if set == nil || set.Len() == 0 {
-					continue // most say nothing of most objects
+				if set == nil {
+					continue
 				}
-				if found[i], err = ast.JSON(set); err != nil {
-					return err
+				for _, e := range set.Slice() {
+					if err := each(i, e); err != nil {
+						return err
+					}
 				}
 			}
 			return nil
 		})
-	return found, err
 }
 
 // late tells an evaluation that took its whole time.

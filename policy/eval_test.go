@@ -74,8 +74,13 @@ func TestDeadlineOfARun(t *testing.T) {
 // TestCrash holds that a policy which crashes the engine is one failed policy.
 func TestCrash(t *testing.T) {
 	s := set(t, Options{}, map[string]string{"a.rego": "package gatelint.a\n\nwarn contains \"here\"\n"})
-	s.lone().policies[0].queries[0].question = nil // asking it is a nil dereference
-	res := rules.Run(tables(t, shop), s.Rules(0))
+	crash := func(q *question) { q.sets = 9 } // more than the answer has
+	world := tables(t, shop)
+	crash(s.lone().policies[0].queries[0].question)
+	for _, o := range world.World.Objects {
+		crash(s.lone().batch(o.ID))
+	}
+	res := rules.Run(world, s.Rules(0))
 	require.Empty(t, res.Findings)
 	require.Len(t, res.Failed, 1)
 	require.ErrorContains(t, res.Failed[0], "a.rego:1: the evaluation crashed: ")

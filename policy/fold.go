@@ -32,11 +32,6 @@ func (s *Set) apart() *Set {
 }
 
 func (s *Set) work(requested bool) *ast.Compiler {
-	for _, m := range s.compiler.Modules {
-		if replaces(m) {
-			return s.compiler
-		}
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), foldTime)
 	defer cancel()
 	f := folder{ctx: ctx, set: s, unknowns: unknowns, known: map[string]*constant{}, hanging: map[*ast.Rule]bool{}, tables: map[string]bool{}}
@@ -44,13 +39,22 @@ func (s *Set) work(requested bool) *ast.Compiler {
 		f.unknowns = append(f.unknowns[:len(f.unknowns):len(f.unknowns)], ast.NewTerm(ast.MustParseRef("data.gatelint.request")))
 	}
 	modules := map[string]*ast.Module{}
+	known := true // what policies ask for is what there is
 	for name, m := range s.compiler.Modules {
-		modules[name] = f.module(m.Copy())
+		modules[name] = m.Copy()
+		known = known && !replaces(m)
 	}
+	if known {
+		for _, m := range modules {
+			f.module(m)
+		}
+	}
+	s.join(modules)
 	c := ast.NewCompiler().WithCapabilities(s.caps)
 	if c.Compile(modules); c.Failed() {
 		return s.compiler // a parameter of another type than is asked for is told where it is met
 	}
+	s.joined = true
 	return c
 }
 
@@ -92,7 +96,7 @@ type constant struct {
 }
 
 // module leaves out what says nothing, but for one rule of each name: a set of nothing is empty, not undefined.
-func (f *folder) module(m *ast.Module) *ast.Module {
+func (f *folder) module(m *ast.Module) {
 	left := map[string]bool{}
 	var mute, made []*ast.Rule
 	m.Rules = slices.DeleteFunc(m.Rules, func(r *ast.Rule) bool {
@@ -117,7 +121,6 @@ func (f *folder) module(m *ast.Module) *ast.Module {
 			m.Rules = append(m.Rules, r)
 		}
 	}
-	return m
 }
 
 // table works out the whole that a rule is part of: what a policy makes of its parameters and data files before it looks at an object.

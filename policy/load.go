@@ -86,15 +86,20 @@ func (s *Set) question(sets []*ast.Term) (*question, error) {
 	return q, err
 }
 
+// reference is where the set of a verdict is, under data.
+func (p *policy) reference(v Verdict) ast.Ref {
+	ref := ast.DefaultRootRef
+	for _, e := range append(strings.Split(p.Package, "."), v.Name) {
+		ref = ref.Append(ast.StringTerm(e))
+	}
+	return ref
+}
+
 // prepare makes one query of each policy, or one for each set of kinds where its rules differ in them.
 func (s *Set) prepare() error {
 	for _, p := range s.policies {
-		ref := ast.DefaultRootRef
-		for _, e := range strings.Split(p.Package, ".") {
-			ref = ref.Append(ast.StringTerm(e))
-		}
 		for _, v := range p.Rules {
-			if s.mute(ref.Append(ast.StringTerm(v.Name))) {
+			if s.mute(p.reference(v)) {
 				continue
 			}
 			i := slices.IndexFunc(p.queries, func(q query) bool { return slices.Equal(q.kinds, v.Kinds) })
@@ -106,7 +111,7 @@ func (s *Set) prepare() error {
 		for i := range p.queries {
 			q := &p.queries[i]
 			for _, v := range q.verdicts {
-				q.asked = append(q.asked, ast.NewTerm(ref.Append(ast.StringTerm(v.Name))))
+				q.asked = append(q.asked, ast.NewTerm(p.reference(v)))
 			}
 			var err error
 			if q.question, err = s.question(q.asked); err != nil {

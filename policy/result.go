@@ -39,8 +39,7 @@ type related struct {
 var resultKeys = []string{"msg", "path", "severity", "related", "witness"}
 
 // results reads what a rule found. What is of the wrong shape is a problem with the rule's place, and the rest counts.
-func results(v Verdict, found any) (out []result, problems []*Problem) {
-	list, _ := found.([]any)
+func results(v Verdict, list []any) (out []result, problems []*Problem) {
 	fail := func(format string, args ...any) {
 		if len(problems) == 0 { // one of a rule on an object is enough
 			problems = append(problems, &Problem{File: v.File, Line: v.Line, Message: v.Name + " " + fmt.Sprintf(format, args...)})
