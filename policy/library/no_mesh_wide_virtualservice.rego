@@ -38,25 +38,30 @@ params := data.gatelint.params.no_mesh_wide_virtualservice
 
 deny contains {"msg": message, "path": ["spec", "hosts", i]} if {
 	some i, host in input.spec.hosts
-	is_string(host)
-	contains(host, "*")
-	captures(host)
-	not objects.opaque(host)
-	virtualservices.exported(input)
-	judged
+	taken(host)
 	message := sprintf("host %q takes the requests of every sidecar to Services of other namespaces: those it does not match get 404", [host])
 }
 
 deny contains {"msg": message, "path": ["spec", "exportTo", i]} if {
 	params.exports == "stated"
-	some i, "*" in input.spec.exportTo
+	"*" in input.spec.exportTo
 	judged
+	some i, "*" in input.spec.exportTo
 	message := "exportTo \"*\" gives the routes to every sidecar of the mesh"
 }
 
 deny contains {"msg": "without exportTo the routes go to every sidecar of the mesh", "path": ["spec"]} if {
 	params.exports == "stated"
 	not input.spec.exportTo[0]
+	judged
+}
+
+taken(host) if {
+	is_string(host)
+	contains(host, "*")
+	captures(host)
+	not objects.opaque(host)
+	virtualservices.exported(input)
 	judged
 }
 

@@ -36,8 +36,7 @@ params := data.gatelint.params.no_wildcard_host
 deny contains {"msg": taken(host), "path": ["spec", "hosts", i]} if {
 	input.kind == "VirtualService"
 	some i, host in input.spec.hosts
-	fault(host)
-	count(virtualservices.gateways(input)) > 0
+	served(host)
 }
 
 deny contains {"msg": taken(host), "path": ["spec", "servers", i, "hosts", k]} if {
@@ -49,6 +48,11 @@ deny contains {"msg": taken(host), "path": ["spec", "servers", i, "hosts", k]} i
 	contains(text, "*")
 	host := hosts.of_server(text)
 	fault(host)
+}
+
+served(host) if {
+	fault(host)
+	count(virtualservices.gateways(input)) > 0
 }
 
 harmless(server) if server.tls.mode == "AUTO_PASSTHROUGH"
