@@ -91,6 +91,7 @@ deny contains {"msg": message, "path": path} if {
 }
 
 deny contains {"msg": message, "path": path} if {
+	count(owners) > 0
 	data.gatelint.request.user
 	some [host, path, offer] in claims
 	entry := owner(host)
