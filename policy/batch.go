@@ -77,7 +77,7 @@ func (s *Set) batch(id manifest.ID) *question {
 		return q
 	}
 	var q *question
-	if s.joined {
+	if s.folded != s.compiler {
 		var asked []*ast.Term
 		for _, j := range s.joints {
 			if concerns(j.kinds, id) {

@@ -54,7 +54,6 @@ func (s *Set) work(requested bool) *ast.Compiler {
 	if c.Compile(modules); c.Failed() {
 		return s.compiler // a parameter of another type than is asked for is told where it is met
 	}
-	s.joined = true
 	return c
 }
 

@@ -110,11 +110,12 @@ func (s *Set) prepare() error {
 		}
 		for i := range p.queries {
 			q := &p.queries[i]
+			var asked []*ast.Term
 			for _, v := range q.verdicts {
-				q.asked = append(q.asked, ast.NewTerm(p.reference(v)))
+				asked = append(asked, ast.NewTerm(p.reference(v)))
 			}
 			var err error
-			if q.question, err = s.question(q.asked); err != nil {
+			if q.question, err = s.question(asked); err != nil {
 				return fmt.Errorf("preparing policy %s: %w", p.Name, err)
 			}
 		}

@@ -30,8 +30,7 @@ type Set struct {
 	asked    func() *Set // folded, for requests
 	lone     func() *Set // folded, for objects that nobody asks about: what needs a request says nothing of them
 	timeout  time.Duration
-	joined   bool // folded has joints
-	joints   []joint
+	joints   []joint // of folded, where it is another than compiler
 	batches  batches
 	last     bool // a policy reads what built-in rules found
 }
@@ -75,8 +74,7 @@ type Verdict struct {
 type query struct {
 	kinds    []string // none: all
 	verdicts []Verdict
-	asked    []*ast.Term // the set of each verdict: data.….deny, …
-	question *question
+	question *question // for the set of each verdict: data.….deny, …
 }
 
 // Policies are the policies in order of their names.

@@ -39,7 +39,7 @@ deny contains {"msg": message, "path": ["spec", "http", i]} if {
 	input.spec.hosts[0]
 	some i, route in input.spec.http
 	is_object(route)
-	object.get(route, "timeout", null) == null
+	object.get(route, "timeout", null) == null # as objects.lacks, without a call for each route: most have one
 	waits(route)
 	message := sprintf("route has no timeout: when %q hangs, so does everybody who calls it", [route.route[0].destination.host])
 }
