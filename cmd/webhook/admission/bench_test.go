@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -101,20 +102,25 @@ func BenchmarkPolicies(b *testing.B) {
 	}
 }
 
-// paced is a second of requests, each some time after the one before it has come. One that has to wait for that one takes longer.
-func (f *requests) paced(b *testing.B, kind string, i *int, policies *policy.Set) (took times) {
+// paced is a second of requests, each some time after the one before it has come, answered side by side as a server does.
+func (f *requests) paced(b *testing.B, kind string, i *int, policies *policy.Set) times {
 	each := time.Second / 200
 	if kind == "Gateway" {
 		each = time.Second / 10 // nobody changes more: a verdict looks at all that it serves
 	}
-	for came := time.Now(); len(took) < int(time.Second/each); *i++ {
-		waited := time.Since(came)
-		took = append(took, waited+f.decide(b, kind, *i, policies))
+	took := make(times, time.Second/each)
+	came := time.Now()
+	var group sync.WaitGroup
+	for n := range took {
+		start, at := came, *i
+		*i++
+		group.Go(func() { took[n] = time.Since(start) + f.decide(b, kind, at, policies) })
 		if came = came.Add(each); time.Until(came) > 0 {
 			time.Sleep(time.Until(came))
 			came = time.Now() // who sleeps too long is the benchmark
 		}
 	}
+	group.Wait()
 	return took
 }
 
