@@ -83,6 +83,21 @@ func TestHostileInput(t *testing.T) {
 	}
 }
 
+// TestEncodings names what a file was saved as where its bytes tell.
+func TestEncodings(t *testing.T) {
+	for text, want := range map[string]string{
+		"\xff\xfea\x00":                 "the file is UTF-16 or UTF-32",
+		"\xfe\xff\x00a":                 "the file is UTF-16 or UTF-32",
+		"\xff\xfe\x00\x00a\x00\x00\x00": "the file is UTF-16 or UTF-32",
+		"\x00\x00\xfe\xff\x00\x00\x00a": "saved as UTF-16 or UTF-32",
+		"a\x00:\x00 \x00b\x00":          "saved as UTF-16 or UTF-32",
+	} {
+		s := Parse("f.yaml", []byte(text), Options{})
+		require.Len(t, s.Faults, 1, "%q", text)
+		require.Contains(t, s.Faults[0].Message, want, "%q", text)
+	}
+}
+
 // Work may grow with the input, not with its square: each of these took minutes or more in some earlier form.
 func TestLargeInput(t *testing.T) {
 	const n = 20_000

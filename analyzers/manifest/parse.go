@@ -33,7 +33,7 @@ func parseFile(file string, data []byte, opt Options, namespace string, patch bo
 	switch {
 	case bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")):
 		readers = readers[:1]
-		readers[0].fail(&Document{File: file, Line: 1}, &problem{line: 1, col: 1, message: "the file is UTF-16, which kubectl cannot read: save it as UTF-8"})
+		readers[0].fail(&Document{File: file, Line: 1}, &problem{line: 1, col: 1, message: "the file is UTF-16 or UTF-32, which kubectl cannot read: save it as UTF-8"})
 	case patch:
 		for _, batch := range batches {
 			for _, c := range batch {

@@ -150,7 +150,7 @@ func badBytes(text []byte) *problem {
 		case c == utf8.RuneError && size == 1:
 			return &problem{line: line, col: col, message: "this byte is no UTF-8: save the file as UTF-8"}
 		case c == 0:
-			return &problem{line: line, col: col, message: "a NUL byte stands here: this is no text, or it was saved as UTF-16"}
+			return &problem{line: line, col: col, message: "a NUL byte stands here: this is no text, or it was saved as UTF-16 or UTF-32"}
 		case c < ' ' && c != '\t' && c != '\n' && c != '\r', c == 0x7f, c >= 0x80 && c < 0xa0 && c != 0x85:
 			return &problem{line: line, col: col, message: "the control character " + strconv.QuoteRuneToASCII(c) + " stands here, which YAML does not take: remove it"}
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -107,6 +108,7 @@ func (a *app) verifyCommand() *cobra.Command {
 		},
 	}
 	f.input(cmd)
+	cmd.Flags().VisitAll(func(x *pflag.Flag) { x.Hidden = x.Name != "config" }) // the others shape Worlds, of which there are none here
 	return cmd
 }
 
@@ -120,16 +122,21 @@ func (a *app) verify(f *flags) error {
 	if c.File == "" {
 		return fmt.Errorf("there is no %s here or in a folder above", settings.FileName)
 	}
-	named := map[string][]string{"paths": c.Paths, "context": c.Context}
+	type list struct {
+		in    []string // keys
+		files []string
+	}
+	named := []list{{[]string{"paths"}, c.Paths}, {[]string{"context"}, c.Context}}
 	if c.Baseline != "" {
-		named["baseline"] = []string{c.Baseline}
+		named = append(named, list{[]string{"baseline"}, []string{c.Baseline}})
 	}
 	for _, w := range c.Worlds {
-		named["worlds."+w.Name+".paths"], named["worlds."+w.Name+".with"] = w.Paths, w.With
+		named = append(named, list{[]string{"worlds", w.Name, "paths"}, w.Paths}, list{[]string{"worlds", w.Name, "with"}, w.With})
 	}
 	wrong := []error{err}
-	for _, key := range manifest.Keys(named) {
-		for _, p := range named[key] {
+	for _, l := range named {
+		key := strings.Join(l.in, ".")
+		for i, p := range l.files {
 			full := p
 			if !filepath.IsAbs(full) {
 				full = filepath.Join(c.Dir, full)
@@ -145,7 +152,7 @@ func (a *app) verify(f *flags) error {
 				}
 				why = "matches nothing"
 			}
-			wrong = append(wrong, mistake(c, p, "%s: %s %s", key, p, why))
+			wrong = append(wrong, mistake(c, l.in, l.files[:i+1], "%s: %s %s", key, p, why))
 		}
 	}
 	if err := errors.Join(wrong...); err != nil {
@@ -167,20 +174,33 @@ func (a *app) idle(f *flags, c *settings.Config) string {
 	return ""
 }
 
-// mistake is one in a value of a config, where that stands.
-func mistake(c *settings.Config, value, format string, args ...any) error {
+// mistake is one in the last of the values that stand under some keys of a config.
+func mistake(c *settings.Config, keys, values []string, format string, args ...any) error {
 	var doc yaml.Node
 	_ = yaml.Unmarshal(c.Text, &doc) // it has been read before
 	e := &settings.Error{File: c.File, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)}
-	var visit func(n *yaml.Node)
-	visit = func(n *yaml.Node) {
-		if n.Kind == yaml.ScalarNode && n.Value == value {
-			e.Line, e.Column = n.Line, n.Column
-		}
-		for _, c := range n.Content {
-			visit(c)
+	var visit func(n *yaml.Node, keys []string)
+	visit = func(n *yaml.Node, keys []string) {
+		switch {
+		case n.Kind == yaml.AliasNode:
+			visit(n.Alias, keys)
+		case n.Kind == yaml.MappingNode && len(keys) > 0:
+			for i := 0; i < len(n.Content); i += 2 {
+				switch n.Content[i].Value {
+				case keys[0]:
+					visit(n.Content[i+1], keys[1:])
+				case "<<":
+					visit(n.Content[i+1], keys)
+				}
+			}
+		case n.Kind == yaml.ScalarNode && len(values) > 0 && n.Value == values[0]:
+			e.Line, e.Column, values = n.Line, n.Column, values[1:]
+		default:
+			for _, item := range n.Content {
+				visit(item, keys)
+			}
 		}
 	}
-	visit(&doc)
+	visit(&doc, keys)
 	return e
 }

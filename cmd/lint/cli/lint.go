@@ -399,7 +399,7 @@ func (r *request) setMesh(f *flags) error {
 	if f.meshConfig != "" {
 		r.mesh.MeshConfig, err = settings.ReadMeshConfig(f.meshConfig, filepath.ToSlash(f.meshConfig))
 	} else if r.mesh.MeshConfig, err = settings.ReadMeshConfig(r.under([]string{istio.MeshConfig})[0], istio.MeshConfig); err != nil {
-		err = mistake(r.config, istio.MeshConfig, "istio.meshConfig: %v", err)
+		err = mistake(r.config, []string{"istio", "meshConfig"}, []string{istio.MeshConfig}, "istio.meshConfig: %v", err)
 	}
 	return err
 }

@@ -32,7 +32,30 @@ func Diff(name string, before, after []byte, hidden func(line int) bool) string 
 	if filepath.IsLocal(filepath.FromSlash(name)) {
 		old, now = "a/"+name, "b/"+name
 	}
-	return fmt.Sprintf("--- %s\n+++ %s\n%s", old, now, out.String())
+	return fmt.Sprintf("--- %s\n+++ %s\n%s", quoted(old), quoted(now), out.String())
+}
+
+// quoted is a file name in the head of a diff as git writes it (quote.c, diff.c): in quotes if a byte would end it or cannot be seen, with
+// a tab after a space, where patch would else look for a time.
+func quoted(name string) string {
+	if !strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c == 0x7f || c == '"' || c == '\\' }) {
+		if strings.Contains(name, " ") {
+			name += "\t"
+		}
+		return name
+	}
+	out := []byte{'"'}
+	for _, c := range []byte(name) {
+		switch {
+		case c == '"' || c == '\\':
+			out = append(out, '\\', c)
+		case c < ' ' || c == 0x7f:
+			out = fmt.Appendf(out, "\\%03o", c)
+		default:
+			out = append(out, c)
+		}
+	}
+	return string(append(out, '"'))
 }
 
 func between(from, to int, hidden func(int) bool) bool {

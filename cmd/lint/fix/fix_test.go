@@ -38,17 +38,18 @@ func TestDiff(t *testing.T) {
 		if i%3 == 0 {
 			old, now = strings.TrimSuffix(old, ends), strings.TrimSuffix(now, ends)
 		}
-		diff := Diff("x.yaml", []byte(old), []byte(now), func(int) bool { return false })
+		name := [...]string{"x.yaml", "a b.yaml", "line\nbreak.yaml", `q"u\o.yaml`, "tab\tand\x7f.yaml", "ä.yaml"}[i%6]
+		diff := Diff(name, []byte(old), []byte(now), func(int) bool { return false })
 		require.Equal(t, old == now, diff == "")
 		if diff == "" || now == "" {
 			continue
 		}
-		require.NoError(t, os.WriteFile("x.yaml", []byte(old), 0o644))
+		require.NoError(t, os.WriteFile(name, []byte(old), 0o644))
 		apply := exec.Command("git", "apply", "-")
 		apply.Stdin = strings.NewReader(diff)
 		out, err := apply.CombinedOutput()
 		require.NoError(t, err, "%s\n%s", out, diff)
-		got, err := os.ReadFile("x.yaml")
+		got, err := os.ReadFile(name)
 		require.NoError(t, err)
 		require.Equal(t, now, string(got), diff)
 	}
