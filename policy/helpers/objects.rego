@@ -8,7 +8,11 @@ namespace(resource) := resource.metadata.namespace if stated(resource.metadata.n
 
 # METADATA
 # description: The namespace of the object under review, worked out once for all policies.
-own := input.metadata.namespace if stated(input.metadata.namespace)
+own := text if {
+	text := input.metadata.namespace
+	is_string(text)
+	regex.match(`^[^$\{\[]+$`, text) # no placeholder is without these
+} else := input.metadata.namespace if stated(input.metadata.namespace)
 
 stated(text) if {
 	is_string(text)

@@ -9,13 +9,14 @@ import data.gatelint.lib.objects
 # description: Whether sidecars take the routes of a VirtualService. One without hosts is a delegate, bound by what refers to it.
 on_mesh(resource) if {
 	some _ in resource.spec.hosts
-	"mesh" in object.get(resource.spec, "gateways", ["mesh"])
+	names_mesh(object.get(resource.spec, "gateways", []))
 }
 
-on_mesh(resource) if {
-	some _ in resource.spec.hosts
-	resource.spec.gateways in {[], null}
-}
+names_mesh([])
+
+names_mesh(null)
+
+names_mesh(gateways) if "mesh" in gateways
 
 # METADATA
 # description: |

@@ -55,14 +55,15 @@ entered(host) if {
 	service.namespace == objects.own
 }
 
-# A short name is of its own namespace.
+# A short name is of its own namespace. Many routes go to few hosts, which are looked at once.
 destinations contains {"path": ["spec", protocol, i, "route", k, "destination"], "host": host} if {
-	some protocol in ["http", "tls", "tcp"]
-	some i, k
-	host := input.spec[protocol][i].route[k].destination.host
+	some host in {host | host := input.spec[_][_].route[_].destination.host}
 	is_string(host)
 	contains(host, ".")
 	not objects.opaque(host)
+	some protocol in ["http", "tls", "tcp"]
+	some i, k
+	host == input.spec[protocol][i].route[k].destination.host
 }
 
 destinations contains {"path": ["spec", "http", i, "mirror"], "host": host} if {

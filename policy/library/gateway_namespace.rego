@@ -82,5 +82,24 @@ allowed(name) if {
 	some entry in params.bindings
 	objects.like(entry.namespaces, own)
 	some pattern in entry.gateways
-	glob.match(replace(pattern, "./", concat("", [own, "/"])), null, name)
+	glob.match(pattern, null, name)
+}
+
+allowed(name) if {
+	relative
+	own := objects.own
+	some entry in params.bindings
+	objects.like(entry.namespaces, own)
+	home := concat("", [own, "/"])
+	startswith(name, home)
+	some pattern in entry.gateways
+	startswith(pattern, "./")
+	glob.match(trim_prefix(pattern, "./"), null, trim_prefix(name, home))
+}
+
+# Whether a binding means the Gateways of the own namespace.
+relative if {
+	some entry in params.bindings
+	some pattern in entry.gateways
+	startswith(pattern, "./")
 }

@@ -47,6 +47,13 @@ test_bindings if {
 	result.msg == "VirtualService shop/web binds to Gateway edge/admin, which its namespace may not use: its routes get out there"
 }
 
+# What the namespace is called is no pattern.
+test_bindings_of_any_name if {
+	home := {"bindings": [{"namespaces": ["*"], "gateways": ["./own-*"]}]}
+	found(route("{x", ["./own-1"]), home) == set()
+	paths(route("*", ["edge/own-1", "*/own-1", "./other"]), home) == {["spec", "gateways", 0], ["spec", "gateways", 2]}
+}
+
 test_bindings_of_some if {
 	found(route("ops-1", ["edge/admin"]), bindings) == set()
 	count(found(route("shop", ["edge/public"]), {"bindings": [{"namespaces": ["ops"], "gateways": ["*/*"]}]})) == 1

@@ -165,7 +165,7 @@ service_name(host) if regex.match(`^[^.*]+$|\.svc(\.|$)`, host)
 
 # The entry of the nearest domain that a host lies in. Domains are looked up, as there can be hundreds.
 owner(host) := entry if {
-	entry := owners[host]
+	entry := known[host]
 } else := entry if {
 	entry := above(substring(host, indexof_n(host, ".")[0], -1))
 } else := owners["*"]
@@ -173,10 +173,13 @@ owner(host) := entry if {
 # The same by what the hosts of a domain end with, asked once for all of them; a rule costs more to look up than a variable.
 above(end) := [entry |
 	# regal ignore:pointless-reassignment
-	entries := below
+	entries := known
 	some dot in indexof_n(end, ".")
 	entry := entries[substring(end, dot, -1)]
 ][0]
+
+# Both by which an entry is looked up: no domain begins with a dot.
+known := object.union(owners, below)
 
 # The entries by what the names below their domains end with: *.example.com goes before example.com.
 below[end] := entries[0] if {

@@ -38,6 +38,8 @@ params := data.gatelint.params.no_mesh_wide_virtualservice
 
 deny contains {"msg": message, "path": ["spec", "hosts", i]} if {
 	some i, host in input.spec.hosts
+	is_string(host)
+	contains(host, "*")
 	taken(host)
 	message := sprintf("host %q takes the requests of every sidecar to Services of other namespaces: those it does not match get 404", [host])
 }
@@ -57,8 +59,6 @@ deny contains {"msg": "without exportTo the routes go to every sidecar of the me
 }
 
 taken(host) if {
-	is_string(host)
-	contains(host, "*")
 	captures(host)
 	not objects.opaque(host)
 	virtualservices.exported(input)

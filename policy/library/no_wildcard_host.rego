@@ -36,6 +36,8 @@ params := data.gatelint.params.no_wildcard_host
 deny contains {"msg": taken(host), "path": ["spec", "hosts", i]} if {
 	input.kind == "VirtualService"
 	some i, host in input.spec.hosts
+	is_string(host)
+	contains(host, "*")
 	served(host)
 }
 
@@ -64,7 +66,6 @@ harmless(server) if {
 }
 
 fault(host) if {
-	is_string(host)
 	contains(host, "*")
 	not objects.opaque(host)
 	not allowed(host)
