@@ -97,7 +97,7 @@ func (p *Pass) idleWeight(o *manifest.Object, weight int32, path ...any) {
 
 func (p *Pass) idleTLS(g *mesh.Gateway, s *networking.Server, path []any) {
 	t := s.GetTls()
-	if t == nil || g.Ingress || mesh.IsHTTP(s.GetPort().GetProtocol()) || manifest.Placeholder(s.GetPort().GetProtocol()) {
+	if t == nil || s.GetPort() == nil || g.Ingress || mesh.IsHTTP(s.GetPort().GetProtocol()) || manifest.Placeholder(s.GetPort().GetProtocol()) {
 		return
 	}
 	at := func(field string) []any { return append(path[:len(path):len(path)], field) }

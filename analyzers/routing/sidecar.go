@@ -355,7 +355,7 @@ func (s *sidecar) shortNames(host string) []string {
 func (t *Tables) SecondCatchAlls() []*mesh.Service {
 	hosts := map[string][]*mesh.Service{}
 	for _, svc := range t.World.Services {
-		if _, ok := t.World.WholeNamespace(svc.Host); ok {
+		if _, ok := t.World.WholeNamespace(svc.Host); ok && svc.Entry != nil { // no Service can have such a name
 			hosts[strings.ToLower(svc.Host)] = append(hosts[strings.ToLower(svc.Host)], svc)
 		}
 	}
