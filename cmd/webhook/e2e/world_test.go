@@ -133,7 +133,7 @@ func (w *world) seen() {
 			}
 		}
 		return true
-	}, 20*time.Second, 50*time.Millisecond, "the webhook does not hold what the API server has")
+	}, 2*time.Minute, 50*time.Millisecond, "the webhook does not hold what the API server has")
 }
 
 var kindsHeld = map[string]string{
