@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -122,18 +123,17 @@ func (w *world) refused(text string, args ...string) string {
 // seen waits until the webhook holds as many objects of each kind as the API server.
 func (w *world) seen() {
 	w.Helper()
+	var held []string // as metrics
+	for kind, resource := range kindsHeld {
+		out, err := kubectl("", append([]string{"get", "-A", "-o", "name"}, strings.Fields(resource)...)...)
+		require.NoError(w, err)
+		held = append(held, fmt.Sprintf("gatelint_cache_objects{kind=%q} %d\n", kind, strings.Count(out, "\n")))
+	}
 	require.Eventually(w, func() bool {
 		status, page := cluster.hook.get(cluster.hook.metrics)
 		require.Equal(w, 200, status)
-		for kind, resource := range kindsHeld {
-			out, err := kubectl("", append([]string{"get", "-A", "-o", "name"}, strings.Fields(resource)...)...)
-			require.NoError(w, err)
-			if !strings.Contains(page, fmt.Sprintf("gatelint_cache_objects{kind=%q} %d\n", kind, strings.Count(out, "\n"))) {
-				return false
-			}
-		}
-		return true
-	}, 2*time.Minute, 50*time.Millisecond, "the webhook does not hold what the API server has")
+		return !slices.ContainsFunc(held, func(metric string) bool { return !strings.Contains(page, metric) })
+	}, 20*time.Second, 50*time.Millisecond, "the webhook does not hold what the API server has")
 }
 
 var kindsHeld = map[string]string{
