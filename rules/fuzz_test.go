@@ -30,7 +30,7 @@ func FuzzLint(f *testing.F) {
 			f.Add(part.Data)
 		}
 	}
-	for _, found := range []string{ // by FuzzOdd
+	for _, found := range []string{ // a thing left out, and a name that cannot be
 		`{apiVersion: networking.istio.io/v1, kind: Gateway, metadata: {name: a, namespace: b}, spec: {servers: [{hosts: ["*"], tls: {httpsRedirect: true}}]}}`,
 		`{apiVersion: v1, kind: Service, metadata: {name: "*", namespace: b}, spec: {ports: [{name: http, port: 80}]}}`,
 	} {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -126,13 +127,14 @@ func (a *app) verify(f *flags) error {
 		in    []string // keys
 		files []string
 	}
-	named := []list{{[]string{"paths"}, c.Paths}, {[]string{"context"}, c.Context}}
+	named := []list{{[]string{"context"}, c.Context}, {[]string{"paths"}, c.Paths}}
 	if c.Baseline != "" {
 		named = append(named, list{[]string{"baseline"}, []string{c.Baseline}})
 	}
 	for _, w := range c.Worlds {
 		named = append(named, list{[]string{"worlds", w.Name, "paths"}, w.Paths}, list{[]string{"worlds", w.Name, "with"}, w.With})
 	}
+	slices.SortFunc(named, func(a, b list) int { return strings.Compare(strings.Join(a.in, "."), strings.Join(b.in, ".")) })
 	wrong := []error{err}
 	for _, l := range named {
 		key := strings.Join(l.in, ".")

@@ -35,8 +35,8 @@ func Diff(name string, before, after []byte, hidden func(line int) bool) string 
 	return fmt.Sprintf("--- %s\n+++ %s\n%s", quoted(old), quoted(now), out.String())
 }
 
-// quoted is a file name in the head of a diff as git writes it (quote.c, diff.c): in quotes if a byte would end it or cannot be seen, with
-// a tab after a space, where patch would else look for a time.
+// quoted is a file name in the head of a diff as "git apply" and patch read it (git's quote.c and apply.c): in quotes if a byte would end
+// it or cannot be seen, with a tab after a space, where patch would else look for a time.
 func quoted(name string) string {
 	if !strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c == 0x7f || c == '"' || c == '\\' }) {
 		if strings.Contains(name, " ") {
