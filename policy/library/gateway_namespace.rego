@@ -82,24 +82,15 @@ allowed(name) if {
 	some entry in params.bindings
 	objects.like(entry.namespaces, own)
 	some pattern in entry.gateways
-	glob.match(pattern, null, name)
+	meets(pattern, name, own)
 }
 
-allowed(name) if {
-	relative
-	own := objects.own
-	some entry in params.bindings
-	objects.like(entry.namespaces, own)
+meets(pattern, name, _) if glob.match(pattern, null, name)
+
+# What the namespace is called is no pattern.
+meets(pattern, name, own) if {
+	startswith(pattern, "./")
 	home := concat("", [own, "/"])
 	startswith(name, home)
-	some pattern in entry.gateways
-	startswith(pattern, "./")
 	glob.match(trim_prefix(pattern, "./"), null, trim_prefix(name, home))
-}
-
-# Whether a binding means the Gateways of the own namespace.
-relative if {
-	some entry in params.bindings
-	some pattern in entry.gateways
-	startswith(pattern, "./")
 }

@@ -40,7 +40,6 @@ deny contains {"msg": message, "path": ["spec", "http", i]} if {
 	spec := input.spec
 	some i, route in spec.http
 	object.get(spec, ["http", i, "timeout"], null) == null # as objects.lacks, without a call for each route: most have one
-	is_object(route)
 	waits(route)
 	message := sprintf("route has no timeout: when %q hangs, so does everybody who calls it", [route.route[0].destination.host])
 }
