@@ -9,14 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/mesh"
@@ -289,20 +286,18 @@ func Run(t *routing.Tables, list []*Rule) Result {
 func together(t *routing.Tables, list []*Rule, refusals *sync.Map, found func() map[*manifest.Object][]Finding) (res Result) {
 	each := make([]Result, len(list))
 	var crash atomic.Value
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
+	var group sync.WaitGroup // of all: one that waits for what another works out must keep none from running
 	for i, r := range list {
-		group.Go(func() error {
+		group.Go(func() {
 			defer func() {
 				if p := recover(); p != nil {
 					crash.Store(fmt.Sprintf("rule %s: %v\n%s", r.Name, p, debug.Stack()))
 				}
 			}()
 			each[i] = r.over(t, refusals, found)
-			return nil
 		})
 	}
-	_ = group.Wait() // no rule returns an error
+	group.Wait()
 	if p := crash.Load(); p != nil {
 		panic(p) // where the caller can catch it
 	}
