@@ -127,7 +127,7 @@ func (a *app) verify(f *flags) error {
 		in    []string // keys
 		files []string
 	}
-	named := []list{{[]string{"context"}, c.Context}, {[]string{"paths"}, c.Paths}}
+	named := []list{{[]string{"paths"}, c.Paths}, {[]string{"context"}, c.Context}}
 	if c.Baseline != "" {
 		named = append(named, list{[]string{"baseline"}, []string{c.Baseline}})
 	}

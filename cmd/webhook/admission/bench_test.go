@@ -57,7 +57,7 @@ func BenchmarkDecide(b *testing.B) {
 
 // BenchmarkPolicies measures what policies add to the verdicts of BenchmarkDecide: twenty with their defaults, the twelve of the library with
 // parameters by which each has something to do, and twenty with such. They take turns of a second, requests come at the rate of TestLoad, and
-// garbage is collected as the chart has it. By the clock p99 is what the machine does beside: processor time is the same on a busy one.
+// garbage is collected as the chart has it. By the clock p99 is what the machine does beside; processor time leaves out most of that.
 func BenchmarkPolicies(b *testing.B) {
 	defer debug.SetGCPercent(debug.SetGCPercent(200))
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(500 << 20))
