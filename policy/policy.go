@@ -138,27 +138,36 @@ type Request struct {
 	Unasked         bool // nobody asks: there is no user
 }
 
-// Of gives the policies as rules that run on one object under review. Reading all objects of a kind is an error there.
+// Of gives the policies that can say something of an object under review, as rules that run on it alone. Reading all objects of a kind is
+// an error there.
 func (s *Set) Of(ctx context.Context, r Review) []*rules.Rule {
-	out := make([]*rules.Rule, len(s.policies))
+	asked := s.asked()
+	var out []*rules.Rule
 	var mu sync.Mutex
 	said := map[*routing.Tables]map[int]outcome{}
 	of := func(pass *rules.Pass) map[int]outcome {
 		t := pass.Tables
 		mu.Lock()
 		defer mu.Unlock()
-		if _, asked := said[t]; !asked {
-			said[t] = s.asked().all(ctx, &subject{
+		if _, known := said[t]; !known {
+			said[t] = asked.all(ctx, &subject{
 				object: r.Object,
 				facts:  &facts{model: &model{tables: t, keyed: true}, object: r.Object, request: r.Request, live: r.Live, found: pass.Found},
 			}, &course{})
 		}
 		return said[t]
 	}
-	for i, p := range s.policies {
+	for i, p := range asked.policies {
+		if !slices.ContainsFunc(p.queries, func(q query) bool { return concerns(q.kinds, r.Object.ID) }) {
+			continue
+		}
 		rule := *p.rule
-		rule.Run = func(pass *rules.Pass) { joined([]outcome{of(pass)[i]}).report(pass) }
-		out[i] = &rule
+		rule.Run = func(pass *rules.Pass) {
+			if o, says := of(pass)[i]; says {
+				joined([]outcome{o}).report(pass)
+			}
+		}
+		out = append(out, &rule)
 	}
 	return out
 }

@@ -53,9 +53,9 @@ deny contains {"msg": message, "path": array.concat(division.path, ["route", k, 
 
 # The routes that split requests, with their weights: a weight that is left out is 0.
 splits contains {"path": ["spec", protocol, i], "weights": weights} if {
-	some protocol in ["http", "tls", "tcp"]
-	some i
+	some protocol, i
 	input.spec[protocol][i].route[1]
+	protocol in {"http", "tls", "tcp"}
 	weights := [weight(destination) | some destination in input.spec[protocol][i].route]
 	every weight in weights {
 		is_number(weight)

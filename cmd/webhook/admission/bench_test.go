@@ -142,18 +142,17 @@ func (t times) percentile(p int) float64 {
 	return float64(t[len(t)*p/100].Microseconds()) / 1000
 }
 
-// requests are updates of objects of a fleet.
+// requests are updates of objects of a fleet. They are made before: what a client does is no part of a verdict, nor its garbage.
 type requests struct {
 	engine *Engine
 	kinds  []string
-	of     map[string][][]byte // the objects as they are, by kind
+	of     map[string][][]byte // by kind
 }
 
 func newRequests(b *testing.B, n int, shared bool) *requests {
 	e := NewEngine((&settings.Config{}).Heard(rules.All()), mesh.Options{Complete: mesh.Everything()})
 	byKind := map[string][][]byte{}
-	// What policies ask for is there.
-	text := strings.NewReplacer("    route:\n", "    timeout: 5s\n    route:\n", "  - route:\n", "  - timeout: 5s\n    route:\n").Replace(string(fleet.YAML(n)))
+	text := string(fleet.Timed(n))
 	if shared {
 		text += sharedGateway
 	}
@@ -182,13 +181,20 @@ func newRequests(b *testing.B, n int, shared bool) *requests {
 		byKind["TheGateway"] = byKind["Gateway"][len(byKind["Gateway"])-1:]
 		list = append(list, "TheGateway")
 	}
-	return &requests{e, list, byKind}
+	f := &requests{e, list, map[string][][]byte{}}
+	for _, kind := range list {
+		objects := byKind[kind]
+		for i := range min(len(objects), 1000) {
+			old := objects[i*7919%len(objects)]
+			f.of[kind] = append(f.of[kind], update(b, kind, old, edited(kind, old)))
+		}
+	}
+	return f
 }
 
 // decide gives the time from the bytes of a request to those of the response, by the clock and of the processor.
 func (f *requests) decide(b *testing.B, kind string, i int, policies *policy.Set) (wall, cpu time.Duration) {
-	old := f.of[kind][i*7919%len(f.of[kind])]
-	raw := update(b, kind, old, edited(kind, old))
+	raw := f.of[kind][i%len(f.of[kind])]
 	goruntime.LockOSThread() // whose time is counted
 	defer goruntime.UnlockOSThread()
 	start, used := time.Now(), threadTime(b)
