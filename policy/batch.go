@@ -122,13 +122,18 @@ func (s *Set) together(ctx context.Context, x *subject, run *course) (map[int]sa
 		return nil, true
 	}
 	var out map[int]saying
+	var told ast.Set // a verdict can name a kind in two ways: Deployment, and Deployment.apps
 	err := s.eval(ctx, q, x, x.input(), func(_ int, e *ast.Term) error {
+		if out == nil {
+			out, told = map[int]saying{}, ast.NewSet()
+		}
+		if told.Contains(e) {
+			return nil
+		}
+		told.Add(e)
 		found := e.Value.(*ast.Array)
 		policy, _ := found.Elem(0).Value.(ast.Number).Int()
 		name := string(found.Elem(1).Value.(ast.String))
-		if out == nil {
-			out = map[int]saying{}
-		}
 		if out[policy] == nil {
 			out[policy] = saying{}
 		}
