@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -11,11 +12,11 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// joint is what all policies say of objects of a kind, as one set: to ask for each of theirs costs more than most answers. Its
+// joint is what all policies say of objects of some kinds, as one set: to ask for each of theirs costs more than most answers. Its
 // elements are lists of a policy's number, the name of a verdict, and the finding.
 type joint struct {
-	kind string // "" what they say of all
-	set  *ast.Term
+	kinds []string
+	set   *ast.Term
 }
 
 // joinedIn is the package of these sets. No other has its name by chance.
@@ -23,40 +24,31 @@ const joinedIn = "what is joined"
 
 // join makes the sets of the policies that read plain objects.
 func (s *Set) join(modules map[string]*ast.Module) {
-	m := &ast.Module{Package: &ast.Package{Path: ast.DefaultRootRef.Append(ast.StringTerm(root)).Append(ast.StringTerm(joinedIn))}}
+	pkg := ast.DefaultRootRef.Append(ast.StringTerm(root)).Append(ast.StringTerm(joinedIn))
+	m := &ast.Module{Package: &ast.Package{Path: pkg}}
 	for i, p := range s.policies {
 		for _, v := range p.Rules {
-			kinds := v.Kinds
-			if len(kinds) == 0 {
-				kinds = []string{""}
-			}
 			for _, r := range rulesAt(modules, p.reference(v)) {
 				if p.Gatekeeper || r.Body.Equal(never) {
 					continue
 				}
-				for _, kind := range kinds {
-					s.enter(m, kind, r.Copy(), i, v.Name)
+				name := strings.Join(append([]string{"of"}, v.Kinds...), " ")
+				if set := pkg.Append(ast.StringTerm(name)); !slices.ContainsFunc(s.joints, func(j joint) bool { return set.Equal(j.set.Value) }) {
+					s.joints = append(s.joints, joint{v.Kinds, ast.NewTerm(set)})
 				}
+				r = r.Copy()
+				found := r.Head.Key
+				if found == nil { // what it says is worked out, as a whole
+					found = ast.VarTerm("each")
+					r.Body.Append(ast.Equality.Expr(found, ast.RefTerm(r.Head.Value, ast.VarTerm("at"))))
+				}
+				r.Head = ast.NewHead(ast.Var(name), ast.ArrayTerm(ast.InternedTerm(i), ast.StringTerm(v.Name), found))
+				r.Module = m
+				m.Rules = append(m.Rules, r)
 			}
 		}
 	}
 	modules[joinedIn] = m
-}
-
-// enter makes a policy's rule one of the joint set of a kind.
-func (s *Set) enter(m *ast.Module, kind string, r *ast.Rule, policy int, verdict string) {
-	name := "of " + kind
-	if !slices.ContainsFunc(s.joints, func(j joint) bool { return j.kind == kind }) {
-		s.joints = append(s.joints, joint{kind, ast.NewTerm(m.Package.Path.Append(ast.StringTerm(name)))})
-	}
-	found := r.Head.Key
-	if found == nil { // what it says is worked out, as a whole
-		found = ast.VarTerm("each")
-		r.Body.Append(ast.Equality.Expr(found, ast.RefTerm(r.Head.Value, ast.VarTerm("at"))))
-	}
-	r.Head = ast.NewHead(ast.Var(name), ast.ArrayTerm(ast.InternedTerm(policy), ast.StringTerm(verdict), found))
-	r.Module = m
-	m.Rules = append(m.Rules, r)
 }
 
 func rulesAt(modules map[string]*ast.Module, ref ast.Ref) (out []*ast.Rule) {
@@ -88,7 +80,7 @@ func (s *Set) batch(id manifest.ID) *question {
 	if s.folded != s.compiler {
 		var asked []*ast.Term
 		for _, j := range s.joints {
-			if j.kind == "" || concerns([]string{j.kind}, id) {
+			if concerns(j.kinds, id) {
 				asked = append(asked, j.set)
 			}
 		}
@@ -122,18 +114,13 @@ func (s *Set) together(ctx context.Context, x *subject, run *course) (map[int]sa
 		return nil, true
 	}
 	var out map[int]saying
-	var told ast.Set // a verdict can name a kind in two ways: Deployment, and Deployment.apps
 	err := s.eval(ctx, q, x, x.input(), func(_ int, e *ast.Term) error {
-		if out == nil {
-			out, told = map[int]saying{}, ast.NewSet()
-		}
-		if told.Contains(e) {
-			return nil
-		}
-		told.Add(e)
 		found := e.Value.(*ast.Array)
 		policy, _ := found.Elem(0).Value.(ast.Number).Int()
 		name := string(found.Elem(1).Value.(ast.String))
+		if out == nil {
+			out = map[int]saying{}
+		}
 		if out[policy] == nil {
 			out[policy] = saying{}
 		}

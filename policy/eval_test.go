@@ -71,17 +71,6 @@ func TestDeadlineOfARun(t *testing.T) {
 	require.Less(t, time.Since(start), 3*time.Second)
 }
 
-// TestTwoNames tells once what a verdict says that names a kind in two ways.
-func TestTwoNames(t *testing.T) {
-	s := set(t, Options{}, map[string]string{
-		"named.rego": "# METADATA\n# custom: {kinds: [Deployment, Deployment.apps]}\npackage gatelint.named\n\n" +
-			fmt.Sprintf("deny contains sprintf(\"%%s%%d\", [input.metadata.name, i]) if some i in numbers.range(1, %d)\n", maxResults),
-	})
-	res := rules.Run(tables(t, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: b}\n"), s.Rules(0))
-	require.Empty(t, res.Failed)
-	require.Len(t, res.Findings, maxResults)
-}
-
 // TestCrash holds that a policy which crashes the engine is one failed policy.
 func TestCrash(t *testing.T) {
 	s := set(t, Options{}, map[string]string{"a.rego": "package gatelint.a\n\nwarn contains \"here\"\n"})
