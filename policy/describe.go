@@ -23,11 +23,11 @@ func (c *checker) describe(p *pkg, x *Policy) {
 			case a.Scope == "package" || a.Scope == "subpackages":
 				x.Title, x.Text = a.Title, a.Description
 				x.Schema = paramSchema(a, x)
-				whole = c.joined(whole, md)
+				whole = c.joined(whole, md, "say it once")
 			case r != nil && slices.Contains(p.rules, r):
 				name := headName(r)
 				if have, twice := byRule[name]; twice {
-					md = c.joined(have, md)
+					md = c.joined(have, md, "give the rule a _suffix, or a package of its own")
 				}
 				byRule[name] = md
 				if x.Title == "" {
@@ -36,13 +36,18 @@ func (c *checker) describe(p *pkg, x *Policy) {
 			}
 		}
 	}
-	x.Kinds = whole.kinds
 	c.list(p, x, whole, byRule)
+	stated := whole
 	for _, v := range x.Rules {
-		if md, ok := byRule[v.Name]; ok {
-			md.severity, md.kinds = nil, nil
-			whole = c.joined(whole, md)
-		}
+		md := byRule[v.Name]
+		md.severity, md.kinds = nil, nil
+		whole = c.joined(whole, md, ofTheWhole)
+	}
+	for _, v := range x.Rules {
+		md := byRule[v.Name]
+		c.everywhere("admission", v, stated.admission == nil && md.admission == nil && whole.admission != nil)
+		c.everywhere("ignorable", v, stated.ignorable == nil && md.ignorable == nil && whole.ignorable != nil)
+		c.everywhere("input", v, stated.input == "" && md.input == "" && whole.input != "")
 	}
 	x.Params, x.Gatekeeper = whole.params, whole.input != ""
 	if whole.ignorable != nil {
@@ -53,11 +58,21 @@ func (c *checker) describe(p *pkg, x *Policy) {
 	}
 }
 
+const ofTheWhole = "it is about the whole policy, so say it in the METADATA of the package, or give the rule a package of its own"
+
+// everywhere refuses what some rules say of the whole policy and another does not: it would hold for that one, too.
+func (c *checker) everywhere(key string, v Verdict, silent bool) {
+	if silent {
+		c.problems = append(c.problems, &Problem{File: v.File, Line: v.Line, Message: "another rule than " + v.Name + " says METADATA custom." + key + ": " + ofTheWhole})
+	}
+}
+
 // list gives the rules of a policy, each name once, and what follows from them for the whole.
 func (c *checker) list(p *pkg, x *Policy, whole metadata, byRule map[string]metadata) {
 	for _, r := range p.rules {
 		name := headName(r)
-		if slices.ContainsFunc(x.Rules, func(v Verdict) bool { return v.Name == name }) {
+		if i := slices.IndexFunc(x.Rules, func(v Verdict) bool { return v.Name == name }); i >= 0 {
+			x.Rules[i].Several = true
 			continue
 		}
 		v := Verdict{Name: name, File: r.Location.File, Line: r.Location.Row, Severity: rules.Error, Kinds: whole.kinds}
@@ -79,6 +94,13 @@ func (c *checker) list(p *pkg, x *Policy, whole metadata, byRule map[string]meta
 		x.Rules = append(x.Rules, v)
 	}
 	x.Admission = max(x.Admission, rules.Warn)
+	if !slices.ContainsFunc(x.Rules, func(v Verdict) bool { return len(v.Kinds) == 0 }) {
+		for _, v := range x.Rules { // what is not a verdict can be of the objects of each
+			x.Kinds = append(x.Kinds, v.Kinds...)
+		}
+		slices.Sort(x.Kinds)
+		x.Kinds = slices.Compact(x.Kinds)
+	}
 }
 
 func headName(r *ast.Rule) string { return r.Head.Ref()[0].Value.String() }
@@ -94,20 +116,20 @@ func ruleOf(a *ast.Annotations, m *ast.Module) (below *ast.Rule) {
 }
 
 // joined is what two blocks say together, which must not contradict each other.
-func (c *checker) joined(a, b metadata) metadata {
+func (c *checker) joined(a, b metadata, remedy string) metadata {
 	return metadata{
-		loc: a.loc, severity: either(c, "severity", a.severity, b.severity, b), admission: either(c, "admission", a.admission, b.admission, b),
-		ignorable: either(c, "ignorable", a.ignorable, b.ignorable, b), kinds: either(c, "kinds", a.kinds, b.kinds, b),
-		input: either(c, "input", a.input, b.input, b), params: either(c, "params", a.params, b.params, b),
+		loc: a.loc, severity: either(c, "severity", a.severity, b.severity, b, remedy), admission: either(c, "admission", a.admission, b.admission, b, remedy),
+		ignorable: either(c, "ignorable", a.ignorable, b.ignorable, b, remedy), kinds: either(c, "kinds", a.kinds, b.kinds, b, remedy),
+		input: either(c, "input", a.input, b.input, b, remedy), params: either(c, "params", a.params, b.params, b, remedy),
 	}
 }
 
-func either[T any](c *checker, key string, a, b T, second metadata) T {
+func either[T any](c *checker, key string, a, b T, second metadata, remedy string) T {
 	switch {
 	case reflect.ValueOf(&a).Elem().IsZero():
 		return b
 	case !reflect.ValueOf(&b).Elem().IsZero() && !reflect.DeepEqual(a, b):
-		c.fail(second.loc, "METADATA custom.%s says something else than another block about the same: give the rule a _suffix, or a package of its own", key)
+		c.fail(second.loc, "METADATA custom.%s says something else than another block: %s", key, remedy)
 	}
 	return a
 }

@@ -71,6 +71,14 @@ func TestDeadlineOfARun(t *testing.T) {
 	require.Less(t, time.Since(start), 3*time.Second)
 }
 
+// TestOneOfSeveral names no line of a rule where it can have been another.
+func TestOneOfSeveral(t *testing.T) {
+	s := set(t, Options{}, map[string]string{"a.rego": "package gatelint.a\n\ndeny contains \"a\" if input.kind == \"b\"\n\ndeny contains {\"msg\": input.metadata}\n"})
+	res := rules.Run(tables(t, shop), s.Rules(0))
+	require.Len(t, res.Failed, 1)
+	require.Contains(t, res.Failed[0].Error(), "a.rego:3: one of the rules deny gives a msg that is an object, not a string")
+}
+
 // TestCrash holds that a policy which crashes the engine is one failed policy.
 func TestCrash(t *testing.T) {
 	s := set(t, Options{}, map[string]string{"a.rego": "package gatelint.a\n\nwarn contains \"here\"\n"})

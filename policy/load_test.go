@@ -38,6 +38,10 @@ func TestProblems(t *testing.T) {
 		"map":               {"package gatelint.a\n\nwarn[x] := 1 if some x in input.a\n", `a.rego:3: warn is no set`},
 		"outside":           {"package other\n\ndeny contains \"a\"\n", `a.rego:1: package other is never evaluated: policies are packages under gatelint`},
 		"field, no such":    {"# METADATA\n# schemas:\n# - data.gatelint.params.a: {properties: {paths: {items: {format: field}}}}\n# custom:\n#   params: {paths: ['spec.servers[*].tls', 'spec.http[0].rout']}\npackage gatelint.a\n\ndeny contains data.gatelint.params.a.paths[_]\n", `policies.params.a.paths.1: no object has a field spec.http.0.rout; did you mean "route"?`},
+		"admission of one":  {"package gatelint.a\n\ndeny_a contains input.kind\n\n# METADATA\n# custom: {admission: \"off\"}\ndeny_b contains input.kind\n", `a.rego:3: another rule than deny_a says METADATA custom.admission: it is about the whole policy, so say it in the METADATA of the package`},
+		"ignorable of one":  {"package gatelint.a\n\ndeny_a contains input.kind\n\n# METADATA\n# custom: {ignorable: false}\ndeny_b contains input.kind\n", `a.rego:3: another rule than deny_a says METADATA custom.ignorable: it is about the whole policy, so say it in the METADATA of the package`},
+		"input of one":      {"package gatelint.a\n\ndeny_a contains input.kind\n\n# METADATA\n# custom: {input: gatekeeper}\ndeny_b contains input.kind\n", `a.rego:3: another rule than deny_a says METADATA custom.input: it is about the whole policy, so say it in the METADATA of the package`},
+		"admission of each": {"# METADATA\n# custom: {admission: deny}\npackage gatelint.a\n\ndeny_a contains input.kind\n\n# METADATA\n# custom: {admission: warn}\ndeny_b contains input.kind\n", `a.rego:7: METADATA custom.admission says something else than another block: it is about the whole policy`},
 		"unused":            {"package other\n\nf(x) := x\n", `a.rego:1: package other is never evaluated, and no policy uses it`},
 		"empty":             {"package gatelint.a\n\nx := 1\n", `a.rego:1: package gatelint.a has no rule deny, violation or warn`},
 		"misspelt":          {"package gatelint.a\n\ndenny contains \"a\"\n", `did you mean "deny" by "denny"?`},
@@ -58,6 +62,7 @@ func TestProblems(t *testing.T) {
 		"field of two":      {"# METADATA\n# custom: {kinds: [VirtualService, Gateway]}\npackage gatelint.a\n\ndeny contains h if some h in input.spec.hots\n", `a.rego:5: there is no "hots" in input.spec`},
 		"field in a list":   {"# METADATA\n# custom: {kinds: [VirtualService]}\npackage gatelint.a\n\nwarn contains h if {\n\tsome i\n\th := input.spec.http[i].rout\n}\n", `a.rego:7: there is no "rout" in input.spec.http[i]; did you mean "route"?`},
 		"field of a rule":   {"package gatelint.a\n\n# METADATA\n# custom: {kinds: [Gateway]}\ndeny contains h if some h in input.spec.servrs\n", `a.rego:5: there is no "servrs" in input.spec; did you mean "servers"?`},
+		"field of a helper": {"package gatelint.a\n\n# METADATA\n# custom: {kinds: [Gateway]}\ndeny contains \"a\" if helper\n\nhelper if input.spec.servrs\n", `a.rego:7: there is no "servrs" in input.spec`},
 		"fact":              {"package gatelint.a\n\ndeny contains h if some h in data.gatelint.mesh.by_hots[\"a\"]\n", `a.rego:3: there is no "by_hots" in data.gatelint.mesh; did you mean "by_host"?`},
 		"parameter":         {"# METADATA\n# custom: {params: {domains: []}}\npackage gatelint.a\n\ndeny contains h if some h in data.gatelint.params.a.domain\n", `a.rego:5: there is no "domain" in data.gatelint.params.a; did you mean "domains"?`},
 		"unset parameter":   {"# METADATA\n# custom: {params: {domains: null}}\npackage gatelint.a\n\ndeny contains h if some h in data.gatelint.params.a.domains\n", `a.rego:3: parameter domains has no default and is not set: policies.params.a.domains`},
@@ -310,6 +315,16 @@ func TestMetadata(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "d", found[0].Message)
 	require.Equal(t, []rules.Decision{rules.Deny, rules.Warn}, []rules.Decision{found[0].Admission, found[1].Admission})
+}
+
+// TestKindsOfRules holds what is beside the rules of a package to all the kinds that these have.
+func TestKindsOfRules(t *testing.T) {
+	s := set(t, Options{}, map[string]string{
+		"a.rego": "# METADATA\n# custom: {kinds: [VirtualService]}\npackage gatelint.a\n\ndeny_a contains \"a\" if hosted\n\n# METADATA\n# custom: {kinds: [Gateway]}\ndeny_b contains \"b\" if served\n\nhosted if input.spec.hosts[0]\n\nserved if input.spec.servers[0]\n",
+		"b.rego": "package gatelint.b\n\n# METADATA\n# custom: {kinds: [Gateway]}\ndeny_a contains \"a\"\n\ndeny_b contains \"b\" if input.any\n",
+	})
+	require.Equal(t, []string{"Gateway", "VirtualService"}, s.Policies()[0].Kinds)
+	require.Empty(t, s.Policies()[1].Kinds)
 }
 
 // TestLeftOut holds that what a folder holds and nobody reads is told.

@@ -55,7 +55,7 @@ type Policy struct {
 	Admission  rules.Decision
 	Ignorable  bool
 	Gatekeeper bool     // its input is {"review": …, "parameters": …}
-	Kinds      []string // of objects that it is run on; none: all
+	Kinds      []string // of objects that it is run on, all its verdicts together; none: all
 	Params     map[string]any
 	Schema     map[string]any // JSON Schema of the parameters; nil: METADATA have none
 	Rules      []Verdict
@@ -65,7 +65,8 @@ type Policy struct {
 type Verdict struct {
 	Name     string // deny, violation, warn, or one of these with _suffix
 	File     string
-	Line     int
+	Line     int  // of the first rule of that name
+	Several  bool // there are more: their elements are one set, and cannot be told apart
 	Severity rules.Severity
 	Kinds    []string
 }

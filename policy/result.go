@@ -42,7 +42,11 @@ var resultKeys = []string{"msg", "path", "severity", "related", "witness"}
 func results(v Verdict, list []any) (out []result, problems []*Problem) {
 	fail := func(format string, args ...any) {
 		if len(problems) == 0 { // one of a rule on an object is enough
-			problems = append(problems, &Problem{File: v.File, Line: v.Line, Message: v.Name + " " + fmt.Sprintf(format, args...)})
+			name := v.Name
+			if v.Several {
+				name = "one of the rules " + name
+			}
+			problems = append(problems, &Problem{File: v.File, Line: v.Line, Message: name + " " + fmt.Sprintf(format, args...)})
 		}
 	}
 	if len(list) > maxResults {

@@ -43,7 +43,7 @@ deny contains {"msg": message, "path": ["spec", "servers", i]} if {
 	not exempt
 	some i, server in input.spec.servers
 	is_string(server.port.protocol)
-	upper(server.port.protocol) in {"HTTP", "HTTP2", "GRPC", "GRPC-WEB"}
+	upper(server.port.protocol) in {"HTTP", "HTTP2", "HTTP_PROXY", "GRPC", "GRPC-WEB"}
 	not redirects(server)
 	not server.port.number in params.ports
 	not exempt_hosts(server)

@@ -26,7 +26,7 @@ test_plain if {
 		"msg": "server port 80 answers plain HTTP and does not redirect to HTTPS: requests travel in clear text",
 		"path": ["spec", "servers", 0],
 	}}
-	every protocol in ["grpc", "GRPC-WEB", "HTTP2"] {
+	every protocol in ["grpc", "GRPC-WEB", "HTTP2", "HTTP_PROXY"] {
 		count(found(gateway(public, [object.union(plain, {"port": {"protocol": protocol}})]), {})) == 1
 	}
 	explicit := object.union(plain, {"tls": {"httpsRedirect": false}})

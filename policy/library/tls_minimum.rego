@@ -107,13 +107,13 @@ terminating[i] := server if {
 protocol(server) := upper(server.port.protocol) if is_string(server.port.protocol)
 
 plain(server) if {
-	protocol(server) in {"HTTP", "HTTP2", "GRPC", "GRPC-WEB"}
+	protocol(server) in {"HTTP", "HTTP2", "HTTP_PROXY", "GRPC", "GRPC-WEB"}
 	not redirects(server)
 }
 
 plain(server) if {
 	protocol(server) in {"TCP", "MONGO", "MYSQL", "REDIS"}
-	not server.tls
+	objects.lacks(server, "tls")
 }
 
 redirects(server) if server.tls.httpsRedirect == true

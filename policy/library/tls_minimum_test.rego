@@ -79,7 +79,10 @@ test_plaintext if {
 		{"port": {"number": 82, "protocol": "TCP"}},
 		{"port": {"number": 83, "protocol": "TCP"}, "tls": {"mode": "SIMPLE"}},
 		{"port": {"number": 84, "protocol": "HTTP"}, "tls": {"httpsRedirect": "${REDIRECT}"}},
+		{"port": {"number": 85, "protocol": "HTTP_PROXY"}},
+		{"port": {"number": 86, "protocol": "TCP"}, "tls": null},
 	]}}
 	found(plain, {}) == set()
-	{result.path | some result in found(plain, {"plaintext": false})} == {["spec", "servers", 0], ["spec", "servers", 2]}
+	paths := {["spec", "servers", i] | some i in [0, 2, 5, 6]}
+	{result.path | some result in found(plain, {"plaintext": false})} == paths
 }
