@@ -97,6 +97,9 @@ func TestProblems(t *testing.T) {
 		"import elsewhere":  {"package gatelint.a\n\nimport data.lib.nope\n\ndeny contains \"a\" if nope.x\n", `a.rego:3: data.lib.nope names nothing`},
 		"inventory":         {"package gatelint.a\n\ndeny contains \"a\" if data.inventory.namespace.a[_].Service.b\n", `a.rego:3: data.inventory is Gatekeeper's: another object is data.gatelint.mesh.objects[KIND][NAMESPACE][NAME]`},
 		"review":            {"package gatelint.a\n\ndeny contains \"a\" if {\n\tx := input.parameters.y\n\tinput.review.object.kind == x\n}\n", `a.rego:5: input.review is Gatekeeper's, and input is the object itself: with METADATA custom.input: gatekeeper`},
+		"review, misspelt":  {"# METADATA\n# custom: {input: gatekeeper}\npackage gatelint.a\n\ndeny contains \"a\" if input.review.objct.spec\n", `a.rego:5: there is no "objct" in input.review; did you mean "object"?`},
+		"review, none":      {"# METADATA\n# custom: {input: gatekeeper}\npackage gatelint.a\n\ndeny contains \"a\" if input.metadata.name\n", `a.rego:5: there is no "metadata" in input`},
+		"review, parameter": {"# METADATA\n# custom: {input: gatekeeper, params: {x: 1}}\npackage gatelint.a\n\ndeny contains \"a\" if input.parameters.y == 1\n", `a.rego:5: there is no "y" in input.parameters`},
 		"library only":      {"package gatelint.lib.a\n\nf(x) := x\n", `there is no policy in a.rego`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -26,15 +26,7 @@ func schemas(list []*policy) *ast.SchemaSet {
 	set.Put(schemaRef("request"), any(requestSchema()))
 	params := map[string]any{}
 	for _, p := range list {
-		if len(p.Params) > 0 {
-			names := map[string]any{}
-			for name := range p.Params {
-				names[name] = map[string]any{}
-			}
-			params[p.Element] = object(names)
-		} else {
-			params[p.Element] = map[string]any{}
-		}
+		params[p.Element] = p.parameters()
 	}
 	set.Put(schemaRef("params"), any(object(params)))
 	return set
@@ -77,31 +69,42 @@ func annotate(set *ast.SchemaSet, p *policy, x *pkg) {
 	}
 }
 
-// input is the schema of objects of some kinds; nil if there is none for one of them.
+// parameters is the schema of what METADATA declare; anything where they declare none.
+func (p *policy) parameters() map[string]any {
+	if len(p.Params) == 0 {
+		return map[string]any{}
+	}
+	return object(fields(manifest.Keys(p.Params)...))
+}
+
+// input is the schema of objects of some kinds; nil if nothing is known of it.
 func (p *policy) input(set *ast.SchemaSet, kinds []string) *ast.SchemaAnnotation {
 	var list []any
 	for _, kind := range kinds {
 		s := manifest.JSONSchema(kind)
 		if s == nil {
-			return nil
+			list = nil
+			break
 		}
 		list = append(list, s)
 	}
-	if len(list) == 0 {
-		return nil
-	}
 	name := strings.ToLower(strings.Join(kinds, "+"))
 	whole := any(map[string]any{"anyOf": list})
-	if len(list) == 1 {
+	switch {
+	case len(list) == 1:
 		whole = list[0]
+	case len(list) == 0 && !p.Gatekeeper:
+		return nil
+	case len(list) == 0:
+		whole = map[string]any{}
 	}
 	if p.Gatekeeper {
-		name += "+review"
+		name += "+review+" + p.Element
 		review := map[string]any{"object": whole, "oldObject": whole}
 		for _, key := range []string{"kind", "name", "namespace", "operation", "dryRun", "userInfo", "namespaceObject"} {
 			review[key] = map[string]any{}
 		}
-		whole = object(map[string]any{"review": object(review), "parameters": map[string]any{}})
+		whole = object(map[string]any{"review": object(review), "parameters": p.parameters()})
 	}
 	ref := schemaRef(name)
 	if set.Get(ref) == nil {
