@@ -7,25 +7,38 @@ import (
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
 // formatField is the format of a parameter that names a field of Istio's kinds, as text or as a list of names, with * for every element or
 // key. JSON Schema leaves formats to who reads them. A list of kinds beside it says which are meant.
 const formatField = "field"
 
+// formatGlob is that of a pattern, as glob.match reads it.
+const formatGlob = "glob"
+
 // maxStars is how many * a field can have: field_ownership.rego goes past each in a rule of its own, as Rego knows no recursion.
 const maxStars = 5
 
-// formats holds parameters to the formats in their schema: a field that none of the kinds has would never be met.
+// formats holds parameters to the formats in their schema: a field that none of the kinds has would never be met, and a pattern that
+// cannot be read would fail on every object.
 func (c *checker) formats(place string, schema, v any, kinds []string) {
 	s, _ := schema.(map[string]any)
 	if s == nil {
 		return
 	}
-	if s["format"] == formatField {
-		if why := noField(v, kinds); why != "" {
-			c.problems = append(c.problems, c.opt.wrong(place, place+": "+why))
-		}
+	why := ""
+	switch s["format"] {
+	case formatField:
+		why = noField(v, kinds)
+	case formatGlob:
+		why = noGlob(v)
+	}
+	if why != "" {
+		c.problems = append(c.problems, c.opt.wrong(place, place+": "+why))
+	}
+	if s["format"] != nil {
 		return
 	}
 	switch v := v.(type) {
@@ -35,13 +48,32 @@ func (c *checker) formats(place string, schema, v any, kinds []string) {
 			kinds = named
 		}
 		for _, key := range manifest.Keys(v) {
-			c.formats(place+"."+key, properties[key], v[key], kinds)
+			schema, named := properties[key]
+			if !named {
+				schema = s["additionalProperties"]
+			}
+			c.formats(place+"."+key, schema, v[key], kinds)
 		}
 	case []any:
 		for i, e := range v {
 			c.formats(place+"."+strconv.Itoa(i), s["items"], e, kinds)
 		}
 	}
+}
+
+// noGlob says why a text is no pattern; "" if it is one, or no text.
+func noGlob(v any) string {
+	text, is := v.(string)
+	if !is {
+		return ""
+	}
+	match := topdown.GetBuiltin(ast.GlobMatch.Name)
+	err := match(topdown.BuiltinContext{}, []*ast.Term{ast.StringTerm(text), ast.NullTerm(), ast.StringTerm("")}, func(*ast.Term) error { return nil })
+	if err == nil {
+		return ""
+	}
+	_, why, _ := strings.Cut(err.Error(), "glob: ")
+	return fmt.Sprintf("%q is no pattern: %s; \\ in front of [ or { takes it as it is", text, why)
 }
 
 // texts are those of a list.

@@ -14,7 +14,7 @@
 #       namespaces:
 #         description: patterns of the namespaces whose Services everybody may route to
 #         type: array
-#         items: {type: string}
+#         items: {type: string, format: glob}
 #       external:
 #         description: whether hosts outside the cluster may be routed to
 #         type: boolean

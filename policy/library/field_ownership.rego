@@ -38,11 +38,11 @@
 #             users:
 #               description: patterns of users who may
 #               type: array
-#               items: {type: string}
+#               items: {type: string, format: glob}
 #             groups:
 #               description: patterns of groups that may
 #               type: array
-#               items: {type: string}
+#               items: {type: string, format: glob}
 #             kinds:
 #               description: the kinds that are meant, if not all
 #               type: array
@@ -52,7 +52,7 @@
 #               description: patterns of the namespaces that are meant, if not all
 #               type: array
 #               minItems: 1
-#               items: {type: string}
+#               items: {type: string, format: glob}
 #             on:
 #               description: the operations that count, if not CREATE and UPDATE
 #               type: array

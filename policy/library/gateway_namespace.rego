@@ -16,7 +16,7 @@
 #       namespaces:
 #         description: patterns of the namespaces that may have Gateways; none is all
 #         type: array
-#         items: {type: string}
+#         items: {type: string, format: glob}
 #       bindings:
 #         description: which namespaces' VirtualServices may bind to which Gateways; none is all to all
 #         type: array
@@ -28,11 +28,11 @@
 #             namespaces:
 #               description: patterns of namespaces
 #               type: array
-#               items: {type: string}
+#               items: {type: string, format: glob}
 #             gateways:
 #               description: patterns of Gateways as namespace/name, "./*" for those of its own namespace
 #               type: array
-#               items: {type: string, pattern: /}
+#               items: {type: string, pattern: /, format: glob}
 # custom:
 #   kinds: [Gateway, VirtualService]
 #   severity: error

@@ -22,7 +22,7 @@
 #             namespaces:
 #               description: patterns of namespaces
 #               type: array
-#               items: {type: string}
+#               items: {type: string, format: glob}
 #             labels:
 #               description: labels that the selector must have
 #               type: object

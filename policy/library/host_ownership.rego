@@ -34,15 +34,15 @@
 #             namespaces:
 #               description: patterns of namespaces
 #               type: array
-#               items: {type: string}
+#               items: {type: string, format: glob}
 #             users:
 #               description: patterns of users; who asks must be one of these or of the groups
 #               type: array
-#               items: {type: string}
+#               items: {type: string, format: glob}
 #             groups:
 #               description: patterns of groups
 #               type: array
-#               items: {type: string}
+#               items: {type: string, format: glob}
 #       exceptions:
 #         description: claims that pass; every key of an entry has to hold, in the linter without users and groups
 #         type: array
@@ -55,10 +55,10 @@
 #               type: array
 #               items: {type: string, pattern: '^(\*|(\*[-.]?)?[\w-]+(\.[\w-]+)*)$'}
 #             kinds: {type: array, items: {type: string, enum: [Gateway, VirtualService]}}
-#             namespaces: {type: array, items: {type: string}}
-#             names: {type: array, items: {type: string}}
-#             users: {type: array, items: {type: string}}
-#             groups: {type: array, items: {type: string}}
+#             namespaces: {type: array, items: {type: string, format: glob}}
+#             names: {type: array, items: {type: string, format: glob}}
+#             users: {type: array, items: {type: string, format: glob}}
+#             groups: {type: array, items: {type: string, format: glob}}
 #       annotation:
 #         description: the annotation in which a namespace carries its domains
 #         type: string

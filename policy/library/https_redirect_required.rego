@@ -22,7 +22,7 @@
 #       namespaces:
 #         description: patterns of the namespaces whose Gateways may serve plainly
 #         type: array
-#         items: {type: string}
+#         items: {type: string, format: glob}
 #       selectors:
 #         description: labels of workloads that may serve plainly; a Gateway is exempt whose selector has all of an entry
 #         type: array

@@ -18,7 +18,7 @@
 #       namespaces:
 #         description: patterns of the namespaces whose VirtualServices may be for the whole mesh
 #         type: array
-#         items: {type: string}
+#         items: {type: string, format: glob}
 #       cluster_domain:
 #         description: the domain of the cluster's Services; set it where --cluster-domain is another
 #         type: string

@@ -15,7 +15,7 @@
 #       namespaces:
 #         description: patterns of the namespaces that may have wildcards
 #         type: array
-#         items: {type: string}
+#         items: {type: string, format: glob}
 #       hosts:
 #         description: wildcards that anybody may have, such as "*.preview.example.com", with those below them
 #         type: array

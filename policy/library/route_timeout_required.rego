@@ -19,7 +19,7 @@
 #       streams:
 #         description: patterns of names of routes (spec.http[].name) that need none
 #         type: array
-#         items: {type: string}
+#         items: {type: string, format: glob}
 # custom:
 #   kinds: [VirtualService]
 #   severity: error
