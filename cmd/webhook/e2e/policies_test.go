@@ -194,9 +194,10 @@ func bundles(t *testing.T, w *world) {
 	require.NoError(t, cluster.hook.start())
 	t.Run("unsigned", func(t *testing.T) {
 		require.Eventually(t, func() bool { return strings.Contains(cluster.hook.logs.String(), "bundle missing .signatures.json") }, 10*time.Second, 50*time.Millisecond)
-		status, text := cluster.hook.get(cluster.hook.health + "/readyz?verbose")
-		require.Equal(t, 500, status)
-		require.Contains(t, text, "[-]policies failed")
+		require.Eventually(t, func() bool { // policies are read before anything listens
+			status, text := cluster.hook.get(cluster.hook.health + "/readyz?verbose")
+			return status == 500 && strings.Contains(text, "[-]policies failed")
+		}, 10*time.Second, 50*time.Millisecond)
 	})
 	t.Run("signed", func(t *testing.T) {
 		put(owners, true)
