@@ -38,9 +38,6 @@ func (c *checker) formats(place string, schema, v any, kinds []string) {
 	if why != "" {
 		c.problems = append(c.problems, c.opt.wrong(place, place+": "+why))
 	}
-	if s["format"] != nil {
-		return
-	}
 	switch v := v.(type) {
 	case map[string]any:
 		properties, _ := s["properties"].(map[string]any)

@@ -42,21 +42,21 @@ var resultKeys = []string{"msg", "path", "severity", "related", "witness"}
 func results(v Verdict, list []any) (out []result, problems []*Problem) {
 	fail := func(format string, args ...any) {
 		if len(problems) == 0 { // one of a rule on an object is enough
-			name := v.Name
-			if v.Several {
-				name = "one of the rules " + name
-			}
-			problems = append(problems, &Problem{File: v.File, Line: v.Line, Message: name + " " + fmt.Sprintf(format, args...)})
+			problems = append(problems, &Problem{File: v.File, Line: v.Line, Message: fmt.Sprintf(format, args...)})
 		}
 	}
+	one := v.Name
+	if v.Several {
+		one = "one of the rules " + one
+	}
 	if len(list) > maxResults {
-		fail("gives %d results, and only %d are reported", len(list), maxResults)
+		fail("%s gives %d results, and only %d are reported", v.Name, len(list), maxResults)
 		list = list[:maxResults]
 	}
 	for _, e := range list {
 		r, wrong := shaped(e)
 		if wrong != "" {
-			fail("gives %s", wrong)
+			fail("%s gives %s", one, wrong)
 			continue
 		}
 		if r.severity < 0 {

@@ -83,8 +83,8 @@ func Decide(ctx context.Context, c Config, req *admissionv1.AdmissionRequest) (D
 	return d, nil
 }
 
-// makeRoom has the stack of a goroutine grow at once to what a verdict takes. Each request comes on a new goroutine, and policies are
-// evaluated some hundred calls deep: to grow by and by copies them all each time, which was 6 % of the CPU of verdicts.
+// makeRoom has the stack of a goroutine grow at once to what a verdict takes. OPA's evaluator calls itself deeply, and to grow by and by
+// copies all frames each time: 6 % of a profile of verdicts with twenty policies. The server gives each request a goroutine of its own.
 //
 //go:noinline
 func makeRoom(used int) byte {
