@@ -275,7 +275,7 @@ var element = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
 func (c *checker) policy(p *pkg) *policy {
 	last := p.path[len(p.path)-1]
 	x := &Policy{
-		Name: strings.ReplaceAll(last, "_", "-"), Element: last, Package: p.name(), Ignorable: true,
+		Name: strings.ReplaceAll(last, "_", "-"), Element: last, Package: p.name(),
 		File: p.loc().File, Line: p.loc().Row,
 	}
 	switch {

@@ -1,17 +1,20 @@
 package policy
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/mesh"
 	"github.com/gatelint/gatelint/rules"
+	"github.com/gatelint/gatelint/rules/settings"
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// describe joins the METADATA of a package: its own, and those of its rules. Severity and kinds can differ from rule to rule, the
-// rest is about the whole policy.
+// describe joins the METADATA of a package: its own, and those of its rules. Input and parameters are those of the whole policy, the
+// rest can differ from rule to rule.
 func (c *checker) describe(p *pkg, x *Policy) {
 	whole := metadata{loc: p.loc()}
 	byRule := map[string]metadata{} // by name: the elements of one set cannot be told apart
@@ -37,35 +40,20 @@ func (c *checker) describe(p *pkg, x *Policy) {
 		}
 	}
 	c.list(p, x, whole, byRule)
-	stated := whole
+	input := whole.input
 	for _, v := range x.Rules {
 		md := byRule[v.Name]
-		md.severity, md.kinds = nil, nil
-		whole = c.joined(whole, md, ofTheWhole)
+		whole = c.joined(whole, metadata{loc: md.loc, input: md.input, params: md.params}, ofTheWhole)
 	}
 	for _, v := range x.Rules {
-		md := byRule[v.Name]
-		c.everywhere("admission", v, stated.admission == nil && md.admission == nil && whole.admission != nil)
-		c.everywhere("ignorable", v, stated.ignorable == nil && md.ignorable == nil && whole.ignorable != nil)
-		c.everywhere("input", v, stated.input == "" && md.input == "" && whole.input != "")
+		if input == "" && byRule[v.Name].input == "" && whole.input != "" {
+			c.problems = append(c.problems, &Problem{File: v.File, Line: v.Line, Message: "another rule than " + v.Name + " says METADATA custom.input: " + ofTheWhole})
+		}
 	}
 	x.Params, x.Gatekeeper = whole.params, whole.input != ""
-	if whole.ignorable != nil {
-		x.Ignorable = *whole.ignorable
-	}
-	if whole.admission != nil {
-		x.Admission = *whole.admission
-	}
 }
 
 const ofTheWhole = "it is about the whole policy, so say it in the METADATA of the package, or give the rule a package of its own"
-
-// everywhere refuses what some rules say of the whole policy and another does not: it would hold for that one, too.
-func (c *checker) everywhere(key string, v Verdict, silent bool) {
-	if silent {
-		c.problems = append(c.problems, &Problem{File: v.File, Line: v.Line, Message: "another rule than " + v.Name + " says METADATA custom." + key + ": " + ofTheWhole})
-	}
-}
 
 // list gives the rules of a policy, each name once, and what follows from them for the whole.
 func (c *checker) list(p *pkg, x *Policy, whole metadata, byRule map[string]metadata) {
@@ -75,31 +63,62 @@ func (c *checker) list(p *pkg, x *Policy, whole metadata, byRule map[string]meta
 			x.Rules[i].Several = true
 			continue
 		}
-		v := Verdict{Name: name, File: r.Location.File, Line: r.Location.Row, Severity: rules.Error, Kinds: whole.kinds}
-		if strings.HasPrefix(name, "warn") {
-			v.Severity = rules.Warning
-		} else {
-			x.Admission = rules.Deny
+		v := Verdict{Name: name, File: r.Location.File, Line: r.Location.Row, Severity: rules.Error, Admission: rules.Deny, Ignorable: true}
+		if v.warns() {
+			v.Severity, v.Admission = rules.Warning, rules.Warn
 		}
+		v.set(whole)
 		own := byRule[name]
-		for _, s := range []*rules.Severity{whole.severity, own.severity} {
-			if s != nil {
-				v.Severity = *s
-			}
+		v.set(own)
+		switch {
+		case !v.asked() && (own.admission != nil || whole.admission != nil) && v.Admission != rules.Off:
+			c.fail(cmp.Or(own.loc, whole.loc), "custom.admission is %s, and admission is not asked about objects of kind %s", v.Admission, strings.Join(v.Kinds, ", "))
+		case !v.asked():
+			v.Admission = rules.Off
+		case v.warns() && own.admission != nil && *own.admission == rules.Deny:
+			c.fail(own.loc, "custom.admission is deny, and admission does not deny for a rule %s: call it deny", name)
+		case v.warns():
+			v.Admission = min(v.Admission, rules.Warn)
 		}
-		if own.kinds != nil {
-			v.Kinds = own.kinds
-		}
-		x.Severity = max(x.Severity, v.Severity)
+		x.Severity, x.Admission, x.Ignorable = max(x.Severity, v.Severity), max(x.Admission, v.Admission), x.Ignorable || v.Ignorable
 		x.Rules = append(x.Rules, v)
 	}
-	x.Admission = max(x.Admission, rules.Warn)
 	if !slices.ContainsFunc(x.Rules, func(v Verdict) bool { return len(v.Kinds) == 0 }) {
 		for _, v := range x.Rules { // what is not a verdict can be of the objects of each
 			x.Kinds = append(x.Kinds, v.Kinds...)
 		}
 		slices.Sort(x.Kinds)
 		x.Kinds = slices.Compact(x.Kinds)
+	}
+}
+
+// warns tells a rule for which admission never denies.
+func (v Verdict) warns() bool { return strings.HasPrefix(v.Name, "warn") }
+
+// left tells a rule that admission leaves out.
+func (v Verdict) left() bool { return v.Admission == rules.Off }
+
+// asked tells whether admission is asked about an object that it is run on.
+func (v Verdict) asked() bool {
+	return len(v.Kinds) == 0 || slices.ContainsFunc(v.Kinds, func(kind string) bool {
+		id := mesh.IDOf(kind, "", "")
+		return settings.Asked(id.Group, id.Kind)
+	})
+}
+
+// set enters what METADATA say.
+func (v *Verdict) set(md metadata) {
+	if md.severity != nil {
+		v.Severity = *md.severity
+	}
+	if md.admission != nil {
+		v.Admission = *md.admission
+	}
+	if md.ignorable != nil {
+		v.Ignorable = *md.ignorable
+	}
+	if md.kinds != nil {
+		v.Kinds = md.kinds
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatelint/gatelint/rules"
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
@@ -13,7 +14,7 @@ import (
 // each of thousands of objects is asked once. A body that can no more be true is left out, a condition that always holds, too. What OPA
 // says of a condition, knowing neither the object nor the mesh, is what decides; nor a request, where there is one.
 func (s *Set) fold(requested bool) *Set {
-	x := s.apart()
+	x := s.apart(requested)
 	x.folded = x.work(requested)
 	if x.prepare() != nil {
 		return s
@@ -21,12 +22,16 @@ func (s *Set) fold(requested bool) *Set {
 	return x
 }
 
-// apart is a Set of the same policies that can be asked differently.
-func (s *Set) apart() *Set {
+// apart is a Set of the same policies that can be asked differently: about requests, without the rules that admission leaves out.
+func (s *Set) apart(requested bool) *Set {
 	x := &Set{sources: s.sources, caps: s.caps, schemas: s.schemas, compiler: s.compiler, timeout: s.timeout, last: s.last}
 	x.store = &store{data: s.store.data, params: s.store.params, folded: map[string]ast.Value{}}
 	for _, p := range s.policies {
-		x.policies = append(x.policies, &policy{Policy: p.Policy, rule: p.rule})
+		one := *p.Policy
+		if requested && one.Admission != rules.Off { // else the config can still ask for it as a whole
+			one.Rules = slices.DeleteFunc(slices.Clone(one.Rules), Verdict.left)
+		}
+		x.policies = append(x.policies, &policy{Policy: &one, rule: p.rule})
 	}
 	return x
 }

@@ -52,10 +52,10 @@ type Policy struct {
 	Title      string
 	Text       string // what its METADATA describe
 	Severity   rules.Severity
-	Admission  rules.Decision
-	Ignorable  bool
-	Gatekeeper bool     // its input is {"review": …, "parameters": …}
-	Kinds      []string // of objects that it is run on, all its verdicts together; none: all
+	Admission  rules.Decision // the hardest of its verdicts
+	Ignorable  bool           // findings of one of its verdicts
+	Gatekeeper bool           // its input is {"review": …, "parameters": …}
+	Kinds      []string       // of objects that it is run on, all its verdicts together; none: all
 	Params     map[string]any
 	Schema     map[string]any // JSON Schema of the parameters; nil: METADATA have none
 	Rules      []Verdict
@@ -63,12 +63,14 @@ type Policy struct {
 
 // Verdict is one rule of a policy whose elements are findings.
 type Verdict struct {
-	Name     string // deny, violation, warn, or one of these with _suffix
-	File     string
-	Line     int  // of the first rule of that name
-	Several  bool // there are more: their elements are one set, and cannot be told apart
-	Severity rules.Severity
-	Kinds    []string
+	Name      string // deny, violation, warn, or one of these with _suffix
+	File      string
+	Line      int  // of the first rule of that name
+	Several   bool // there are more: their elements are one set, and cannot be told apart
+	Severity  rules.Severity
+	Admission rules.Decision
+	Ignorable bool
+	Kinds     []string
 }
 
 // query is what is asked about objects of some kinds.

@@ -266,7 +266,10 @@ func (s *Set) Wholes() Problems {
 			if strings.Join(packagePath(m.Package.Path), ".") != p.Package {
 				continue
 			}
-			eachRef(m, func(r ast.Ref, loc *ast.Location) {
+			asked := &ast.Module{Rules: slices.DeleteFunc(slices.Clone(m.Rules), func(r *ast.Rule) bool {
+				return slices.ContainsFunc(p.Rules, func(v Verdict) bool { return v.left() && v.Name == headName(r) })
+			})}
+			eachRef(asked, func(r ast.Ref, loc *ast.Location) {
 				r = imported(m, r)
 				x, ok := indexes[key(r, 3)]
 				if !ok || key(r, 1) != root || key(r, 2) != "mesh" {

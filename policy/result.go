@@ -24,7 +24,7 @@ type result struct {
 	message  string
 	path     []any
 	severity rules.Severity
-	warn     bool // of a rule warn: admission does not deny for it
+	verdict  Verdict // of the rule that it is of
 	related  []related
 	witness  *routing.Request
 }
@@ -62,7 +62,7 @@ func results(v Verdict, list []any) (out []result, problems []*Problem) {
 		if r.severity < 0 {
 			r.severity = v.Severity
 		}
-		r.warn = strings.HasPrefix(v.Name, "warn")
+		r.verdict = v
 		out = append(out, r)
 	}
 	return out, problems
@@ -187,7 +187,10 @@ func witnessOf(v any) (*routing.Request, string) {
 
 // fault is a result as a rule reports it. What becomes of a witness is asked of the router: a policy cannot claim it.
 func (r result) fault(pass *rules.Pass, o *manifest.Object) rules.Fault {
-	f := rules.Fault{On: o, Path: r.path, Message: r.message, Severity: r.severity, WarnOnly: r.warn, Words: r.words()}
+	f := rules.Fault{
+		On: o, Path: r.path, Message: r.message, Severity: r.severity, Words: r.words(),
+		Admission: &r.verdict.Admission, WarnOnly: r.verdict.warns(), Stands: !r.verdict.Ignorable,
+	}
 	for _, x := range r.related {
 		end := rules.End{On: pass.World.Object(x.id.Kind, x.id.Namespace, x.id.Name), Path: x.path, Message: x.message}
 		if end.On == nil {

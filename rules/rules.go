@@ -113,9 +113,10 @@ type Witness struct {
 type Finding struct {
 	Rule      string
 	Severity  Severity
-	Suspect   bool // not proven: a positive sign in open files
-	Admission Decision
-	WarnOnly  bool // standard admission does not deny for it, whatever the rule's decision
+	Suspect   bool     // not proven: a positive sign in open files
+	Admission Decision // where the object is the submitted one, or lies in its namespace
+	WarnOnly  bool     // standard admission does not deny for it, whatever the rule's decision
+	Stands    bool     // no ignore accepts it, though others of the rule can be
 	Object    manifest.ID
 	API       string // apiVersion of Object
 	Pos       manifest.Pos
@@ -193,7 +194,9 @@ type Fault struct {
 	Words string
 	Clash bool // the ends are as much the fault as the object
 	// WarnOnly tells that standard admission does not deny for it, whatever the rule's decision.
-	WarnOnly bool
+	WarnOnly  bool
+	Admission *Decision // in the place of the rule's
+	Stands    bool      // no ignore accepts it
 }
 
 // End is another end of a fault.
@@ -206,11 +209,14 @@ type End struct {
 // Report enters a fault.
 func (p *Pass) Report(f Fault) {
 	x := Finding{
-		Rule: p.rule.Name, Severity: f.Severity, Suspect: f.Suspect, Admission: p.rule.Admission, WarnOnly: f.WarnOnly,
+		Rule: p.rule.Name, Severity: f.Severity, Suspect: f.Suspect, Admission: p.rule.Admission, WarnOnly: f.WarnOnly, Stands: f.Stands,
 		Object: f.On.ID, API: f.On.APIVersion, Pos: f.On.At(f.Path...), Message: f.Message, Witness: f.Witness, Instead: f.Instead, Source: f.On,
 	}
 	if f.Suspect && x.Severity > Warning {
 		x.Severity = Warning
+	}
+	if f.Admission != nil {
+		x.Admission = *f.Admission
 	}
 	if f.WarnOnly {
 		x.Admission = min(x.Admission, Warn)

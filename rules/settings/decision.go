@@ -189,7 +189,7 @@ func (j *judge) standard(f rules.Finding) rules.Decision {
 	}
 	d := r.Elsewhere
 	if j.own(f.Object.Namespace) {
-		d = r.Admission
+		d = f.Admission
 	}
 	if set := j.config.Rules[f.Rule].Admission; set != nil {
 		d = *set

@@ -126,6 +126,6 @@ func (c *Config) accepted(list []rules.Finding, now time.Time) []rules.Finding {
 		return list
 	}
 	return slices.DeleteFunc(slices.Clone(list), func(f rules.Finding) bool {
-		return slices.ContainsFunc(c.Exceptions, func(g *Ignore) bool { return g.Rule == f.Rule && !g.Expired(now) && g.Names(f.Object) })
+		return !f.Stands && slices.ContainsFunc(c.Exceptions, func(g *Ignore) bool { return g.Rule == f.Rule && !g.Expired(now) && g.Names(f.Object) })
 	})
 }

@@ -41,7 +41,8 @@ type Applied struct {
 	Suppressed []Suppressed
 	Unused     []rules.Finding // of rule unused-ignore
 
-	used map[string]int // findings, by key of the ignore
+	used map[string]int  // findings, by key of the ignore
+	held map[string]bool // ignores of findings that stand
 }
 
 // Accepts is the number of findings that an ignore, or another one for a copy of its object, accepts.
@@ -70,13 +71,17 @@ func Apply(findings []rules.Finding, ignores []*Ignore, p Policy) Applied {
 		ran[r.Name] = true
 	}
 	index := indexIgnores(ignores, p)
-	out := Applied{used: map[string]int{}}
+	out := Applied{used: map[string]int{}, held: map[string]bool{}}
 	for _, f := range findings {
 		by := index.match(f)
 		for _, g := range by {
-			out.used[g.key()]++
+			if f.Stands {
+				out.held[g.key()] = true
+			} else {
+				out.used[g.key()]++
+			}
 		}
-		if len(by) > 0 {
+		if len(by) > 0 && !f.Stands {
 			out.Suppressed = append(out.Suppressed, Suppressed{f, by[0]})
 		} else {
 			out.Kept = append(out.Kept, f)
@@ -89,6 +94,9 @@ func Apply(findings []rules.Finding, ignores []*Ignore, p Policy) Applied {
 		why, fix := g.Mistake(p), (*string)(nil)
 		if why == "" && ran[g.Rule] && out.Accepts(g) == 0 {
 			why, fix = fmt.Sprintf("the %s of %q matches no finding: %s", g.noun(), g.Rule, g.reach()), g.rest
+			if out.held[g.key()] {
+				why = fmt.Sprintf("findings of %q cannot be ignored where their METADATA say ignorable: false", g.Rule)
+			}
 		}
 		if why != "" && (p.Judge == nil || p.Judge(g)) {
 			f := g.finding(why, p)

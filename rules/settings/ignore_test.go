@@ -256,3 +256,22 @@ func TestIstioAnnotation(t *testing.T) {
 		}
 	}
 }
+
+// TestStands holds that nothing accepts a finding that stands, though others of its rule can be accepted.
+func TestStands(t *testing.T) {
+	a := &manifest.Object{ID: manifest.ID{Kind: "Gateway", Name: "a"}, Annotations: map[string]string{Annotation: "shadowed-match: agreed"}}
+	b := &manifest.Object{ID: manifest.ID{Kind: "Gateway", Name: "b"}}
+	stands, other := rules.Finding{Rule: "shadowed-match", Object: a.ID, Source: a, Stands: true}, rules.Finding{Rule: "shadowed-match", Object: a.ID, Source: a}
+	exception := &Ignore{Rule: "shadowed-match", Reason: "agreed", Objects: []ObjectPattern{{Kind: "*", Namespace: "*", Name: "b"}}}
+	p := Policy{Rules: list, Ran: list}
+	got := Apply([]rules.Finding{stands, other}, Annotations([]*manifest.Object{a}), p)
+	require.Equal(t, []rules.Finding{stands}, got.Kept)
+	require.Empty(t, got.Unused)
+	got = Apply([]rules.Finding{stands}, Annotations([]*manifest.Object{a}), p)
+	require.Len(t, got.Unused, 1)
+	require.Equal(t, `findings of "shadowed-match" cannot be ignored where their METADATA say ignorable: false`, got.Unused[0].Message)
+	stands.Object, stands.Source, other.Object = b.ID, b, b.ID
+	require.Equal(t, []rules.Finding{stands}, Apply([]rules.Finding{stands, other}, []*Ignore{exception}, p).Kept)
+	c := &Config{Exceptions: []*Ignore{exception}}
+	require.Equal(t, []rules.Finding{stands}, c.accepted([]rules.Finding{stands, other}, time.Time{}))
+}

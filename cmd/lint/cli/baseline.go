@@ -187,7 +187,7 @@ func (c *collector) baseline() error {
 func (r *request) held(findings []rules.Finding) (held, rest []rules.Finding) {
 	for _, f := range findings {
 		rule := r.config.Find(f.Rule)
-		if r.config.Rules[f.Rule].NoIgnore || rule != nil && rule.Unignorable && rules.Find(f.Rule) == nil { // a policy's METADATA say so
+		if f.Stands || r.config.Rules[f.Rule].NoIgnore || rule != nil && rule.Unignorable && rules.Find(f.Rule) == nil { // a policy's METADATA say so
 			held = append(held, f)
 		} else {
 			rest = append(rest, f)

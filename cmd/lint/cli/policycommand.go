@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -92,11 +93,13 @@ type policyJSON struct {
 }
 
 type verdictJSON struct {
-	Name     string   `json:"name"`
-	File     string   `json:"file"`
-	Line     int      `json:"line"`
-	Severity string   `json:"severity"`
-	Kinds    []string `json:"kinds"`
+	Name      string   `json:"name"`
+	File      string   `json:"file"`
+	Line      int      `json:"line"`
+	Severity  string   `json:"severity"`
+	Admission string   `json:"admission"`
+	Ignorable bool     `json:"ignorable"`
+	Kinds     []string `json:"kinds"`
 }
 
 func (a *app) policyInspectCommand() *cobra.Command {
@@ -128,7 +131,7 @@ func policyList(set *policy.Set) []policyJSON {
 			x.Params = map[string]any{}
 		}
 		for _, v := range p.Rules {
-			x.Rules = append(x.Rules, verdictJSON{v.Name, v.File, v.Line, v.Severity.String(), append([]string{}, v.Kinds...)})
+			x.Rules = append(x.Rules, verdictJSON{v.Name, v.File, v.Line, v.Severity.String(), v.Admission.String(), v.Ignorable, append([]string{}, v.Kinds...)})
 		}
 		out = append(out, x)
 	}
@@ -139,17 +142,25 @@ func policyTable(w io.Writer, set *policy.Set) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "POLICY\tPLACE\tRULES\tSEVERITY\tADMISSION\tKINDS\tTITLE")
 	for _, p := range set.Policies() {
-		var names []string
+		var names, severities, admissions []string
 		for _, v := range p.Rules {
-			names = append(names, v.Name)
+			names, severities, admissions = append(names, v.Name), append(severities, v.Severity.String()), append(admissions, v.Admission.String())
 		}
 		kinds := strings.Join(p.Kinds, ", ")
 		if kinds == "" {
 			kinds = "all (fields are not checked)"
 		}
-		fmt.Fprintf(t, "%s\t%s:%d\t%s\t%s\t%s\t%s\t%s\n", p.Name, p.File, p.Line, strings.Join(names, ", "), p.Severity, p.Admission, kinds, p.Title)
+		fmt.Fprintf(t, "%s\t%s:%d\t%s\t%s\t%s\t%s\t%s\n", p.Name, p.File, p.Line, strings.Join(names, ", "), ofEach(severities), ofEach(admissions), kinds, p.Title)
 	}
 	return written(0, t.Flush())
+}
+
+// ofEach gives what is said of each rule of a policy, or of all.
+func ofEach(list []string) string {
+	if same := slices.Compact(slices.Clone(list)); len(same) == 1 {
+		list = same
+	}
+	return strings.Join(list, ", ")
 }
 
 // policyInputCommand prints what policies see, one JSON object a line.
