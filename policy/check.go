@@ -82,6 +82,7 @@ func (c *checker) fail(loc *ast.Location, format string, args ...any) {
 func (c *checker) policies() []*policy {
 	var out []*policy
 	for _, p := range c.packages {
+		told := len(c.problems)
 		for _, m := range p.modules {
 			for _, r := range m.Rules {
 				if c.verdict(r) {
@@ -93,6 +94,7 @@ func (c *checker) policies() []*policy {
 		case c.isReserved(p):
 		case !slices.ContainsFunc(c.roots, p.under) && !p.brought():
 			c.outside(p)
+		case len(p.rules) == 0 && len(c.problems) > told: // it would have some
 		case len(p.rules) == 0:
 			c.empty(p)
 		default:

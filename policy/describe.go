@@ -158,20 +158,16 @@ func (c *checker) parameters(list []*policy) map[string]any {
 	set, all := c.opt.Params, len(c.problems) == 0 // else there are policies beyond the list
 	out := map[string]any{}
 	var names []string
-	byElement := map[string]*Policy{}
 	for _, p := range list {
-		byElement[p.Element], names = p.Policy, append(names, p.Name)
+		names = append(names, p.Name)
 	}
 	for _, key := range manifest.Keys(set) {
-		if all && byElement[key] == nil && byElement[strings.ReplaceAll(key, "-", "_")] == nil {
-			c.problems = append(c.problems, c.opt.wrong("policies.params."+strings.ReplaceAll(key, "_", "-"), "policies.params: there is no policy "+key+meant(key, names)))
+		if all && !slices.Contains(names, key) {
+			c.problems = append(c.problems, c.opt.wrong("policies.params."+key, "policies.params: there is no policy "+key+meant(key, names)))
 		}
 	}
 	for _, p := range list {
-		own := set[p.Element]
-		if own == nil {
-			own = set[p.Name]
-		}
+		own := set[p.Name]
 		if len(p.Params)+len(own) > 0 {
 			out[p.Element] = c.params(p.Policy, own)
 		}
@@ -193,6 +189,7 @@ func (c *checker) params(p *Policy, set map[string]any) map[string]any {
 		if len(known) > 0 && !slices.Contains(known, key) {
 			in := "policies.params." + p.Name
 			c.problems = append(c.problems, c.opt.wrong(in+"."+key, in+": there is no parameter "+key+meant(key, known)))
+			continue
 		}
 		out[key] = set[key]
 	}

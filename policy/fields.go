@@ -18,12 +18,15 @@ const formatField = "field"
 // formatGlob is that of a pattern, as glob.match reads it.
 const formatGlob = "glob"
 
+// formatDomain is that of a name of hosts, in which letters of either case are the same.
+const formatDomain = "domain"
+
 // maxStars is how many * a field can have: field_ownership.rego goes past each in a rule of its own, as Rego knows no recursion.
 const maxStars = 5
 
 // formats holds parameters to the formats in their schema: a field that none of the kinds has would never be met, and a pattern that
-// cannot be read would fail on every object.
-func (c *checker) formats(place string, schema, v any, kinds []string) {
+// cannot be read would fail on every object. It enters why, by place.
+func formats(wrong map[string]string, place string, schema, v any, kinds []string) {
 	s, _ := schema.(map[string]any)
 	if s == nil {
 		return
@@ -36,11 +39,20 @@ func (c *checker) formats(place string, schema, v any, kinds []string) {
 		why = noGlob(v)
 	}
 	if why != "" {
-		c.problems = append(c.problems, c.opt.wrong(place, place+": "+why))
+		wrong[place] = why
 	}
 	switch v := v.(type) {
 	case map[string]any:
 		properties, _ := s["properties"].(map[string]any)
+		if names, _ := s["propertyNames"].(map[string]any); names["format"] == formatDomain {
+			had := map[string]string{}
+			for _, key := range manifest.Keys(v) {
+				if other, twice := had[strings.ToLower(key)]; twice {
+					wrong[place] = fmt.Sprintf("%q and %q are the same, and only one of them would count", other, key)
+				}
+				had[strings.ToLower(key)] = key
+			}
+		}
 		if named := texts(v["kinds"]); len(named) > 0 {
 			kinds = named
 		}
@@ -49,11 +61,11 @@ func (c *checker) formats(place string, schema, v any, kinds []string) {
 			if !named {
 				schema = s["additionalProperties"]
 			}
-			c.formats(place+"."+key, schema, v[key], kinds)
+			formats(wrong, place+"."+key, schema, v[key], kinds)
 		}
 	case []any:
 		for i, e := range v {
-			c.formats(place+"."+strconv.Itoa(i), s["items"], e, kinds)
+			formats(wrong, place+"."+strconv.Itoa(i), s["items"], e, kinds)
 		}
 	}
 }
@@ -125,7 +137,7 @@ func fieldNames(v any) (names []any) {
 	switch v := v.(type) {
 	case string:
 		for _, text := range fieldName.FindAllString(v, -1) {
-			name := strings.Trim(text, "[]")
+			name := strings.Trim(text, `[]"`)
 			if n, err := strconv.Atoi(name); err == nil && text != name {
 				names = append(names, n)
 			} else {

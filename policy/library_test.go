@@ -80,6 +80,10 @@ func TestLibraryProblems(t *testing.T) {
 			params("host-ownership", map[string]any{"exceptions": []any{map[string]any{"namespacs": []any{"shop"}}}}),
 			`policies.params.host-ownership.exceptions.0: Additional property namespacs is not allowed`,
 		},
+		"letter case": {
+			params("host-ownership", map[string]any{"owners": map[string]any{"Shop.test": map[string]any{"namespaces": []any{"a"}}, "shop.test": map[string]any{"namespaces": []any{"b"}}}}),
+			`policies.params.host-ownership.owners: "Shop.test" and "shop.test" are the same, and only one of them would count`,
+		},
 		"a kind": {
 			params("field-ownership", map[string]any{"fields": []any{map[string]any{"paths": []any{"spec.servers[*].tls"}, "kinds": []any{"Gatewy"}, "users": []any{"a"}}}}),
 			`policies.params.field-ownership.fields.0.kinds.0: `,

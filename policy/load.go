@@ -39,7 +39,7 @@ func Load(ctx context.Context, opt Options) (*Set, error) {
 		}
 		c.problems = append(c.problems, &Problem{Message: "there is no policy in " + strings.Join(opt.Paths, ", ") + ": " + why})
 	}
-	if len(s.problems) == 0 { // else what is missing would be a fault of what uses it
+	if len(s.problems) == 0 && !slices.ContainsFunc(c.packages, (*pkg).mixed) { // else what is missing, or there twice, would be told as a fault of what uses it
 		x.caps, x.schemas = caps, schemas(x.policies)
 		for _, p := range x.policies {
 			annotate(x.schemas, p, c.packages[slices.IndexFunc(c.packages, func(k *pkg) bool { return k.name() == p.Package })])

@@ -32,7 +32,8 @@ func load(t *testing.T, text string) error {
 func TestProblems(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"v0":                     {"package gatelint.a\n\ndeny[msg] {\n\tmsg := input.kind\n}\n", `a.rego:3: this is Rego v0: opa fmt --v0-v1 --write rewrites it`},
-		"syntax":                 {"package gatelint.a\n\ndeny contains msg if {\n", `a.rego:4: `},
+		"syntax":                 {"package gatelint.a\n\ndeny contains msg if {\n", `a.rego:3: the file ends in the middle of a rule`},
+		"nothing":                {"# a\n", `a.rego:1: there is no package in the file`},
 		"no set":                 {"package gatelint.a\n\ndeny if input.kind == \"x\"\n", `a.rego:3: deny is no set, so nothing of it would be reported`},
 		"no set, by name":        {"package gatelint.a\n\ndeny_x := \"msg\"\n\nwarn contains \"a\"\n", `a.rego:3: deny_x is no set`},
 		"map":                    {"package gatelint.a\n\nwarn[x] := 1 if some x in input.a\n", `a.rego:3: warn is no set`},
@@ -110,6 +111,32 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+// TestOnce holds that a mistake is told once.
+func TestOnce(t *testing.T) {
+	for want, err := range map[string]error{
+		"a.rego:3: deny is no set": load(t, "package gatelint.a\n\ndeny := true\n"),
+		"a.rego:3: package gatelint.host_ownership is in the library too": func() error {
+			require.NoError(t, load(t, "# METADATA\n# title: a\npackage gatelint.host_ownership\n\ndeny contains input.kind\n"))
+			_, err := Load(context.Background(), Options{Paths: []string{"a.rego", Library + "host-ownership"}})
+			return err
+		}(),
+		`policies.params.host-ownership: there is no parameter ownrs`: func() error {
+			_, err := Load(context.Background(), Options{Paths: []string{Library + "host-ownership"}, Params: map[string]map[string]any{"host-ownership": {"ownrs": map[string]any{}}}})
+			return err
+		}(),
+		`policies.params.field-ownership.fields.0.paths.0: no object has a field spec.hots`: func() error {
+			fields := []any{map[string]any{"paths": []any{"spec..hots"}, "groups": []any{"a"}}}
+			_, err := Load(context.Background(), Options{Paths: []string{Library + "field-ownership"}, Params: map[string]map[string]any{"field-ownership": {"fields": fields}}})
+			return err
+		}(),
+	} {
+		var list Problems
+		require.ErrorAs(t, err, &list)
+		require.Len(t, list, 1)
+		require.ErrorContains(t, err, want)
+	}
+}
+
 // TestHelpersNamedLikeVerdicts lets helpers have names like those of verdicts.
 func TestHelpersNamedLikeVerdicts(t *testing.T) {
 	require.NoError(t, load(t, `package gatelint.a
@@ -174,6 +201,7 @@ func TestWholes(t *testing.T) {
 	s := set(t, Options{}, map[string]string{
 		"a.rego": "package gatelint.a\n\nimport data.gatelint.mesh\n\nwarn contains \"a\" if {\n\tall := mesh.by_host\n\tsome name, _ in mesh.objects.Gateway.edge\n\tall[name]\n}\n\nwarn contains \"b\" if mesh.virtualservices.shop[_].mesh\n",
 		"b.rego": "# METADATA\n# custom: {admission: off}\npackage gatelint.b\n\nwarn contains \"a\" if count(data.gatelint.mesh.by_host) == 1\n",
+		"c.rego": "package gatelint.c\n\n# METADATA\n# custom: {admission: off}\nwarn_a contains \"a\" if count(data.gatelint.mesh.by_host) == 1\n\nwarn contains \"b\"\n",
 	})
 	var messages []string
 	for _, p := range s.Wholes() {

@@ -16,15 +16,15 @@ import (
 
 // Options say which policies there are and what they may do.
 type Options struct {
-	Paths      []string // .rego files, folders, bundles (.tar.gz), library:NAME
-	Namespaces []string // the packages under which policies are evaluated; none: gatelint
-	Allow      []string // builtin functions allowed by name, beside those of capabilities.json
-	Params     map[string]map[string]any
-	Taken      []*rules.Rule           // rules whose names no policy may have
-	BundleKey  string                  // a file with the public key that all bundles must be signed for; "": none need be
-	Places     map[string]manifest.Pos // where in the config names stand, see settings.Policies
-	Timeout    time.Duration           // of one policy on one object; 0: five seconds
-	Reviews    bool                    // requests will be asked about: no first one waits until policies are ready for it
+	Paths      []string                  // .rego files, folders, bundles (.tar.gz), library:NAME
+	Namespaces []string                  // the packages under which policies are evaluated; none: gatelint
+	Allow      []string                  // builtin functions allowed by name, beside those of capabilities.json
+	Params     map[string]map[string]any // by name of the rule
+	Taken      []*rules.Rule             // rules whose names no policy may have
+	BundleKey  string                    // a file with the public key that all bundles must be signed for; "": none need be
+	Places     map[string]manifest.Pos   // where in the config names stand, see settings.Policies
+	Timeout    time.Duration             // of one policy on one object; 0: five seconds
+	Reviews    bool                      // requests will be asked about: no first one waits until policies are ready for it
 }
 
 // wrong is a Problem of what the config says under a name, which stands there itself or in what holds it: policies.params.NAME.KEY.

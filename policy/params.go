@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -69,7 +70,10 @@ func (c *checker) fits(p *Policy, params map[string]any) {
 	if p.Schema == nil {
 		return
 	}
-	c.formats("policies.params."+p.Name, p.Schema, map[string]any(params), manifest.Kinds())
+	in := "policies.params." + p.Name
+	wrong := map[string]string{} // by place: one mistake can be against several words of a schema
+	formats(wrong, in, p.Schema, map[string]any(params), manifest.Kinds())
+	formed := maps.Clone(wrong)
 	match := topdown.GetBuiltin(ast.JSONMatchSchema.Name)
 	none := topdown.BuiltinContext{Capabilities: &ast.Capabilities{AllowNet: []string{}}}
 	err := match(none, []*ast.Term{ast.NewTerm(value(params)), ast.NewTerm(value(p.Schema))}, func(answer *ast.Term) error {
@@ -78,14 +82,23 @@ func (c *checker) fits(p *Policy, params map[string]any) {
 				s, _ := e.Value.(ast.Object).Get(ast.StringTerm(key)).Value.(ast.String)
 				return string(s)
 			}
-			place := "policies.params." + p.Name
-			if f := text("field"); f != "(root)" {
+			place := in
+			if f := text("field"); !strings.EqualFold(f, "(root)") {
 				place += "." + f
 			}
-			c.problems = append(c.problems, c.opt.wrong(place, place+": "+text("desc")))
+			switch {
+			case formed[place] != "":
+			case wrong[place] != "":
+				wrong[place] += "; " + text("desc")
+			default:
+				wrong[place] = text("desc")
+			}
 			return nil
 		})
 	})
+	for place, why := range wrong {
+		c.problems = append(c.problems, c.opt.wrong(place, place+": "+why))
+	}
 	if err != nil {
 		c.problems = append(c.problems, &Problem{File: p.File, Line: p.Line, Message: "the schema of the parameters: " + err.Error()})
 	}

@@ -69,6 +69,12 @@ func wording(e *ast.Error) string {
 			return fmt.Sprintf("there is no %q in %s%s", string(s), d.Ref[:d.Pos], hint)
 		}
 	}
+	if e.Message == "empty module" {
+		return "there is no package in the file"
+	}
+	if rest, ok := strings.CutPrefix(e.Message, "unexpected eof token"); ok {
+		return "the file ends in the middle of a rule" + rest
+	}
 	if rule, _, ok := strings.Cut(e.Message, " is recursive: "); ok { // the way round that OPA names is another one each time
 		return rule + " is recursive: it reads what reads it; of data.gatelint name what is read, such as data.gatelint.request"
 	}

@@ -170,7 +170,11 @@ func (s *sources) module(name, text string) {
 	s.seen[name] = true
 	m, err := parseModule(name, text)
 	if err != nil {
-		s.problems = append(s.problems, problemsOf(err, name)...)
+		lines := strings.Count(strings.TrimRight(text, "\n"), "\n") + 1
+		for _, p := range problemsOf(err, name) {
+			p.Line = max(1, min(p.Line, lines)) // what is missing at the end is laid behind it
+			s.problems = append(s.problems, p)
+		}
 		return
 	}
 	if strings.HasSuffix(name, "_test.rego") {
@@ -201,9 +205,6 @@ func idle(m *ast.Module) (out *ast.Rule) {
 
 func parseModule(name, text string) (*ast.Module, error) {
 	m, err := ast.ParseModuleWithOpts(name, text, ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1})
-	if err == nil && m == nil {
-		return nil, &Problem{File: name, Message: "the file is empty"}
-	}
 	if err != nil {
 		if _, old := ast.ParseModuleWithOpts(name, text, ast.ParserOptions{RegoVersion: ast.RegoV0}); old == nil {
 			list := problemsOf(err, name)

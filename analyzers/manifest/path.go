@@ -98,7 +98,8 @@ func Edits(a, b string, limit int) int {
 	return last[len(b)]
 }
 
-// ParsePath reads what FieldPath prints: spec.http[2].route[0], metadata.annotations["a.b/c"]. ok is false for anything else.
+// ParsePath reads what FieldPath prints: spec.http[2].route[0], metadata.annotations["a.b/c"], there also without the quotes, as kubectl
+// has it. ok is false for anything else.
 func ParsePath(text string) (path []any, ok bool) {
 	for rest := text; rest != ""; {
 		if rest[0] != '[' {
@@ -121,12 +122,15 @@ func ParsePath(text string) (path []any, ok bool) {
 			name, _ := strconv.Unquote(quoted)
 			path, rest = append(path, name), rest[1+len(quoted):]
 		} else {
-			digits, _, _ := strings.Cut(rest[1:], "]")
-			n, err := strconv.ParseUint(digits, 10, 31)
-			if err != nil {
+			inside, _, _ := strings.Cut(rest[1:], "]")
+			if n, err := strconv.ParseUint(inside, 10, 31); err == nil {
+				path = append(path, int(n))
+			} else if strings.ContainsAny(inside, "./") && !strings.ContainsAny(inside, `["`) {
+				path = append(path, inside)
+			} else {
 				return nil, false
 			}
-			path, rest = append(path, int(n)), rest[1+len(digits):]
+			rest = rest[1+len(inside):]
 		}
 		if rest, ok = strings.CutPrefix(rest, "]"); !ok {
 			return nil, false

@@ -86,7 +86,10 @@ func TestParsePath(t *testing.T) {
 		require.True(t, ok)
 		require.Equal(t, path, got)
 	}
-	for _, text := range []string{"", ".", "a.", "a[", "a[x]", "a[1", "a]"} {
+	got, ok := ParsePath("metadata.labels[a.b/c].d")
+	require.True(t, ok)
+	require.Equal(t, []any{"metadata", "labels", "a.b/c", "d"}, got)
+	for _, text := range []string{"", ".", "a.", "a[", "a[x]", "a[1", "a]", "a[-1]", "a[b.c", `a["b.c]`, "a[[b.c]]"} {
 		_, ok := ParsePath(text)
 		require.False(t, ok && text != "a]", text)
 	}

@@ -3,7 +3,7 @@
 # description: |
 #   Kubernetes grants a whole object or nothing: who may edit a Gateway's hosts can edit its `tls` too. `fields` says which users and
 #   groups may set, change and remove which fields. Only admission knows who asks, so the linter says nothing. What moves in a list with
-#   its element, unchanged, is no change. Creating an object with the field counts as setting it, unless `on` says otherwise: who may
+#   its element, unchanged, is no change; an element that is edited is held against the one in its place. Creating an object with the field counts as setting it, unless `on` says otherwise: who may
 #   delete and create could do without the field's owner.
 #
 #   Fix: leave the field as it is, and ask its owners for the change.
@@ -26,7 +26,7 @@
 #             paths:
 #               description: |-
 #                 fields, such as spec.servers[*].tls, where * is every element or key, and spec.servers[0].tls; a name with a dot is in
-#                 brackets, as in metadata.annotations[a.b/c], or the path is a list of names
+#                 brackets, as in metadata.annotations["a.b/c"], or the path is a list of names
 #               type: array
 #               minItems: 1
 #               items:
@@ -100,7 +100,7 @@ segments(path) := [segment(text) | some text in regex.find_n(`[^.\[\]]+|\[[^\[\]
 
 segment(text) := to_number(trim(text, "[]")) if {
 	regex.match(`^\[[0-9]+\]$`, text)
-} else := trim(text, "[]")
+} else := trim(text, `[]"`)
 
 split_at_stars(names) := [array.slice(names, from[n], to) |
 	stars := [i | some i, "*" in names]

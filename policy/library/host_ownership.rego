@@ -25,7 +25,7 @@
 #           who may claim a domain, by the domain: "shop.example.com" is the name with all below it, "*.shop.example.com"
 #           only those below, "*" all the rest
 #         type: object
-#         propertyNames: {pattern: '^(\*|(\*\.)?[\w-]+(\.[\w-]+)*)$'}
+#         propertyNames: {format: domain, pattern: '^(\*|(\*\.)?[\w-]+(\.[\w-]+)*)$'}
 #         additionalProperties:
 #           type: object
 #           additionalProperties: false

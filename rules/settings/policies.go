@@ -93,7 +93,12 @@ func (p *parser) params(n *yaml.Node, place func(*yaml.Node, string)) map[string
 	out := map[string]map[string]any{}
 	p.each(n, "policies.params", func(key, value *yaml.Node) {
 		in := "policies.params." + key.Value
-		of := "policies.params." + strings.ReplaceAll(key.Value, "_", "-") // the rule's name, of the policy's other one
+		name := strings.ReplaceAll(key.Value, "_", "-") // of the rule; the package's has _
+		of := "policies.params." + name
+		if _, twice := out[name]; twice {
+			p.fail(key, "policies.params: %s is there twice, with - and with _", name)
+			return
+		}
 		place(key, of)
 		p.each(value, in, func(key, _ *yaml.Node) { place(key, of+"."+key.Value) })
 		if p.bad {
@@ -104,7 +109,7 @@ func (p *parser) params(n *yaml.Node, place func(*yaml.Node, string)) map[string
 			p.fail(value, "%s: %v", in, err)
 			return
 		}
-		out[key.Value], _ = plain.(map[string]any)
+		out[name], _ = plain.(map[string]any)
 	})
 	return out
 }
