@@ -173,6 +173,9 @@ func (s *sources) module(name, text string) {
 		lines := strings.Count(strings.TrimRight(text, "\n"), "\n") + 1
 		for _, p := range problemsOf(err, name) {
 			p.Line = max(1, min(p.Line, lines)) // what is missing at the end is laid behind it
+			if n := len(s.problems) - 1; n >= 0 && s.problems[n].File == p.File && s.problems[n].Line == p.Line && strings.HasPrefix(p.Message, s.problems[n].Message) {
+				s.problems = s.problems[:n] // the same, with what was expected
+			}
 			s.problems = append(s.problems, p)
 		}
 		return

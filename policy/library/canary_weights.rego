@@ -51,7 +51,7 @@ deny contains {"msg": message, "path": array.concat(division.path, ["route", k, 
 	message := sprintf("weight %v is none of the steps %s", [weight, concat(", ", [sprintf("%v", [step]) | some step in params.steps])])
 }
 
-# The routes that split requests, with their weights: a weight that is left out is 0.
+# The routes that split requests, with their weights: a weight that is left out is 0, that of no destination null.
 splits contains {"path": ["spec", protocol, i], "weights": weights} if {
 	some protocol, i
 	input.spec[protocol][i].route[1]
@@ -61,6 +61,8 @@ splits contains {"path": ["spec", protocol, i], "weights": weights} if {
 		is_number(weight)
 	}
 }
+
+default weight(_) := null
 
 weight(destination) := 0 if {
 	objects.lacks(destination, "weight")

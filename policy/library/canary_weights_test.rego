@@ -30,6 +30,11 @@ test_none if {
 	found(split_of([90, "${CANARY}"]), {"steps": [1]}) == set()
 }
 
+test_no_destination if {
+	broken := {"kind": "VirtualService", "spec": {"http": [{"route": [{"weight": 90}, "x", {"weight": 7}]}]}}
+	found(broken, {"steps": [5]}) == set()
+}
+
 test_fields_that_istio_lacks if {
 	parked := {"kind": "VirtualService", "spec": {"x-spare": [{"route": [{"weight": 90}, {"weight": 5}]}]}}
 	found(parked, {}) == set()

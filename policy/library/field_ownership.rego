@@ -3,8 +3,8 @@
 # description: |
 #   Kubernetes grants a whole object or nothing: who may edit a Gateway's hosts can edit its `tls` too. `fields` says which users and
 #   groups may set, change and remove which fields. Only admission knows who asks, so the linter says nothing. What moves in a list with
-#   its element, unchanged, is no change; an element that is edited is held against the one in its place. Creating an object with the field counts as setting it, unless `on` says otherwise: who may
-#   delete and create could do without the field's owner.
+#   its element, unchanged, is no change; an element that is edited is held against the one in its place. Creating an object with the
+#   field counts as setting it, unless `on` says otherwise: who may delete and create could do without the field's owner.
 #
 #   Fix: leave the field as it is, and ask its owners for the change.
 # schemas:

@@ -145,6 +145,7 @@ test_names_in_brackets if {
 	change := update(annotated("x"))
 	ignore := ["metadata", "annotations", "gatelint.io/ignore"]
 	paths(annotated("y"), {"paths": ["metadata.annotations[gatelint.io/ignore]"], "users": ["root"]}, change) == {ignore}
+	paths(annotated("y"), {"paths": [`metadata.annotations["gatelint.io/ignore"]`], "users": ["root"]}, change) == {ignore}
 	paths(annotated("y"), {"paths": ["metadata.labels.1"], "users": ["root"]}, change) == {["metadata", "labels", "1"]}
 }
 

@@ -43,7 +43,7 @@ deny contains {"msg": message, "path": ["spec", "http", i, "retries", "attempts"
 	some i, retries in retrying
 	retries.attempts > params.attempts
 	message := sprintf(
-		"%d retries are more than %d: of one request that fails come %d",
+		"%v retries are more than %v: of one request that fails come %v",
 		[retries.attempts, params.attempts, retries.attempts + 1],
 	)
 }
@@ -83,7 +83,7 @@ deny contains {"msg": message, "path": ["spec", "http", i, "retries", "perTryTim
 	some i, retries in retrying
 	objects.seconds(retries.perTryTimeout) > objects.seconds(params.per_try_timeout)
 	message := sprintf(
-		"perTryTimeout %q is longer than %q: a Service that hangs is waited for %d times that long",
+		"perTryTimeout %q is longer than %q: a Service that hangs is waited for %v times that long",
 		[retries.perTryTimeout, params.per_try_timeout, retries.attempts + 1],
 	)
 }

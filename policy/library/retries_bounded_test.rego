@@ -20,6 +20,7 @@ test_attempts if {
 	}}
 	found(route({"attempts": 3}), {}) == set()
 	count(found(route({"attempts": 1}), {"attempts": 0})) == 1
+	startswith(found(route({"attempts": 2.5}), {"attempts": 2})[_].msg, "2.5 retries are more than 2: ")
 }
 
 test_default if {

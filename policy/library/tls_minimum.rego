@@ -79,7 +79,8 @@ deny contains {"msg": default_suites, "path": ["spec", "servers", i, "tls"]} if 
 deny contains {"msg": message, "path": ["spec", "servers", i, "tls", "mode"]} if {
 	count(params.modes) > 0
 	some i, server in with_tls
-	mode := object.get(server.tls, "mode", "PASSTHROUGH")
+	mode := mode_of(server.tls)
+	is_string(mode)
 	not mode in params.modes
 	not objects.opaque(mode)
 	message := sprintf("TLS mode %q is not one of those allowed: %s", [mode, objects.quoted(params.modes)])
@@ -98,6 +99,10 @@ with_tls[i] := server if {
 	is_object(server.tls)
 	protocol(server) in {"HTTPS", "TLS", "TCP", "MONGO", "MYSQL", "REDIS"}
 }
+
+mode_of(tls) := "PASSTHROUGH" if {
+	objects.lacks(tls, "mode")
+} else := tls.mode
 
 terminating[i] := server if {
 	some i, server in with_tls

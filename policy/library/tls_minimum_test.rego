@@ -69,6 +69,8 @@ test_modes if {
 	paths(gateway("TLS", {}), {"modes": ["MUTUAL"]}) == {["tls", "mode"]}
 	found(gateway("TLS", {}), {"modes": ["PASSTHROUGH"]}) == set()
 	found(gateway("HTTPS", {"mode": "${MODE}"}), {"modes": ["MUTUAL"]}) == set()
+	found(gateway("HTTPS", {"mode": 1}), {"modes": ["MUTUAL"]}) == set()
+	found(gateway("HTTPS", {"mode": null}), {"modes": ["MUTUAL"]})[_].msg == `TLS mode "PASSTHROUGH" is not one of those allowed: "MUTUAL"`
 	found(gateway("HTTP", {"httpsRedirect": true}), {"modes": ["MUTUAL"]}) == set()
 }
 
