@@ -71,7 +71,7 @@ func (c *checker) list(p *pkg, x *Policy, whole metadata, byRule map[string]meta
 		own := byRule[name]
 		v.set(own)
 		switch {
-		case !v.asked() && (own.admission != nil || whole.admission != nil) && v.Admission != rules.Off:
+		case !v.asked() && (own.admission != nil || whole.admission != nil && own.kinds == nil) && v.Admission != rules.Off:
 			c.fail(cmp.Or(own.loc, whole.loc), "custom.admission is %s, and admission is not asked about objects of kind %s", v.Admission, strings.Join(v.Kinds, ", "))
 		case !v.asked():
 			v.Admission = rules.Off

@@ -358,6 +358,22 @@ func TestKindsOfRules(t *testing.T) {
 	require.Empty(t, s.Policies()[1].Kinds)
 }
 
+// TestAdmissionOfRules holds what admission does about each rule of a package.
+func TestAdmissionOfRules(t *testing.T) {
+	s := set(t, Options{}, map[string]string{
+		"a.rego": "# METADATA\n# custom: {admission: deny, ignorable: false}\npackage gatelint.a\n\n# METADATA\n# custom: {kinds: [Service]}\ndeny_a contains \"a\"\n\n" +
+			"# METADATA\n# custom: {ignorable: true}\ndeny_b contains \"b\"\n\nwarn contains \"c\"\n",
+	})
+	p := s.Policies()[0]
+	require.Equal(t, rules.Deny, p.Admission)
+	require.True(t, p.Ignorable)
+	var got []any
+	for _, v := range p.Rules {
+		got = append(got, v.Admission, v.Ignorable)
+	}
+	require.Equal(t, []any{rules.Off, false, rules.Deny, true, rules.Warn, false}, got)
+}
+
 // TestLeftOut holds that what a folder holds and nobody reads is told.
 func TestLeftOut(t *testing.T) {
 	dir := t.TempDir()

@@ -186,8 +186,7 @@ func (c *collector) baseline() error {
 // held parts off the findings that nothing but the config may hide.
 func (r *request) held(findings []rules.Finding) (held, rest []rules.Finding) {
 	for _, f := range findings {
-		rule := r.config.Find(f.Rule)
-		if f.Stands || r.config.Rules[f.Rule].NoIgnore || rule != nil && rule.Unignorable && rules.Find(f.Rule) == nil { // a policy's METADATA say so
+		if f.Stands || r.config.Rules[f.Rule].NoIgnore {
 			held = append(held, f)
 		} else {
 			rest = append(rest, f)
