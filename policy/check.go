@@ -117,7 +117,7 @@ func (c *checker) verdict(r *ast.Rule) bool {
 		return false
 	}
 	if len(ref) > 1 || r.Head.RuleKind() != ast.MultiValue {
-		c.fail(r.Location, "%s is no set, so nothing of it would be reported: write %s contains msg if { … }", name, name)
+		c.fail(r.Location, "%s is no partial set, so nothing of it would be reported: write %s contains msg if { … }", name, name)
 		return false
 	}
 	if wrong := misshapen(r.Head.Key); wrong != "" {
@@ -299,6 +299,28 @@ func (c *checker) policy(p *pkg) *policy {
 	return &policy{Policy: x, rule: x.asRule()}
 }
 
+// differing lists the rules of a policy with what is said of each; "" if there is nothing to tell apart.
+func (x *Policy) differing() string {
+	var b strings.Builder
+	apart := false
+	for _, v := range x.Rules {
+		first := x.Rules[0]
+		own := strings.Join(strings.Fields(v.Title+"\n"+v.Text), " ")
+		apart = apart || len(x.Rules) > 1 && own != "" || v.Severity != first.Severity || v.Admission != first.Admission || v.Ignorable != first.Ignorable
+		fmt.Fprintf(&b, "\n- `%s`: severity %s, admission %s", v.Name, v.Severity, v.Admission)
+		if !v.Ignorable {
+			b.WriteString(", not ignorable")
+		}
+		if own != "" {
+			b.WriteString(". " + own)
+		}
+	}
+	if !apart {
+		return ""
+	}
+	return "\n\nRules:\n" + b.String()
+}
+
 func (x *Policy) asRule() *rules.Rule {
 	title := x.Title
 	if title == "" {
@@ -308,6 +330,7 @@ func (x *Policy) asRule() *rules.Rule {
 	if len(x.Rules) == 1 {
 		file, line = x.Rules[0].File, x.Rules[0].Line
 	}
+	title += x.differing()
 	doc := fmt.Sprintf("%s\n\nThe policy is at %s:%d.", title, file, line)
 	if text := strings.TrimSpace(x.Text); text != "" {
 		doc += "\n\n" + text

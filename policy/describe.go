@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 func (c *checker) describe(p *pkg, x *Policy) {
 	whole := metadata{loc: p.loc()}
 	byRule := map[string]metadata{} // by name: the elements of one set cannot be told apart
+	said := map[string]*ast.Annotations{}
 	for _, m := range p.modules {
 		for _, a := range m.Annotations {
 			md, problems := block(a, m)
@@ -33,13 +35,22 @@ func (c *checker) describe(p *pkg, x *Policy) {
 					md = c.joined(have, md, "give the rule a _suffix, or a package of its own")
 				}
 				byRule[name] = md
-				if x.Title == "" {
-					x.Title, x.Text = a.Title, a.Description
+				if said[name] == nil {
+					said[name] = a
 				}
 			}
 		}
 	}
 	c.list(p, x, whole, byRule)
+	for i := range x.Rules {
+		v := &x.Rules[i]
+		if a := said[v.Name]; a != nil {
+			v.Title, v.Text = a.Title, a.Description
+		}
+	}
+	if len(x.Rules) == 1 && x.Title == "" {
+		x.Title, x.Text = x.Rules[0].Title, x.Rules[0].Text
+	}
 	input := whole.input
 	for _, v := range x.Rules {
 		md := byRule[v.Name]
@@ -191,8 +202,13 @@ func (c *checker) params(p *Policy, set map[string]any) map[string]any {
 			c.problems = append(c.problems, c.opt.wrong(in+"."+key, in+": there is no parameter "+key+meant(key, known)))
 			continue
 		}
+		if have := p.Params[key]; have != nil && p.Schema == nil && typeOf(have) != typeOf(set[key]) {
+			in := "policies.params." + p.Name + "." + key
+			c.problems = append(c.problems, c.opt.wrong(in, fmt.Sprintf("%s is %s, and its default %s", in, typeOf(set[key]), typeOf(have))))
+			continue
+		}
 		out[key] = set[key]
 	}
-	c.fits(p, out)
+	c.fits(p, set, out)
 	return out
 }

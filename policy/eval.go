@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -177,6 +178,12 @@ func (s *Set) problem(err error, p *policy) *Problem {
 		out.Message = e.Message
 	case errors.As(err, &unread):
 		out.Message = unread.Message
+		for _, w := range p.wholes {
+			if strings.HasPrefix(unread.Message, w.ref+" ") || len(p.wholes) == 1 {
+				out.File, out.Line = w.loc.File, w.loc.Row
+				break
+			}
+		}
 	}
 	if e != nil && e.Location != nil && e.Location.File != "" {
 		out.File, out.Line = e.Location.File, e.Location.Row

@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
+	"github.com/gatelint/gatelint/analyzers/mesh"
+	"github.com/gatelint/gatelint/analyzers/routing"
 	"github.com/gatelint/gatelint/rules"
 )
 
@@ -119,7 +121,7 @@ func TestReview(t *testing.T) {
 	require.Equal(t, "all", list[0].Name)
 	found, err := list[0].Alone(tab, nil)
 	require.Empty(t, found)
-	require.ErrorContains(t, err, "data.gatelint.mesh.objects.VirtualService.shop is not read as a whole in admission: name the NAME, on VirtualService shop/web")
+	require.ErrorContains(t, err, "all.rego:3: data.gatelint.mesh.objects.VirtualService.shop is not read as a whole in admission: name the NAME, on VirtualService shop/web")
 	found, err = list[1].Alone(tab, nil)
 	require.NoError(t, err)
 	var messages []string
@@ -291,4 +293,41 @@ warn contains h if {
 	require.Len(t, res.Failed, 1)
 	require.ErrorContains(t, res.Failed[0], "all of data.gatelint is not read at once: name what is looked for, on ")
 	require.Len(t, res.Findings, 1)
+}
+
+// TestDestinations holds that a destination is told before it gets its first request, and that what is missing on every port is known to be.
+func TestDestinations(t *testing.T) {
+	set := manifest.Parse("in.yaml", []byte(`apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web, namespace: shop}
+spec:
+  hosts: [www.example.com]
+  http:
+  - route:
+    - destination: {host: web}
+      weight: 100
+    - destination: {host: web, subset: v2}
+      weight: 0
+    - destination: {host: none}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: web, namespace: shop}
+spec: {host: web, subsets: [{name: v1, labels: {version: v1}}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {ports: [{port: 80, name: http}, {port: 81, name: http-more}]}
+`), manifest.Options{})
+	require.Empty(t, set.Faults)
+	tab := routing.Build(mesh.New(set.Objects, mesh.Options{Complete: mesh.Everything()}))
+	var got []any
+	for _, d := range This(tab, tab.World.VirtualServices[0].Object).(map[string]any)["destinations"].([]any) {
+		d := d.(map[string]any)
+		got = append(got, fmt.Sprint(d["host"], " ", d["subset"], " ", d["weight"], " ", d["exists"]))
+	}
+	require.Equal(t, []any{
+		"web.shop.svc.cluster.local <nil> 100 <nil>", "web.shop.svc.cluster.local v2 0 false", "none.shop.svc.cluster.local <nil> 0 false",
+	}, got)
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -34,15 +35,15 @@ func TestProblems(t *testing.T) {
 		"v0":                     {"package gatelint.a\n\ndeny[msg] {\n\tmsg := input.kind\n}\n", `a.rego:3: this is Rego v0: opa fmt --v0-v1 --write rewrites it`},
 		"syntax":                 {"package gatelint.a\n\ndeny contains msg if {\n", `a.rego:3: the file ends in the middle of a rule`},
 		"nothing":                {"# a\n", `a.rego:1: there is no package in the file`},
-		"no set":                 {"package gatelint.a\n\ndeny if input.kind == \"x\"\n", `a.rego:3: deny is no set, so nothing of it would be reported`},
-		"no set, by name":        {"package gatelint.a\n\ndeny_x := \"msg\"\n\nwarn contains \"a\"\n", `a.rego:3: deny_x is no set`},
-		"map":                    {"package gatelint.a\n\nwarn[x] := 1 if some x in input.a\n", `a.rego:3: warn is no set`},
+		"no set":                 {"package gatelint.a\n\ndeny if input.kind == \"x\"\n", `a.rego:3: deny is no partial set, so nothing of it would be reported`},
+		"no set, by name":        {"package gatelint.a\n\ndeny_x := \"msg\"\n\nwarn contains \"a\"\n", `a.rego:3: deny_x is no partial set`},
+		"map":                    {"package gatelint.a\n\nwarn[x] := 1 if some x in input.a\n", `a.rego:3: warn is no partial set`},
 		"outside":                {"package other\n\ndeny contains \"a\"\n", `a.rego:1: package other is never evaluated: policies are packages under gatelint`},
-		"field, no such":         {"# METADATA\n# schemas:\n# - data.gatelint.params.a: {properties: {paths: {items: {format: field}}}}\n# custom:\n#   params: {paths: ['spec.servers[*].tls', 'spec.http[0].rout']}\npackage gatelint.a\n\ndeny contains data.gatelint.params.a.paths[_]\n", `policies.params.a.paths.1: no object has a field spec.http.0.rout; did you mean "route"?`},
+		"field, no such":         {"# METADATA\n# schemas:\n# - data.gatelint.params.a: {properties: {paths: {items: {format: field}}}}\n# custom:\n#   params: {paths: ['spec.servers[*].tls', 'spec.http[0].rout']}\npackage gatelint.a\n\ndeny contains data.gatelint.params.a.paths[_]\n", `a.rego:6: METADATA custom.params.paths.1: no object has a field spec.http.0.rout; did you mean "route"?`},
 		"input of one":           {"package gatelint.a\n\ndeny_a contains input.kind\n\n# METADATA\n# custom: {input: gatekeeper}\ndeny_b contains input.kind\n", `a.rego:3: another rule than deny_a says METADATA custom.input: it is about the whole policy, so say it in the METADATA of the package`},
 		"admission of no object": {"# METADATA\n# custom: {kinds: [Service, Deployment.apps], admission: deny}\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:3: custom.admission is deny, and admission is not asked about objects of kind Deployment.apps, Service`},
 		"admission of a warning": {"package gatelint.a\n\n# METADATA\n# custom: {admission: deny}\nwarn_b contains input.kind\n", `a.rego:3: custom.admission is deny, and admission does not deny for a rule warn_b: call it deny`},
-		"pattern, no such":       {"# METADATA\n# schemas:\n# - data.gatelint.params.a: {additionalProperties: {items: {format: glob}}}\n# custom:\n#   params: {names: ['a*', '[a']}\npackage gatelint.a\n\ndeny contains data.gatelint.params.a.names[_]\n", `policies.params.a.names.1: "[a" is no pattern: syntax error at 2: unexpected end of input; \ in front of`},
+		"pattern, no such":       {"# METADATA\n# schemas:\n# - data.gatelint.params.a: {additionalProperties: {items: {format: glob}}}\n# custom:\n#   params: {names: ['a*', '[a']}\npackage gatelint.a\n\ndeny contains data.gatelint.params.a.names[_]\n", `a.rego:6: METADATA custom.params.names.1: "[a" is no pattern: syntax error at 2: unexpected end of input; \ in front of`},
 		"unused":                 {"package other\n\nf(x) := x\n", `a.rego:1: package other is never evaluated, and no policy uses it`},
 		"empty":                  {"package gatelint.a\n\nx := 1\n", `a.rego:1: package gatelint.a has no rule deny, violation or warn`},
 		"misspelt":               {"package gatelint.a\n\ndenny contains \"a\"\n", `did you mean "deny" by "denny"?`},
@@ -87,6 +88,9 @@ func TestProblems(t *testing.T) {
 		"no msg":                 {"package gatelint.a\n\ndeny contains {\"path\": \"x\"} if input.x\n", `a.rego:3: deny gives an object without a msg`},
 		"nearly a key":           {"package gatelint.a\n\ndeny contains {\"msg\": \"x\", \"paths\": \"x\"} if input.x\n", `a.rego:3: deny gives a key "paths"; did you mean "path"?`},
 		"own severity":           {"package gatelint.a\n\ndeny contains {\"msg\": \"x\", \"severity\": \"warn\"} if input.x\n", `a.rego:3: deny gives a severity that is none of error, warning and info: "warn"`},
+		"nearly METADATA":        {"# METADTA\n# custom: {severity: info}\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:1: "METADTA" is a mere comment: write METADATA`},
+		"one set":                {"package gatelint.a\n\ndeny := {\"a\"}\n", `a.rego:3: deny is no partial set`},
+		"schema, own default":    {"# METADATA\n# schemas:\n# - data.gatelint.params.a: {type: object, properties: {max: {type: integer}}}\n# custom: {params: {max: a}}\npackage gatelint.a\n\ndeny contains \"z\" if data.gatelint.params.a.max == 1\n", `a.rego:5: METADATA custom.params.max: Invalid type. Expected: integer, given: string`},
 		"small letters":          {"# Metadata\n# custom: {severity: info}\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:1: "Metadata" is a mere comment: write METADATA`},
 		"no data":                {"package gatelint.a\n\ndeny contains \"a\" if not data.cfg.flag\n", `a.rego:3: data.cfg.flag names nothing: there is no such package, and no data`},
 		"part":                   {"package gatelint.a\n\ndeny contains \"a\" if not data.gatelint.mehs.by_host.a\n", `a.rego:3: there is no "mehs" in data.gatelint; did you mean "mesh"?`},
@@ -111,10 +115,30 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+// TestOtherPackages holds references to packages that are no policies, as conftest's helpers, against what stands in them.
+func TestOtherPackages(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"kubernetes.rego": "package kubernetes\n\nis_service if input.kind == \"Service\"\n",
+		"main.rego":       "package main\n\nimport data.kubernetes\n\ndeny contains \"x\" if kubernetes.is_servise\n",
+		"good.rego":       "package main\n\nimport data.kubernetes\n\ndeny contains \"x\" if kubernetes.is_service\n",
+	})
+	load := func(files ...string) error {
+		opt := Options{Namespaces: []string{"main"}}
+		for _, f := range append(files, "kubernetes.rego") {
+			opt.Paths = append(opt.Paths, filepath.Join(dir, f))
+		}
+		_, err := Load(context.Background(), opt)
+		return err
+	}
+	require.NoError(t, load("good.rego"))
+	require.ErrorContains(t, load("main.rego"), `main.rego:5: there is no "is_servise" in data.kubernetes; did you mean "is_service"?`)
+}
+
 // TestOnce holds that a mistake is told once.
 func TestOnce(t *testing.T) {
 	for want, err := range map[string]error{
-		"a.rego:3: deny is no set": load(t, "package gatelint.a\n\ndeny := true\n"),
+		"a.rego:3: deny is no partial set": load(t, "package gatelint.a\n\ndeny := true\n"),
 		"a.rego:3: package gatelint.host_ownership is in the library too": func() error {
 			require.NoError(t, load(t, "# METADATA\n# title: a\npackage gatelint.host_ownership\n\ndeny contains input.kind\n"))
 			_, err := Load(context.Background(), Options{Paths: []string{"a.rego", Library + "host-ownership"}})
@@ -201,6 +225,12 @@ func TestWholes(t *testing.T) {
 	s := set(t, Options{}, map[string]string{
 		"a.rego": "package gatelint.a\n\nimport data.gatelint.mesh\n\nwarn contains \"a\" if {\n\tall := mesh.by_host\n\tsome name, _ in mesh.objects.Gateway.edge\n\tall[name]\n}\n\nwarn contains \"b\" if mesh.virtualservices.shop[_].mesh\n",
 		"b.rego": "# METADATA\n# custom: {admission: off}\npackage gatelint.b\n\nwarn contains \"a\" if count(data.gatelint.mesh.by_host) == 1\n",
+		"d.rego": "package gatelint.d\n\nimport data.gatelint.mesh\n\nwarn contains \"a\" if {\n\tsome ns, n\n\tmesh.objects.VirtualService[ns][n]\n}\n\n" +
+			"warn contains \"b\" if {\n\tsome host in input.spec.hosts\n\tmesh.by_host[host].gateways\n}\n\n" +
+			"warn contains \"c\" if count([h | some h; mesh.by_host[h].gateways]) > 0\n\n" +
+			"warn contains \"d\" if every n in input.spec.hosts { mesh.objects[input.kind].shop[n] }\n\n" +
+			"named(n) if mesh.virtualservices.shop[n].mesh\n\nwarn contains \"e\" if named(\"a\")\n\n" +
+			"warn contains \"f\" if {\n\tmesh.objects[input.kind][input.metadata.namespace][n]\n\tn != \"a\"\n}\n",
 		"c.rego": "package gatelint.c\n\n# METADATA\n# custom: {admission: off}\nwarn_a contains \"a\" if count(data.gatelint.mesh.by_host) == 1\n\nwarn contains \"b\"\n",
 	})
 	var messages []string
@@ -211,6 +241,9 @@ func TestWholes(t *testing.T) {
 		"6 data.gatelint.mesh.by_host is read as a whole, which is an error in admission: name the HOST",
 		"7 data.gatelint.mesh.objects.Gateway.edge is read as a whole, which is an error in admission: name the NAME",
 		"11 data.gatelint.mesh.virtualservices.shop is read as a whole, which is an error in admission: name the NAME",
+		"7 data.gatelint.mesh.objects.VirtualService is read as a whole, which is an error in admission: name the NAMESPACE and the NAME",
+		"15 data.gatelint.mesh.by_host is read as a whole, which is an error in admission: name the HOST",
+		"24 data.gatelint.mesh.objects[…][…] is read as a whole, which is an error in admission: name the NAME",
 	}, messages)
 }
 
@@ -319,7 +352,7 @@ func TestData(t *testing.T) {
 
 // TestMetadata holds what METADATA make of the rule.
 func TestMetadata(t *testing.T) {
-	s := set(t, Options{Params: map[string]map[string]any{"a-b": {"limit": 3}}}, map[string]string{
+	s := set(t, Options{Params: map[string]map[string]any{"a-b": {"limit": json.Number("3")}}}, map[string]string{
 		"a.rego": "# METADATA\n# title: T\n# custom: {ignorable: false, admission: off, params: {limit: 1, other: x}}\npackage gatelint.x.a_b\n\n# METADATA\n# custom: {severity: info, kinds: [Gateway]}\nwarn contains data.gatelint.params.a_b.other if data.gatelint.params.a_b.limit == 3\n",
 		"b.rego": "package gatelint.b\n\nwarn contains \"b\"\n",
 		"c.rego": "package gatelint.c\n\nwarn contains \"w\" if input.kind == \"Gateway\"\n\ndeny contains \"d\" if input.kind == \"Gateway\"\n",

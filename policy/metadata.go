@@ -55,7 +55,7 @@ func block(a *ast.Annotations, m *ast.Module) (metadata, Problems) {
 func miscalled(m *ast.Module) (out Problems) {
 	for _, c := range m.Comments {
 		word := strings.TrimSuffix(strings.TrimSpace(string(c.Text)), ":")
-		if word != "METADATA" && strings.EqualFold(word, "METADATA") {
+		if word != "METADATA" && manifest.Nearest(word, []string{"METADATA"}) != "" {
 			out = append(out, at(c.Location, "%q is a mere comment: write METADATA", word))
 		}
 	}

@@ -66,7 +66,7 @@ func checkSchemas(m *ast.Module) error {
 }
 
 // fits holds parameters against their schema: one that is misspelt deep in a list would be lost without a word.
-func (c *checker) fits(p *Policy, params map[string]any) {
+func (c *checker) fits(p *Policy, set, params map[string]any) {
 	if p.Schema == nil {
 		return
 	}
@@ -97,6 +97,11 @@ func (c *checker) fits(p *Policy, params map[string]any) {
 		})
 	})
 	for place, why := range wrong {
+		below := strings.TrimPrefix(place, in)
+		if key, _, _ := strings.Cut(strings.TrimPrefix(below, "."), "."); key != "" && set[key] == nil {
+			c.problems = append(c.problems, &Problem{File: p.File, Line: p.Line, Message: "METADATA custom.params" + below + ": " + why})
+			continue
+		}
 		c.problems = append(c.problems, c.opt.wrong(place, place+": "+why))
 	}
 	if err != nil {

@@ -40,6 +40,7 @@ type policy struct {
 	*Policy
 	rule    *rules.Rule
 	queries []query
+	wholes  []wholeRead
 }
 
 // Policy is what is said of a policy.
@@ -65,7 +66,9 @@ type Policy struct {
 type Verdict struct {
 	Name      string // deny, violation, warn, or one of these with _suffix
 	File      string
-	Line      int  // of the first rule of that name
+	Line      int // of the first rule of that name
+	Title     string
+	Text      string
 	Several   bool // there are more: their elements are one set, and cannot be told apart
 	Severity  rules.Severity
 	Admission rules.Decision

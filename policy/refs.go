@@ -41,6 +41,7 @@ func (c *checker) follow(s *Set) {
 	}
 	for _, p := range s.policies {
 		c.review(s, p)
+		p.wholes = s.wholes(p)
 		p.rule.Last = s.last
 	}
 }
@@ -114,6 +115,9 @@ func (c *checker) foreign(s *Set, r ast.Ref, loc *ast.Location) {
 		return
 	}
 	if s.compiler.RuleTree.Find(r[:2]) != nil {
+		if _, isData := s.sources.data[name]; !isData {
+			c.inPackages(s, r, 1, nil, loc)
+		}
 		return
 	}
 	v := any(s.sources.data)
@@ -144,10 +148,17 @@ func (c *checker) known(s *Set, r ast.Ref, loc *ast.Location) {
 			c.behind(s, x, r, loc)
 		}
 	}
-	node := s.compiler.RuleTree.Find(r[:2])
-	for i := 2; i < len(r) && node != nil && len(node.Values) == 0; i++ {
+	if !slices.Contains(told, key(r, 2)) {
+		c.inPackages(s, r, 2, told, loc)
+	}
+}
+
+// inPackages checks that a reference names a package and a rule that there are, from one of its elements on; more are names beside these.
+func (c *checker) inPackages(s *Set, r ast.Ref, from int, more []string, loc *ast.Location) {
+	node := s.compiler.RuleTree.Find(r[:from])
+	for i := from; i < len(r) && node != nil && len(node.Values) == 0; i++ {
 		name := key(r, i)
-		if name == "" || i == 2 && slices.Contains(told, name) {
+		if name == "" {
 			return
 		}
 		next := node.Children[ast.String(name)]
@@ -158,8 +169,8 @@ func (c *checker) known(s *Set, r ast.Ref, loc *ast.Location) {
 					names = append(names, string(text))
 				}
 			}
-			if i == 2 {
-				names = append(names, told...)
+			if i == from {
+				names = append(names, more...)
 			}
 			c.fail(loc, "there is no %q in %s%s", name, s.shown(r[:i]), meant(name, names))
 			return
@@ -228,16 +239,6 @@ func (c *checker) review(s *Set, p *policy) {
 	}
 }
 
-// imported is a reference with what its first name was imported as.
-func imported(m *ast.Module, r ast.Ref) ast.Ref {
-	for _, i := range m.Imports {
-		if path, ok := i.Path.Value.(ast.Ref); ok && len(r) > 0 && r[0].Value.Compare(i.Name()) == 0 {
-			return path.Concat(r[1:])
-		}
-	}
-	return r
-}
-
 // shown is a reference with the names that its author gave.
 func (s *Set) shown(r ast.Ref) string {
 	out := r.Copy()
@@ -253,39 +254,126 @@ func (s *Set) shown(r ast.Ref) string {
 	return out.String()
 }
 
-// Wholes are the places where policies that admission asks read all of a kind at once, which is an error there. A variable that stands
-// for every key is not seen.
-func (s *Set) Wholes() Problems {
-	var out Problems
+// Wholes are the places where policies that admission asks read all of a kind at once, which is an error there.
+func (s *Set) Wholes() (out Problems) {
 	for _, p := range s.policies {
 		if p.rule.Admission == rules.Off {
 			continue
 		}
-		for _, file := range s.sources.files {
-			m := s.sources.modules[file] // compiled, some k in all reads like all[k]
-			if strings.Join(packagePath(m.Package.Path), ".") != p.Package {
-				continue
-			}
-			asked := &ast.Module{Rules: slices.DeleteFunc(slices.Clone(m.Rules), func(r *ast.Rule) bool {
-				return slices.ContainsFunc(p.Rules, func(v Verdict) bool { return v.left() && v.Name == headName(r) })
-			})}
-			eachRef(asked, func(r ast.Ref, loc *ast.Location) {
-				r = imported(m, r)
-				x, ok := indexes[key(r, 3)]
-				if !ok || key(r, 1) != root || key(r, 2) != "mesh" {
-					return
-				}
-				keys := r[4:min(len(r), 4+len(x.keys))]
-				n := slices.IndexFunc(keys, func(t *ast.Term) bool { v, ok := t.Value.(ast.Var); return ok && v.IsWildcard() })
-				if n < 0 && len(keys) == len(x.keys) {
-					return
-				}
-				if n < 0 {
-					n = len(keys)
-				}
-				out = append(out, at(loc, "%s is read as a whole, which is an error in admission: name the %s", r[:4+n], strings.Join(x.keys[n:], " and the ")))
-			})
+		for _, w := range p.wholes {
+			out = append(out, at(w.loc, "%s is read as a whole, which is an error in admission: name the %s", w.ref, w.lacks))
 		}
 	}
 	return out.sorted()
+}
+
+// wholeRead is a reference to all that is behind a part of the keys of an index.
+type wholeRead struct {
+	ref, lacks string
+	loc        *ast.Location
+}
+
+// wholes are those of the rules of a policy that admission does not leave out.
+func (s *Set) wholes(p *policy) (out []wholeRead) {
+	f := &wholeFinder{set: s}
+	for _, file := range s.sources.files {
+		if m := s.compiler.Modules[file]; strings.Join(packagePath(m.Package.Path), ".") == p.Package {
+			for _, r := range m.Rules {
+				if !slices.ContainsFunc(p.Rules, func(v Verdict) bool { return v.left() && v.Name == headName(r) }) {
+					f.rule(r)
+				}
+			}
+		}
+	}
+	return f.found
+}
+
+// wholeFinder goes through compiled rules as they are evaluated: a variable that nothing before has set stands for every key.
+type wholeFinder struct {
+	set   *Set
+	loc   *ast.Location // the last that is the author's
+	found []wholeRead
+}
+
+func (f *wholeFinder) rule(r *ast.Rule) {
+	for ; r != nil; r = r.Else {
+		f.loc = r.Location
+		bound := ast.ReservedVars.Copy()
+		for _, t := range r.Head.Args {
+			bound.Update(varsIn(t))
+		}
+		f.in(r.Head, f.body(r.Body, bound))
+	}
+}
+
+// body gives what is set at the end of it.
+func (f *wholeFinder) body(b ast.Body, bound ast.VarSet) ast.VarSet {
+	bound = bound.Copy()
+	for _, e := range b {
+		if e.Location != nil && e.Location.File != "" {
+			f.loc = e.Location
+		}
+		f.in(e, bound)
+		bound.Update(ast.OutputVarsFromExpr(f.set.compiler, e, bound))
+	}
+	return bound
+}
+
+// in goes through what one expression says, and the bodies within.
+func (f *wholeFinder) in(x any, bound ast.VarSet) {
+	closure := func(body ast.Body, parts ...*ast.Term) bool {
+		inner := f.body(body, bound)
+		for _, t := range parts {
+			f.in(t, inner)
+		}
+		return true
+	}
+	ast.NewGenericVisitor(func(x any) bool {
+		switch x := x.(type) {
+		case *ast.ArrayComprehension:
+			return closure(x.Body, x.Term)
+		case *ast.SetComprehension:
+			return closure(x.Body, x.Term)
+		case *ast.ObjectComprehension:
+			return closure(x.Body, x.Key, x.Value)
+		case *ast.Every:
+			f.in(x.Domain, bound)
+			inner := bound.Copy()
+			for _, t := range []*ast.Term{x.Key, x.Value} {
+				if t != nil {
+					inner.Update(varsIn(t))
+				}
+			}
+			f.body(x.Body, inner)
+			return true
+		case *ast.With: // its target is no reading
+			f.in(x.Value, bound)
+			return true
+		case ast.Ref:
+			f.ref(x, bound)
+		}
+		return false
+	}).Walk(x)
+}
+
+func (f *wholeFinder) ref(r ast.Ref, bound ast.VarSet) {
+	x, ok := indexes[key(r, 3)]
+	if !ok || !r.HasPrefix(ast.DefaultRootRef) || key(r, 1) != root || key(r, 2) != "mesh" {
+		return
+	}
+	keys := r[4:min(len(r), 4+len(x.keys))]
+	n := slices.IndexFunc(keys, func(t *ast.Term) bool { v, is := t.Value.(ast.Var); return is && !bound.Contains(v) })
+	if n < 0 && len(keys) == len(x.keys) {
+		return
+	}
+	if n < 0 {
+		n = len(keys)
+	}
+	f.found = append(f.found, wholeRead{f.set.shown(r[:4+n]), strings.Join(x.keys[n:], " and the "), f.loc})
+}
+
+func varsIn(t *ast.Term) ast.VarSet {
+	vis := ast.NewVarVisitor()
+	vis.Walk(t)
+	return vis.Vars()
 }

@@ -180,7 +180,7 @@ func (f *facts) destinations(v *mesh.VirtualService) []any {
 			}
 			if view.Port != 0 {
 				x["port"] = int(view.Port)
-			} else {
+			} else if !f.missing(view) {
 				x["exists"] = nil // which cluster is meant hangs on the port that the client asks for
 			}
 			if s := view.Spec.GetSubset(); s != "" {
@@ -198,6 +198,18 @@ func (f *facts) destinations(v *mesh.VirtualService) []any {
 		}
 	}
 	return out
+}
+
+// missing tells that a destination has no cluster, whichever port the client asks for.
+func (f *facts) missing(view *routing.View) bool {
+	for _, s := range view.Services {
+		for _, p := range s.Ports {
+			if f.tables.OnPort(*view, p.Number).Exists != mesh.No {
+				return false
+			}
+		}
+	}
+	return view.Exists == mesh.No
 }
 
 // called is the one port on which clients on mesh call the hosts of a VirtualService; 0 if there are several, or not all are known.

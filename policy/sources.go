@@ -232,7 +232,11 @@ func (s *sources) document(root, p string) {
 	s.seen[p] = true
 	if filepath.Ext(p) == ".json" {
 		if err := whole(text, &doc); err != nil {
-			s.fail(p, "is no JSON: "+err.Error())
+			problem := &Problem{File: filepath.ToSlash(p), Message: "is no JSON: " + err.Error()}
+			if e := (*json.SyntaxError)(nil); errors.As(err, &e) {
+				problem.Line = 1 + bytes.Count(text[:min(int(e.Offset), len(text))], []byte("\n"))
+			}
+			s.problems = append(s.problems, problem)
 			return
 		}
 	} else {

@@ -49,7 +49,7 @@ func (s *Set) Test(ctx context.Context, run string, covered *Coverage) ([]TestRe
 		}
 		switch {
 		case x.Error != nil:
-			t.Why = x.Error.Error()
+			t.Why = strings.TrimPrefix(x.Error.Error(), t.File+":"+strconv.Itoa(t.Line)+": ")
 		case x.Fail && x.FailedAt != nil:
 			t.Why = "not true: " + x.FailedAt.String()
 		case x.Fail:

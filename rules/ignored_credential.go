@@ -109,6 +109,9 @@ func (p *Pass) traffic() *traffic {
 	for _, v := range p.World.VirtualServices {
 		elsewhere := len(v.Opaque) > 0 || slices.ContainsFunc(v.Spec.Http, func(h *networking.HTTPRoute) bool { return h.GetDelegate() != nil })
 		for _, u := range p.Tables.Uses(v) {
+			if u.Idle {
+				continue
+			}
 			host := u.Views[0].Host
 			t.fromGateways[host] = t.fromGateways[host] || len(v.Gateways) > 0
 			t.fromMesh[host] = t.fromMesh[host] || v.OnMesh

@@ -17,8 +17,8 @@ func (p *Pass) eachUse(visit func(*routing.Use)) {
 	dead := p.Tables.DeadRules()
 	for _, v := range p.World.VirtualServices {
 		for _, u := range p.Tables.Uses(v) {
-			if dead[u.Rule()] {
-				continue // nothing is sent there: shadowed-match says why
+			if u.Idle || dead[u.Rule()] {
+				continue // nothing is sent there; shadowed-match says why of a dead one
 			}
 			if u.VS.IsDelegate() {
 				key := u.VS.ID().String() + manifest.FieldPath(u.Path...)

@@ -13,6 +13,7 @@ type Use struct {
 	VS     *mesh.VirtualService // in which it is written: the delegate for a delegate's
 	Path   []any
 	Mirror bool
+	Idle   bool // a weight of nothing among several takes nothing: istiod leaves it out
 	Views  []View
 }
 
@@ -219,13 +220,13 @@ func (u *uses) addL4(v *mesh.VirtualService, c context) {
 func (u *uses) add(targets []Target, c context, mirror bool) {
 	for i := range targets {
 		x := &targets[i]
-		if x.Spec == nil || x.Spec.Host == "" || x.Weight == 0 && len(targets) > 1 {
-			continue // a weight of nothing among several takes nothing: istiod leaves it out
+		if x.Spec == nil || x.Spec.Host == "" {
+			continue
 		}
 		key := writtenAt(x.VS, x.Path)
 		use := u.by[key]
 		if use == nil {
-			use = &Use{VS: x.VS, Path: x.Path, Mirror: mirror}
+			use = &Use{VS: x.VS, Path: x.Path, Mirror: mirror, Idle: x.Weight == 0 && len(targets) > 1}
 			u.by[key] = use
 			u.list = append(u.list, use)
 		}

@@ -94,7 +94,7 @@ func Apply(findings []rules.Finding, ignores []*Ignore, p Policy) Applied {
 		why, fix := g.Mistake(p), (*string)(nil)
 		if why == "" && ran[g.Rule] && out.Accepts(g) == 0 {
 			why, fix = fmt.Sprintf("the %s of %q matches no finding: %s", g.noun(), g.Rule, g.reach()), g.rest
-			if out.held[g.key()] {
+			if out.Refused(g) {
 				why = fmt.Sprintf("findings of %q cannot be ignored where their METADATA say ignorable: false", g.Rule)
 			}
 		}
@@ -106,6 +106,9 @@ func Apply(findings []rules.Finding, ignores []*Ignore, p Policy) Applied {
 	}
 	return out
 }
+
+// Refused tells whether all that an ignore is for are findings that stand.
+func (a *Applied) Refused(g *Ignore) bool { return a.Accepts(g) == 0 && a.held[g.key()] }
 
 // Expired tells whether the last day of an ignore is over.
 func (g *Ignore) Expired(now time.Time) bool {

@@ -114,7 +114,11 @@ func ignoreEntry(g *settings.Ignore, res *result) ignoreJSON {
 		x.Kind, x.On = "annotation", g.Object.ID.String()
 	}
 	ran := slices.ContainsFunc(res.policy.Ran, func(r *rules.Rule) bool { return r.Name == g.Rule })
-	if x.Problem == "" && n == 0 && ran && res.policy.Judge(g) {
+	switch {
+	case x.Problem != "":
+	case res.applied.Refused(g):
+		x.Problem = "METADATA of the policy say ignorable: false"
+	case n == 0 && ran && res.policy.Judge(g):
 		x.Problem = "matches no finding"
 	}
 	return x

@@ -59,10 +59,14 @@ func (a *app) policyCheckCommand() *cobra.Command {
 		for _, p := range set.Policies() {
 			names = append(names, p.Name)
 		}
-		for _, p := range set.Wholes() {
+		wholes := set.Wholes()
+		for _, p := range wholes {
 			if err := written(fmt.Fprintln(a.stdout, plainText(p.Error()))); err != nil {
 				return err
 			}
+		}
+		if len(wholes) > 0 {
+			return written(fmt.Fprintf(a.stdout, "no other fault in %s\n", strings.Join(names, ", ")))
 		}
 		return written(fmt.Fprintf(a.stdout, "no fault in %s\n", strings.Join(names, ", ")))
 	})
