@@ -331,3 +331,20 @@ spec: {ports: [{port: 80, name: http}, {port: 81, name: http-more}]}
 		"web.shop.svc.cluster.local <nil> 100 <nil>", "web.shop.svc.cluster.local v2 0 false", "none.shop.svc.cluster.local <nil> 0 false",
 	}, got)
 }
+
+// TestMeshConfig tells policies what the MeshConfig says of what a VirtualService leaves open.
+func TestMeshConfig(t *testing.T) {
+	s := set(t, Options{}, map[string]string{
+		"a.rego": "package gatelint.a\n\nimport data.gatelint.mesh\n\nwarn contains sprintf(\"%v %v\", [mesh.meshconfig.defaultVirtualServiceExportTo, object.get(mesh.meshconfig, \"defaultHttpRetryPolicy\", \"none\")]) if input.kind == \"Gateway\"\n",
+	})
+	for config, want := range map[string]string{
+		"": `["*"] none`,
+		"defaultVirtualServiceExportTo: ['.']\ndefaultHttpRetryPolicy: {attempts: 0}": `["."] {"attempts": 0}`,
+	} {
+		set := manifest.Parse("in.yaml", []byte(shop), manifest.Options{})
+		tab := routing.Build(mesh.New(set.Objects, mesh.Options{MeshConfig: []byte(config)}))
+		found := rules.Run(tab, s.Rules(1)).Findings
+		require.Len(t, found, 1)
+		require.Equal(t, want, found[0].Message)
+	}
+}

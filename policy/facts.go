@@ -28,12 +28,14 @@ type model struct {
 	// keyed tells that a whole kind is never read: in admission a verdict must not cost what the mesh holds.
 	keyed bool
 
-	namesOnce sync.Once
-	virtuals  map[mesh.Name]*mesh.VirtualService
-	gateways  map[mesh.Name]*mesh.Gateway
-	hostsOnce sync.Once
-	hosts     map[string]*claims
-	wholes    sync.Map // kinds that a policy reads whole, made once for all objects: ast.Value by path
+	namesOnce    sync.Once
+	virtuals     map[mesh.Name]*mesh.VirtualService
+	gateways     map[mesh.Name]*mesh.Gateway
+	hostsOnce    sync.Once
+	hosts        map[string]*claims
+	settings     ast.Value // of the MeshConfig
+	settingsOnce sync.Once
+	wholes       sync.Map // kinds that a policy reads whole, made once for all objects: ast.Value by path
 }
 
 func (m *model) names() {
@@ -74,6 +76,8 @@ func (f *facts) read(path []string) (any, error) {
 	switch path[0] {
 	case "this":
 		return found(f.once("this", f.this), path[1:])
+	case "meshconfig":
+		return found(f.model.meshConfig(), path[1:])
 	case "findings":
 		list := f.once("findings", f.findings)
 		v, err := found(list, path[1:])
@@ -170,6 +174,19 @@ func (f *facts) this() ast.Value {
 		return nil
 	}
 	return value(v)
+}
+
+// meshConfig is what the MeshConfig says of what a VirtualService leaves open, by its own names.
+func (m *model) meshConfig() ast.Value {
+	m.settingsOnce.Do(func() {
+		s := m.tables.World.Settings
+		v := map[string]any{"defaultVirtualServiceExportTo": anys(s.VirtualServiceExportTo)}
+		if s.HTTPRetryPolicy != nil {
+			v["defaultHttpRetryPolicy"] = s.HTTPRetryPolicy
+		}
+		m.settings = value(v)
+	})
+	return m.settings
 }
 
 // findings are what built-in rules find fault with in the object under review.

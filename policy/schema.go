@@ -139,6 +139,9 @@ func meshSchema() map[string]any {
 		names[name] = map[string]any{"type": "object"}
 	}
 	names["this"] = virtualServiceSchema() // that of a Gateway has servers too, and nothing else
+	names["meshconfig"] = object(map[string]any{
+		"defaultVirtualServiceExportTo": listOf(map[string]any{"type": "string"}), "defaultHttpRetryPolicy": map[string]any{"type": "object"},
+	})
 	of := map[string]any{}
 	for _, r := range rules.All() {
 		if r.Run != nil {

@@ -15,6 +15,7 @@ type Settings struct {
 	ServiceExportTo         []string
 	VirtualServiceExportTo  []string
 	DestinationRuleExportTo []string
+	HTTPRetryPolicy         map[string]any // as it is written; nil: Istio's own
 	IngressClass            string
 	IngressSelector         string
 	TrustedProxies          bool // somewhere a gateway is told to trust what proxies before it say of a request
@@ -22,7 +23,7 @@ type Settings struct {
 
 // MeshConfigPaths are what is read of a MeshConfig.
 const MeshConfigPaths = "rootNamespace defaultServiceExportTo defaultVirtualServiceExportTo defaultDestinationRuleExportTo " +
-	"outboundTrafficPolicy.mode defaultConfig.gatewayTopology ingressClass ingressSelector"
+	"defaultHttpRetryPolicy outboundTrafficPolicy.mode defaultConfig.gatewayTopology ingressClass ingressSelector"
 
 func (w *World) readSettings(objs []*manifest.Object, opt Options) {
 	var m map[string]any
@@ -53,6 +54,7 @@ func (w *World) readSettings(objs []*manifest.Object, opt Options) {
 	s.ServiceExportTo = public("defaultServiceExportTo")
 	s.VirtualServiceExportTo = public("defaultVirtualServiceExportTo")
 	s.DestinationRuleExportTo = public("defaultDestinationRuleExportTo")
+	s.HTTPRetryPolicy = obj(m, "defaultHttpRetryPolicy")
 	s.RegistryOnly = str(obj(m, "outboundTrafficPolicy")["mode"]) == "REGISTRY_ONLY"
 	s.TrustedProxies = obj(m, "defaultConfig")["gatewayTopology"] != nil
 	s.IngressClass, s.IngressSelector = str(m["ingressClass"]), str(m["ingressSelector"])
