@@ -50,8 +50,8 @@ deny contains {"msg": message, "path": ["metadata", "namespace"]} if {
 	count(params.namespaces) > 0
 	not objects.like(params.namespaces, objects.own)
 	message := sprintf(
-		"Gateway %s/%s is in a namespace that may have none, only %s may: its servers open ports on workloads of others",
-		[objects.own, input.metadata.name, objects.quoted(params.namespaces)],
+		"Gateway %s is in a namespace that may have none, only %s may: its servers open ports on workloads of others",
+		[objects.shown(objects.own, objects.name), objects.quoted(params.namespaces)],
 	)
 }
 
@@ -64,8 +64,8 @@ deny contains {"msg": message, "path": ["spec", "gateways", i]} if {
 	not allowed(name)
 	not objects.opaque(text)
 	message := sprintf(
-		"VirtualService %s/%s binds to Gateway %s, which its namespace may not use: its routes get out there",
-		[objects.own, input.metadata.name, name],
+		"VirtualService %s binds to Gateway %s, which its namespace may not use: its routes get out there",
+		[objects.shown(objects.own, objects.name), name],
 	)
 }
 

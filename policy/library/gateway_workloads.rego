@@ -66,10 +66,10 @@ allowed if {
 
 selected := message if {
 	count(selector) == 0
-	message := sprintf("Gateway %s/%s has no selector and takes every gateway workload", [objects.own, input.metadata.name])
+	message := sprintf("Gateway %s has no selector and takes every gateway workload", [objects.shown(objects.own, objects.name)])
 }
 
-selected := sprintf("Gateway %s/%s selects the workloads %q", [objects.own, input.metadata.name, labels]) if {
+selected := sprintf("Gateway %s selects the workloads %q", [objects.shown(objects.own, objects.name), labels]) if {
 	count(selector) > 0
 	labels := concat(",", [concat("=", [key, value]) | some key, value in selector])
 }

@@ -24,6 +24,12 @@ test_other_workload if {
 	count(found(gateway("team-a", {"selector": {"istio": "internal"}}), selectors)) == 1
 }
 
+test_name_to_come if {
+	made := {"kind": "Gateway", "metadata": {"generateName": "public-", "namespace": "shop"}, "spec": {"selector": {"istio": "x"}}}
+	some result in found(made, selectors)
+	startswith(result.msg, "Gateway shop/public-… selects the workloads")
+}
+
 test_own_workload if {
 	found(gateway("edge", {"selector": {"istio": "ingressgateway", "app": "x"}}), selectors) == set()
 	found(gateway("team-a", {"selector": {"istio": "internal", "tier": "team"}}), selectors) == set()

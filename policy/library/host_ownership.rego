@@ -243,9 +243,13 @@ passes(host, _) if {
 	holds_hosts(exception, host)
 	input.kind in object.get(exception, "kinds", [input.kind])
 	objects.like(object.get(exception, "namespaces", ["*"]), objects.own)
-	objects.like(object.get(exception, "names", ["*"]), object.get(input, ["metadata", "name"], ""))
+	holds_names(exception)
 	not refused(exception)
 }
+
+holds_names(exception) if not exception.names
+
+holds_names(exception) if objects.like(exception.names, objects.name)
 
 holds_hosts(exception, _) if not exception.hosts
 

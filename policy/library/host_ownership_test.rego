@@ -142,6 +142,14 @@ test_exceptions if {
 	found(server("edge", ["shop.example.com"]), object.union(owners, {"exceptions": [{"kinds": ["Gateway"]}]})) == set()
 }
 
+test_exceptions_by_names_to_come if {
+	made := {"kind": "VirtualService", "metadata": {"generateName": "web-", "namespace": "blog"}, "spec": {"hosts": ["shop.example.com"]}}
+	found(made, object.union(owners, {"exceptions": [{"names": ["web-*"]}]})) == set()
+	count(found(made, object.union(owners, {"exceptions": [{"names": ["web-1"]}]}))) == 1
+	numbered := object.union(made, {"metadata": {"name": 5}})
+	found(numbered, object.union(owners, {"exceptions": [{"namespaces": ["blog"]}]})) == set()
+}
+
 restricted := {"owners": {"pay.example.com": {"namespaces": ["pay"], "users": ["ci-*"], "groups": ["pay-team"]}}}
 
 test_users_in_the_linter if {

@@ -45,9 +45,10 @@ deny contains {"msg": message, "path": ["spec", "servers", i]} if {
 	is_string(server.port.protocol)
 	upper(server.port.protocol) in {"HTTP", "HTTP2", "HTTP_PROXY", "GRPC", "GRPC-WEB"}
 	not redirects(server)
-	not server.port.number in params.ports
+	number := object.get(server.port, "number", 0)
+	not number in params.ports
 	not exempt_hosts(server)
-	message := sprintf("server port %v answers plain HTTP and does not redirect to HTTPS: requests travel in clear text", [server.port.number])
+	message := sprintf("server port %v answers plain HTTP and does not redirect to HTTPS: requests travel in clear text", [number])
 }
 
 exempt if objects.like(params.namespaces, objects.own)

@@ -29,6 +29,8 @@ test_plain if {
 	every protocol in ["grpc", "GRPC-WEB", "HTTP2", "HTTP_PROXY"] {
 		count(found(gateway(public, [object.union(plain, {"port": {"protocol": protocol}})]), {})) == 1
 	}
+	some result in found(gateway(public, [{"port": {"protocol": "HTTP"}}]), {})
+	startswith(result.msg, "server port 0 answers plain HTTP") # as Istio reads it
 	explicit := object.union(plain, {"tls": {"httpsRedirect": false}})
 	count(found(gateway(public, [explicit]), {})) == 1
 }

@@ -88,9 +88,18 @@ allowed_here if {
 taken("*") := "host \"*\" takes requests for every name that nothing nearer claims, whoever's it is"
 
 taken(host) := message if {
-	host != "*"
+	startswith(host, "*.")
 	message := sprintf(
 		"host %q takes requests for every name below %q that nothing nearer claims, whoever's it is",
 		[host, trim_prefix(host, "*.")],
+	)
+}
+
+taken(host) := message if {
+	not startswith(host, "*.")
+	host != "*"
+	message := sprintf(
+		"host %q takes requests for every name that ends with %q and that nothing nearer claims, whoever's it is",
+		[host, trim_prefix(host, "*")],
 	)
 }

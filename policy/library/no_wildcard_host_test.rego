@@ -29,6 +29,12 @@ test_virtualservice if {
 	}
 }
 
+# A wildcard need not stand before a dot.
+test_ends_alike if {
+	some result in found(gateway([{"hosts": ["*-x.example.com"]}]), {})
+	result.msg == `host "*-x.example.com" takes requests for every name that ends with "-x.example.com" and that nothing nearer claims, whoever's it is`
+}
+
 test_mesh_only if {
 	found(route({"hosts": ["*.local"]}), {}) == set()
 	found(route({"hosts": ["*.local"], "gateways": ["mesh"]}), {}) == set()

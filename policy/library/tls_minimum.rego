@@ -90,7 +90,8 @@ deny contains {"msg": message, "path": ["spec", "servers", i]} if {
 	not params.plaintext
 	some i, server in input.spec.servers
 	plain(server)
-	message := sprintf("server port %v takes requests without TLS: anybody between can read and change them", [server.port.number])
+	number := object.get(server.port, "number", 0)
+	message := sprintf("server port %v takes requests without TLS: anybody between can read and change them", [number])
 }
 
 # The servers that speak TLS, by index. One of plain HTTP can have tls only to redirect.
