@@ -46,14 +46,9 @@ selector[key] := value if {
 
 deny contains {"msg": message, "path": ["spec", "selector"]} if {
 	count(params.selectors) > 0
-	not opaque
 	not allowed
+	not opaque
 	message := sprintf("%s, which namespace %q may not: its servers open ports on workloads of others", [selected, objects.own])
-}
-
-opaque if {
-	some value in selector
-	objects.opaque(value)
 }
 
 allowed if {
@@ -64,8 +59,16 @@ allowed if {
 	}
 }
 
+opaque if objects.opaque(input.spec.selector)
+
+opaque if {
+	some key, value in input.spec.selector
+	some text in [key, value]
+	objects.opaque(text)
+}
+
 selected := message if {
-	count(selector) == 0
+	object.get(input, ["spec", "selector"], null) in {null, {}}
 	message := sprintf("Gateway %s has no selector and takes every gateway workload", [objects.shown(objects.own, objects.name)])
 }
 

@@ -38,10 +38,15 @@ test_own_workload if {
 test_no_selector if {
 	some result in found(gateway("edge", {"servers": []}), selectors)
 	startswith(result.msg, "Gateway edge/public has no selector and takes every gateway workload, which namespace")
+	every none in [{}, {"selector": null}, {"selector": {}}] {
+		count(found(gateway("edge", none), selectors)) == 1
+	}
 	found(gateway("edge", {}), [{"namespaces": ["edge"], "labels": {}}]) == set()
 }
 
 test_unknown if {
 	found(gateway("", {"selector": {"istio": "ingressgateway"}}), selectors) == set()
-	found(gateway("shop", {"selector": {"istio": "${GATEWAY}"}}), selectors) == set()
+	every selector in [{"istio": "${GATEWAY}"}, {"${KEY}": "ingressgateway"}, "${SELECTOR}", {"istio": 5}, "x"] {
+		found(gateway("edge", {"selector": selector}), selectors) == set()
+	}
 }

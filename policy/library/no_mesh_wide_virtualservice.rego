@@ -55,6 +55,7 @@ deny contains {"msg": message, "path": ["spec", "exportTo", i]} if {
 deny contains {"msg": "without exportTo the routes go to every sidecar of the mesh", "path": ["spec"]} if {
 	params.exports == "stated"
 	not input.spec.exportTo[0]
+	not is_string(object.get(input, ["spec", "exportTo"], null)) # a placeholder in the place of the list
 	judged
 }
 
@@ -94,6 +95,5 @@ captures(host) if {
 	in_cluster(host)
 }
 
+# Istio holds a wildcard against full names of Services; to Envoy the short name web.shop.svc is nearer than "*.svc".
 in_cluster(host) if endswith(lower(host), concat("", [".", services]))
-
-in_cluster(host) if endswith(lower(host), ".svc")

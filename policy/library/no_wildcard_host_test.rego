@@ -72,3 +72,19 @@ test_redirect if {
 	count(found(gateway([object.union(server, {"tls": {"httpsRedirect": false}})]), {})) == 1
 	count(found(gateway([object.union(server, {"port": {"protocol": "HTTPS"}})]), {})) == 1
 }
+
+test_placeholders_of_servers if {
+	server := {"port": {"number": 80, "protocol": "HTTP"}, "hosts": ["*"]}
+	every more in [
+		{"tls": {"httpsRedirect": "${R}"}},
+		{"tls": "${TLS}"},
+		{"port": {"protocol": "TLS"}, "tls": {"mode": "${MODE}"}},
+		{"port": {"protocol": "${PROTOCOL}"}, "tls": {"httpsRedirect": true}},
+		{"port": "${PORT}", "tls": {"httpsRedirect": true}},
+	] {
+		found(gateway([object.union(server, more)]), {}) == set()
+	}
+	every more in [{"port": {"protocol": "${PROTOCOL}"}}, {"port": {"protocol": "HTTPS"}, "tls": {"httpsRedirect": "${R}"}}] {
+		count(found(gateway([object.union(server, more)]), {})) == 1
+	}
+}

@@ -84,6 +84,8 @@ test_plaintext if {
 		{"port": {"number": 85, "protocol": "HTTP_PROXY"}},
 		{"port": {"number": 86, "protocol": "TCP"}, "tls": null},
 		{"port": {"protocol": "HTTP"}},
+		{"port": {"number": 88, "protocol": "HTTP"}, "tls": "${TLS}"},
+		{"port": {"number": 89, "protocol": "TCP"}, "tls": "${TLS}"},
 	]}}
 	found(plain, {}) == set()
 	paths := {["spec", "servers", i] | some i in [0, 2, 5, 6, 7]}
