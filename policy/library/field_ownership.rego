@@ -38,10 +38,12 @@
 #             users:
 #               description: patterns of users who may
 #               type: array
+#               minItems: 1
 #               items: {type: string, format: glob}
 #             groups:
 #               description: patterns of groups that may
 #               type: array
+#               minItems: 1
 #               items: {type: string, format: glob}
 #             kinds:
 #               description: the kinds that are meant, if not all
