@@ -6,6 +6,8 @@
 #   `bindings` is set. `bindings` lists what is allowed: a VirtualService may bind to the Gateways of every entry for its namespace, and
 #   to no other.
 #
+#   No ignore counts, nor does a baseline: whom the policy binds could write it. Exceptions belong into the parameters.
+#
 #   Fix: move the Gateway to one of the namespaces, bind the VirtualService to a Gateway that its namespace may use, or have the platform
 #   team allow it.
 # schemas:
@@ -37,6 +39,7 @@
 #   kinds: [Gateway, VirtualService]
 #   severity: error
 #   admission: deny
+#   ignorable: false
 #   params: {namespaces: [], bindings: []}
 package gatelint.gateway_namespace
 

@@ -5,6 +5,8 @@
 #   the public workload is on the internet, and one that writes none is on all of them. Nothing is said until `selectors` is set. It lists
 #   what is allowed: the selector must have all labels of an entry for its namespace, and can have more.
 #
+#   No ignore counts, nor does a baseline: whom the policy binds could write it. Exceptions belong into the parameters.
+#
 #   Fix: select the workload that the namespace is meant to use, or have the platform team allow it.
 # schemas:
 # - data.gatelint.params.gateway_workloads:
@@ -31,6 +33,7 @@
 #   kinds: [Gateway]
 #   severity: error
 #   admission: deny
+#   ignorable: false
 #   params: {selectors: []}
 package gatelint.gateway_workloads
 

@@ -14,6 +14,8 @@
 #
 #   The Gateway of the edge team claims the hosts that it lists: offer each to its owner, or enter an exception for Gateways in edge.
 #
+#   No ignore counts, nor does a baseline: whom the policy binds could write it. Exceptions belong into the parameters.
+#
 #   Fix: move the claim to the namespace that owns the host, or have the platform team enter it under `owners` or `exceptions`.
 # schemas:
 # - data.gatelint.params.host_ownership:
@@ -68,6 +70,7 @@
 #   kinds: [Gateway, VirtualService]
 #   severity: error
 #   admission: deny
+#   ignorable: false
 #   params: {owners: {}, exceptions: [], annotation: gatelint.io/hosts}
 package gatelint.host_ownership
 
