@@ -42,8 +42,8 @@ policies:
 ` + "```" + `
 
 From then on a policy is a rule like any other: ` + "`rules:`" + ` sets its severity, ` + "`gatelint.io/ignore`" + ` and ` + "`gatelint explain`" + ` know its name.
-Namespaces, users and groups are patterns, in which ` + "`*`" + ` stands for any letters. Placeholders are never a fault, nor is an object whose
-manifest leaves the namespace open where the answer hangs on it.
+Where the description says so, no ignore counts. Namespaces, users and groups are patterns, in which ` + "`*`" + ` stands for any letters.
+Placeholders are never a fault, nor is an object whose manifest leaves the namespace open where the answer hangs on it.
 
 `
 

@@ -120,13 +120,13 @@ func noField(v any, kinds []string) string {
 	}
 	why, far := "", -1
 	for _, kind := range kinds {
-		at, candidates := within(manifest.JSONSchema(kind), names)
+		at, hint := within(manifest.JSONSchema(kind), names)
 		if at == len(names) {
 			return ""
 		}
 		if at > far {
 			shown := strings.Trim(strings.ReplaceAll(fmt.Sprintf("%v", names[:at+1]), " ", "."), "[]")
-			far, why = at, fmt.Sprintf("no %s has a field %s%s", holder, shown, meant(fmt.Sprint(names[at]), candidates))
+			far, why = at, fmt.Sprintf("no %s has a field %s%s", holder, shown, hint)
 		}
 	}
 	return why
@@ -137,8 +137,8 @@ func fieldNames(v any) (names []any) {
 	switch v := v.(type) {
 	case string:
 		for _, text := range fieldName.FindAllString(v, -1) {
-			name := strings.Trim(text, `[]"`)
-			if n, err := strconv.Atoi(name); err == nil && text != name {
+			name := strings.Trim(text, `[]"'`)
+			if n, err := strconv.Atoi(name); err == nil && text == "["+name+"]" {
 				names = append(names, n)
 			} else {
 				names = append(names, name)
@@ -156,41 +156,61 @@ func fieldNames(v any) (names []any) {
 	return names
 }
 
-// within walks down a schema, and gives how many names it has, and those that it has in the place of the next. What it leaves open has
-// any, by index in a list and by name elsewhere.
-func within(schema map[string]any, names []any) (int, []string) {
+// ofTexts are the fields that hold texts by names: below a name there is nothing. The schema says only that they are objects.
+var ofTexts = map[any]bool{"annotations": true, "labels": true, "matchLabels": true, "selector": true, "sourceLabels": true, "add": true, "set": true}
+
+// within walks down a schema, and gives how many names it has, and what may be meant by the next. What it leaves open has any, by index in
+// a list and by name elsewhere.
+func within(schema map[string]any, names []any) (int, string) {
+	var holder any
 	for i, name := range names {
 		n, index := name.(int)
 		if schema["type"] == "array" {
 			if name != "*" && (!index || n < 0) {
-				return i, nil
+				return i, ""
 			}
 			schema, _ = schema["items"].(map[string]any)
 			continue
 		}
 		properties, _ := schema["properties"].(map[string]any)
 		if len(properties) == 0 {
-			if schema["type"] == nil || schema["type"] == "object" && !index {
-				return len(names), nil
+			switch {
+			case schema["type"] != nil && (schema["type"] != "object" || index):
+				return i, ""
+			case ofTexts[holder] && i+1 < len(names):
+				return i + 1, bracketed(names[i:])
 			}
-			return i, nil
+			return len(names), ""
 		}
 		if name == "*" {
-			best, candidates := i, []string(nil)
+			best, hint := i, ""
 			for _, key := range manifest.Keys(properties) {
 				next, _ := properties[key].(map[string]any)
-				if n, c := within(next, names[i+1:]); i+1+n > best {
-					best, candidates = i+1+n, c
+				if n, h := within(next, names[i+1:]); i+1+n > best {
+					best, hint = i+1+n, h
 				}
 			}
-			return best, candidates
+			return best, hint
 		}
 		text, _ := name.(string)
 		next, ok := properties[text].(map[string]any)
 		if !ok {
-			return i, manifest.Keys(properties)
+			return i, meant(fmt.Sprint(name), manifest.Keys(properties))
 		}
-		schema = next
+		schema, holder = next, name
 	}
-	return len(names), nil
+	return len(names), ""
+}
+
+// bracketed says how names are written that are one name with dots in it.
+func bracketed(names []any) string {
+	var parts []string
+	for _, name := range names {
+		text, is := name.(string)
+		if !is || text == "*" {
+			return ""
+		}
+		parts = append(parts, text)
+	}
+	return fmt.Sprintf("; a name with a dot is in brackets: [%q]", strings.Join(parts, "."))
 }

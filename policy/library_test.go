@@ -104,6 +104,12 @@ func TestLibraryProblems(t *testing.T) {
 			params("field-ownership", map[string]any{"fields": []any{map[string]any{"paths": []any{"metadata.annotations[a.b/c]", "metadata.labels.1", "metadata.labels[1]"}, "users": []any{"a"}}}}),
 			`fields.0.paths.2: no object has a field metadata.labels.1`,
 		},
+		"a path below a text": {
+			params("field-ownership", map[string]any{"fields": []any{map[string]any{"paths": []any{"metadata.annotations.gatelint.io/ignore", "metadata.annotations.*.a", "metadata.labels['a.b/c'].d"}, "users": []any{"a"}}}}),
+			`fields.0.paths.0: no object has a field metadata.annotations.gatelint.io/ignore; a name with a dot is in brackets: ["gatelint.io/ignore"]
+policies.params.field-ownership.fields.0.paths.1: no object has a field metadata.annotations.*.a
+policies.params.field-ownership.fields.0.paths.2: no object has a field metadata.labels.a.b/c.d; a name with a dot is in brackets: ["a.b/c.d"]`,
+		},
 		"a path of other kinds": {
 			params("field-ownership", map[string]any{"fields": []any{map[string]any{"paths": []any{"spec.servers[*].tls"}, "kinds": []any{"VirtualService", "Sidecar"}, "users": []any{"a"}}}}),
 			`fields.0.paths.0: no VirtualService nor Sidecar has a field spec.servers`,
@@ -111,6 +117,9 @@ func TestLibraryProblems(t *testing.T) {
 		"status":                 {params("field-ownership", map[string]any{"fields": []any{map[string]any{"paths": []any{"status.x"}, "users": []any{"a"}}}}), `fields.0.paths.0: a change of status is not reviewed`},
 		"too many stars":         {params("field-ownership", map[string]any{"fields": []any{map[string]any{"paths": []any{"*.*.*.*.*.*"}, "users": []any{"a"}}}}), `fields.0.paths.0: a field has at most 5 *`},
 		"no paths":               {params("field-ownership", map[string]any{"fields": []any{map[string]any{"paths": []any{}, "users": []any{"a"}}}}), `fields.0.paths: Array must have at least 1 items`},
+		"no users":               {params("field-ownership", map[string]any{"fields": []any{map[string]any{"paths": []any{"spec"}, "users": []any{}, "groups": []any{}}}}), "fields.0.groups: Array must have at least 1 items\npolicies.params.field-ownership.fields.0.users: Array must have at least 1 items"},
+		"no users of an owner":   {params("host-ownership", map[string]any{"owners": map[string]any{"a.test": map[string]any{"namespaces": []any{"a"}, "users": []any{}, "groups": []any{}}}}), `owners.a.test.users: Array must have at least 1 items`},
+		"no users of exceptions": {params("host-ownership", map[string]any{"exceptions": []any{map[string]any{"users": []any{}, "groups": []any{}}}}), "exceptions.0.groups: Array must have at least 1 items\npolicies.params.host-ownership.exceptions.0.users: Array must have at least 1 items"},
 		"no kinds":               {params("field-ownership", map[string]any{"fields": []any{map[string]any{"paths": []any{"spec"}, "kinds": []any{}, "users": []any{"a"}}}}), `fields.0.kinds: Array must have at least 1 items`},
 		"a host of an exception": {params("host-ownership", map[string]any{"exceptions": []any{map[string]any{"hosts": []any{"https://a.test"}}}}), `exceptions.0.hosts.0: Does not match pattern`},
 		"a host without *":       {params("no-wildcard-host", map[string]any{"hosts": []any{"*", "*.a.test", "*-a.test", "shop.example.com"}}), `no-wildcard-host.hosts.3: Does not match pattern`},
@@ -137,6 +146,35 @@ func TestDomainsOfOwners(t *testing.T) {
 	}
 	for _, domain := range []string{"*a.test", ".a.test", "a.*", "https://a.test", "a.test.", "a.test/", "edge/a.test", " a.test", "a..test", ""} {
 		require.ErrorContains(t, load(domain), "policies.params.host-ownership.owners: Property name of \""+domain+"\" does not match")
+	}
+}
+
+// TestLibraryIgnores has nobody switch off in a manifest of its own what says where it may be and what it may take.
+func TestLibraryIgnores(t *testing.T) {
+	var opt Options
+	for _, name := range LibraryNames() {
+		opt.Paths = append(opt.Paths, Library+name)
+	}
+	set, err := Load(context.Background(), opt)
+	require.NoError(t, err)
+	var binding []string
+	for _, p := range set.Policies() {
+		if !p.Ignorable {
+			binding = append(binding, p.Name)
+		}
+	}
+	require.Equal(t, []string{"field-ownership", "gateway-namespace", "gateway-workloads", "host-ownership", "no-mesh-wide-virtualservice"}, binding)
+}
+
+// TestFieldsOfMaps takes names that a map can have.
+func TestFieldsOfMaps(t *testing.T) {
+	for _, path := range []string{
+		`metadata.annotations['gatelint.io/ignore']`, `metadata.annotations["gatelint.io/ignore"]`, "metadata.labels.app", "metadata.labels", "metadata.labels.*",
+		`metadata.labels['0']`, `metadata.labels["0"]`, "spec.selector.istio", "spec.http[*].match[*].headers.x-a.exact", "spec.http[*].headers.request.set.x-a",
+	} {
+		fields := []any{map[string]any{"paths": []any{path}, "users": []any{"a"}}}
+		_, err := Load(context.Background(), Options{Paths: []string{Library + "field-ownership"}, Params: map[string]map[string]any{"field-ownership": {"fields": fields}}})
+		require.NoError(t, err, path)
 	}
 }
 

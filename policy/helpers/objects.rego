@@ -14,6 +14,25 @@ own := text if {
 	regex.match(`^[^$\{\[]+$`, text) # no placeholder is without these
 } else := input.metadata.namespace if stated(input.metadata.namespace)
 
+# METADATA
+# scope: document
+# description: The name of the object under review for messages; one that the API server is to make up ends in an ellipsis.
+default name := "…"
+
+name := input.metadata.name if {
+	is_string(input.metadata.name)
+	input.metadata.name != ""
+} else := concat("", [input.metadata.generateName, "…"]) if {
+	is_string(input.metadata.generateName)
+}
+
+# METADATA
+# scope: document
+# description: A namespace and a name for messages, with / between; the name alone where the namespace is left open.
+shown("", name) := name
+
+shown(namespace, name) := sprintf("%v/%v", [namespace, name]) if namespace != ""
+
 stated(text) if {
 	is_string(text)
 	text != ""

@@ -9,6 +9,15 @@ test_namespace if {
 	not objects.namespace({"metadata": {"namespace": "${NAMESPACE}"}})
 }
 
+test_name if {
+	objects.name == "web" with input as {"metadata": {"name": "web", "generateName": "x-"}}
+	objects.name == "web-…" with input as {"metadata": {"generateName": "web-"}}
+	objects.name == "web-…" with input as {"metadata": {"name": "", "generateName": "web-"}}
+	every metadata in [{}, {"name": 5}, {"generateName": 5}] {
+		objects.name == "…" with input as {"metadata": metadata}
+	}
+}
+
 test_texts if {
 	objects.texts(["a", 1, "${B}", "c"]) == {0: "a", 3: "c"}
 	objects.texts(null) == {}
@@ -59,4 +68,9 @@ test_lacks if {
 	objects.lacks({}, "a")
 	objects.lacks({"a": null}, "a")
 	not objects.lacks({"a": 0}, "a")
+}
+
+test_shown if {
+	objects.shown("shop", "web") == "shop/web"
+	objects.shown("", "web") == "web"
 }

@@ -53,12 +53,21 @@ delegate(resource, rule) := {"namespace": namespace, "name": rule.delegate.name}
 
 # METADATA
 # scope: document
-# description: Whether other namespaces see a VirtualService; without exportTo they do, unless the mesh config says otherwise.
+# description: |
+#   Whether other namespaces are sure to see a VirtualService; without exportTo they do, unless the mesh config says otherwise. A
+#   placeholder can be its own namespace, as can any where the manifest leaves its own open.
 exported(resource) if not names_export(resource)
+
+exported(resource) if "*" in resource.spec.exportTo
 
 exported(resource) if {
 	some text in resource.spec.exportTo
-	not text in {".", "~", object.get(resource, ["metadata", "namespace"], "")}
+	not text in {".", "~"}
+	objects.stated(text)
+	text != objects.namespace(resource)
 }
 
 names_export(resource) if some _ in resource.spec.exportTo
+
+# In the place of the list: a placeholder, or what Istio refuses.
+names_export(resource) if is_string(resource.spec.exportTo)

@@ -29,7 +29,12 @@ test_exported if {
 	virtualservices.exported(of({}))
 	virtualservices.exported(of({"exportTo": ["*"]}))
 	virtualservices.exported(of({"exportTo": [".", "edge"]}))
+	virtualservices.exported({"spec": {"exportTo": [".", "*"]}})
+	virtualservices.exported({"spec": {"exportTo": []}})
 	not virtualservices.exported(of({"exportTo": [".", "shop", "~"]}))
+	not virtualservices.exported(of({"exportTo": ["${EXPORT}"]}))
+	not virtualservices.exported(of({"exportTo": "${EXPORT}"}))
+	not virtualservices.exported({"spec": {"exportTo": ["shop"]}})
 }
 
 test_delegate if {

@@ -3,7 +3,8 @@
 # description: |
 #   A route to a Service of another namespace makes that team's Service answer under a host, with a path and at a rate that the team does
 #   not know of; an authorization policy by source namespace sees only the gateway workload. Hosts outside the cluster belong to no
-#   namespace; with `external: false` only those may be routed to that a ServiceEntry of the same namespace has.
+#   namespace; with `external: false` only those may be routed to that a ServiceEntry of the same namespace has. Nothing is said of a host
+#   whose ServiceEntry is not in the input: with `--complete` it is known that there is none, for destinations with a port.
 #
 #   Fix: let the namespace of the Service have the VirtualService, or a delegate of its own; or have it entered under `namespaces`.
 # schemas:
@@ -47,12 +48,28 @@ deny contains {"msg": message, "path": array.concat(destination.path, ["host"])}
 	some destination in destinations
 	not hosts.namespace(destination.host, objects.own, params.cluster_domain)
 	not entered(destination.host)
+	known(destination.host)
 	message := sprintf("host %q is in no ServiceEntry of namespace %q: requests leave the cluster for it", [destination.host, objects.own])
 }
 
 entered(host) if {
 	some service in data.gatelint.mesh.by_host[lower(host)].services
 	service.namespace == objects.own
+}
+
+# A manifest that leaves its namespace open can be meant for this one.
+entered(host) if {
+	some service in data.gatelint.mesh.by_host[lower(host)].services
+	not objects.stated(service.namespace)
+}
+
+# What is not in the input can be anybody's.
+known(host) if data.gatelint.mesh.by_host[lower(host)].services[0]
+
+known(host) if {
+	some destination in data.gatelint.mesh.this.destinations
+	destination.exists == false
+	lower(destination.host) == lower(host)
 }
 
 # A short name is of its own namespace. Many routes go to few hosts, which are looked at once.

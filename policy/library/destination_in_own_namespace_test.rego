@@ -54,14 +54,26 @@ test_shared if {
 }
 
 test_external if {
-	services := {"api.example.com": {"services": [{"kind": "ServiceEntry", "namespace": "shop", "name": "api"}]}}
-	leaving := route("shop", to(["API.example.com", "pay.example.com"]))
+	services := {
+		"api.example.com": {"services": [{"kind": "ServiceEntry", "namespace": "shop", "name": "api"}]},
+		"pay.example.com": {"services": [{"kind": "ServiceEntry", "namespace": "pay", "name": "api"}]},
+		"open.example.com": {"services": [{"kind": "ServiceEntry", "namespace": "", "name": "api"}]},
+		"unbound.example.com": {"services": []},
+	}
+	leaving := route("shop", to(["API.example.com", "pay.example.com", "open.example.com", "unbound.example.com", "none.example.com"]))
 	found(leaving, {}) == set()
 	results := found(leaving, {"external": false}) with data.gatelint.mesh.by_host as services
 	results == {{
 		"msg": `host "pay.example.com" is in no ServiceEntry of namespace "shop": requests leave the cluster for it`,
 		"path": ["spec", "http", 0, "route", 1, "destination", "host"],
 	}}
+}
+
+test_external_that_is_nowhere if {
+	leaving := route("shop", to(["NONE.example.com", "some.example.com"]))
+	resolved := [{"host": "none.example.com", "exists": false}, {"host": "some.example.com", "exists": null}]
+	results := found(leaving, {"external": false}) with data.gatelint.mesh.this as {"destinations": resolved}
+	{result.path | some result in results} == {["spec", "http", 0, "route", 0, "destination", "host"]}
 }
 
 test_external_like_a_service if {

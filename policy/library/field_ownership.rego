@@ -6,6 +6,8 @@
 #   its element, unchanged, is no change; an element that is edited is held against the one in its place. Creating an object with the
 #   field counts as setting it, unless `on` says otherwise: who may delete and create could do without the field's owner.
 #
+#   No ignore counts, nor does a baseline: whom the policy binds could write it. Exceptions belong into the parameters.
+#
 #   Fix: leave the field as it is, and ask its owners for the change.
 # schemas:
 # - data.gatelint.params.field_ownership:
@@ -38,10 +40,12 @@
 #             users:
 #               description: patterns of users who may
 #               type: array
+#               minItems: 1
 #               items: {type: string, format: glob}
 #             groups:
 #               description: patterns of groups that may
 #               type: array
+#               minItems: 1
 #               items: {type: string, format: glob}
 #             kinds:
 #               description: the kinds that are meant, if not all
@@ -62,6 +66,7 @@
 #   kinds: [Gateway, VirtualService, DestinationRule, ServiceEntry, Sidecar]
 #   severity: error
 #   admission: deny
+#   ignorable: false
 #   params: {fields: []}
 package gatelint.field_ownership
 
@@ -100,7 +105,7 @@ segments(path) := [segment(text) | some text in regex.find_n(`[^.\[\]]+|\[[^\[\]
 
 segment(text) := to_number(trim(text, "[]")) if {
 	regex.match(`^\[[0-9]+\]$`, text)
-} else := trim(text, `[]"`)
+} else := trim(text, `[]"'`)
 
 split_at_stars(names) := [array.slice(names, from[n], to) |
 	stars := [i | some i, "*" in names]

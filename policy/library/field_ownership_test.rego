@@ -155,3 +155,10 @@ test_twins if {
 	paths(routes([[to("a", 50), to("a", 50), to("a", 50)]]), weight, update(old)) == {["spec", "http", 0, "route", 2, "weight"]}
 	count(found(routes([[to("a", 50)]]), weight, update(old))) == 1
 }
+
+test_quoted_names if {
+	now := {"kind": "Gateway", "metadata": {"namespace": "edge", "annotations": {"a.b/c": "1"}}}
+	every path in [`metadata.annotations["a.b/c"]`, `metadata.annotations['a.b/c']`, "metadata.annotations[a.b/c]"] {
+		count(found(now, {"paths": [path], "groups": ["x"]}, {"operation": "CREATE", "user": "eve", "groups": []})) == 1
+	}
+}

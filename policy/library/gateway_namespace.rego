@@ -6,6 +6,8 @@
 #   `bindings` is set. `bindings` lists what is allowed: a VirtualService may bind to the Gateways of every entry for its namespace, and
 #   to no other.
 #
+#   No ignore counts, nor does a baseline: whom the policy binds could write it. Exceptions belong into the parameters.
+#
 #   Fix: move the Gateway to one of the namespaces, bind the VirtualService to a Gateway that its namespace may use, or have the platform
 #   team allow it.
 # schemas:
@@ -37,6 +39,7 @@
 #   kinds: [Gateway, VirtualService]
 #   severity: error
 #   admission: deny
+#   ignorable: false
 #   params: {namespaces: [], bindings: []}
 package gatelint.gateway_namespace
 
@@ -50,8 +53,8 @@ deny contains {"msg": message, "path": ["metadata", "namespace"]} if {
 	count(params.namespaces) > 0
 	not objects.like(params.namespaces, objects.own)
 	message := sprintf(
-		"Gateway %s/%s is in a namespace that may have none, only %s may: its servers open ports on workloads of others",
-		[objects.own, input.metadata.name, objects.quoted(params.namespaces)],
+		"Gateway %s is in a namespace that may have none, only %s may: its servers open ports on workloads of others",
+		[objects.shown(objects.own, objects.name), objects.quoted(params.namespaces)],
 	)
 }
 
@@ -64,8 +67,8 @@ deny contains {"msg": message, "path": ["spec", "gateways", i]} if {
 	not allowed(name)
 	not objects.opaque(text)
 	message := sprintf(
-		"VirtualService %s/%s binds to Gateway %s, which its namespace may not use: its routes get out there",
-		[objects.own, input.metadata.name, name],
+		"VirtualService %s binds to Gateway %s, which its namespace may not use: its routes get out there",
+		[objects.shown(objects.own, objects.name), name],
 	)
 }
 

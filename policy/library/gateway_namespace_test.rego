@@ -40,6 +40,13 @@ test_gateways if {
 	found(gateway("${NAMESPACE}"), {"namespaces": ["edge"]}) == set()
 }
 
+test_names_to_come if {
+	some result in found({"kind": "Gateway", "metadata": {"generateName": "public-", "namespace": "shop"}}, {"namespaces": ["edge"]})
+	startswith(result.msg, "Gateway shop/public-… is in a namespace")
+	some other in found(object.union(route("shop", ["edge/admin"]), {"metadata": {"name": 5}}), bindings)
+	startswith(other.msg, "VirtualService shop/… binds to Gateway edge/admin")
+}
+
 test_bindings if {
 	named := ["edge/public", "own", "./own", "shop/own", "mesh", "edge/admin", "public.other.svc.cluster.local", "${GATEWAY}"]
 	paths(route("shop", named), bindings) == {["spec", "gateways", 5], ["spec", "gateways", 6]}

@@ -5,6 +5,8 @@
 #   the public workload is on the internet, and one that writes none is on all of them. Nothing is said until `selectors` is set. It lists
 #   what is allowed: the selector must have all labels of an entry for its namespace, and can have more.
 #
+#   No ignore counts, nor does a baseline: whom the policy binds could write it. Exceptions belong into the parameters.
+#
 #   Fix: select the workload that the namespace is meant to use, or have the platform team allow it.
 # schemas:
 # - data.gatelint.params.gateway_workloads:
@@ -31,6 +33,7 @@
 #   kinds: [Gateway]
 #   severity: error
 #   admission: deny
+#   ignorable: false
 #   params: {selectors: []}
 package gatelint.gateway_workloads
 
@@ -46,14 +49,9 @@ selector[key] := value if {
 
 deny contains {"msg": message, "path": ["spec", "selector"]} if {
 	count(params.selectors) > 0
-	not opaque
 	not allowed
+	not opaque
 	message := sprintf("%s, which namespace %q may not: its servers open ports on workloads of others", [selected, objects.own])
-}
-
-opaque if {
-	some value in selector
-	objects.opaque(value)
 }
 
 allowed if {
@@ -64,12 +62,20 @@ allowed if {
 	}
 }
 
-selected := message if {
-	count(selector) == 0
-	message := sprintf("Gateway %s/%s has no selector and takes every gateway workload", [objects.own, input.metadata.name])
+opaque if objects.opaque(input.spec.selector)
+
+opaque if {
+	some key, value in input.spec.selector
+	some text in [key, value]
+	objects.opaque(text)
 }
 
-selected := sprintf("Gateway %s/%s selects the workloads %q", [objects.own, input.metadata.name, labels]) if {
+selected := message if {
+	object.get(input, ["spec", "selector"], null) in {null, {}}
+	message := sprintf("Gateway %s has no selector and takes every gateway workload", [objects.shown(objects.own, objects.name)])
+}
+
+selected := sprintf("Gateway %s selects the workloads %q", [objects.shown(objects.own, objects.name), labels]) if {
 	count(selector) > 0
 	labels := concat(",", [concat("=", [key, value]) | some key, value in selector])
 }

@@ -24,6 +24,12 @@ test_other_workload if {
 	count(found(gateway("team-a", {"selector": {"istio": "internal"}}), selectors)) == 1
 }
 
+test_name_to_come if {
+	made := {"kind": "Gateway", "metadata": {"generateName": "public-", "namespace": "shop"}, "spec": {"selector": {"istio": "x"}}}
+	some result in found(made, selectors)
+	startswith(result.msg, "Gateway shop/public-… selects the workloads")
+}
+
 test_own_workload if {
 	found(gateway("edge", {"selector": {"istio": "ingressgateway", "app": "x"}}), selectors) == set()
 	found(gateway("team-a", {"selector": {"istio": "internal", "tier": "team"}}), selectors) == set()
@@ -32,10 +38,15 @@ test_own_workload if {
 test_no_selector if {
 	some result in found(gateway("edge", {"servers": []}), selectors)
 	startswith(result.msg, "Gateway edge/public has no selector and takes every gateway workload, which namespace")
+	every none in [{}, {"selector": null}, {"selector": {}}] {
+		count(found(gateway("edge", none), selectors)) == 1
+	}
 	found(gateway("edge", {}), [{"namespaces": ["edge"], "labels": {}}]) == set()
 }
 
 test_unknown if {
 	found(gateway("", {"selector": {"istio": "ingressgateway"}}), selectors) == set()
-	found(gateway("shop", {"selector": {"istio": "${GATEWAY}"}}), selectors) == set()
+	every selector in [{"istio": "${GATEWAY}"}, {"${KEY}": "ingressgateway"}, "${SELECTOR}", {"istio": 5}, "x"] {
+		found(gateway("edge", {"selector": selector}), selectors) == set()
+	}
 }

@@ -142,6 +142,14 @@ test_exceptions if {
 	found(server("edge", ["shop.example.com"]), object.union(owners, {"exceptions": [{"kinds": ["Gateway"]}]})) == set()
 }
 
+test_exceptions_by_names_to_come if {
+	made := {"kind": "VirtualService", "metadata": {"generateName": "web-", "namespace": "blog"}, "spec": {"hosts": ["shop.example.com"]}}
+	found(made, object.union(owners, {"exceptions": [{"names": ["web-*"]}]})) == set()
+	count(found(made, object.union(owners, {"exceptions": [{"names": ["web-1"]}]}))) == 1
+	numbered := object.union(made, {"metadata": {"name": 5}})
+	found(numbered, object.union(owners, {"exceptions": [{"namespaces": ["blog"]}]})) == set()
+}
+
 restricted := {"owners": {"pay.example.com": {"namespaces": ["pay"], "users": ["ci-*"], "groups": ["pay-team"]}}}
 
 test_users_in_the_linter if {
@@ -189,4 +197,61 @@ test_empty_annotation if {
 	}
 	found(claim, {}) == set() with data.gatelint.mesh.namespaces as {"blog": {"annotations": {"other": ""}}}
 	found(claim, {}) == set() with data.gatelint.mesh.namespaces as {"blog": {"annotations": {"gatelint.io/hosts": "${HOSTS}"}}}
+}
+
+alices := {"owners": {"shop.example.com": {"namespaces": ["shop"], "users": ["alice"]}}}
+
+test_wildcard_over_what_refuses_the_user if {
+	every host in ["*", "*.example.com", "*.shop.example.com"] {
+		claim := route("shop", [host])
+		found(claim, alices) == set()
+		found(claim, alices) == set() with data.gatelint.request as {"user": "alice", "groups": []}
+		count(found(claim, alices)) == 1 with data.gatelint.request as {"user": "eve", "groups": []}
+	}
+	found(route("shop", ["*.example.net"]), alices) == set() with data.gatelint.request as {"user": "eve", "groups": []}
+	results := found(route("shop", ["*.example.com"]), alices) with data.gatelint.request as {"user": "eve", "groups": []}
+	some result in results
+	result.msg == `user "eve" claims host "*.example.com", which takes in "shop.example.com" of namespace "shop", where only some others may: requests that no nearer host takes would go where they say`
+}
+
+test_wildcard_of_somebody_over_what_refuses_the_user if {
+	params := {"owners": object.union(alices.owners, {"example.com": {"namespaces": ["shop"]}})}
+	found(route("shop", ["*.example.com"]), params) == set() with data.gatelint.request as {"user": "eve", "groups": []}
+}
+
+test_wildcard_over_services_of_what_refuses_the_user if {
+	params := {"owners": {"web.shop.svc.cluster.local": {"namespaces": ["shop"], "groups": ["dev"]}}}
+	claim := route("shop", ["*.shop.svc.cluster.local"])
+	count(found(claim, params)) == 1 with data.gatelint.request as {"user": "eve", "groups": []}
+}
+
+test_wildcard_that_is_not_listed if {
+	namespaces := {"shop": {"annotations": {"gatelint.io/hosts": "shop.example.org"}}}
+	results := found(route("shop", ["*.example.com"]), alices) with data.gatelint.request as {"user": "eve", "groups": []}
+		with data.gatelint.mesh.namespaces as namespaces
+	count(results) == 1
+}
+
+# A Gateway that offers a host to its own namespace claims it, whoever owns it.
+test_offered_to_itself_by_others if {
+	gateway := server("shop", ["./shop.example.com", "shop/shop.example.com", "shop.example.com"])
+	found(gateway, alices) == set()
+	found(gateway, alices) == set() with data.gatelint.request as {"user": "alice", "groups": []}
+	count(found(gateway, alices)) == 3 with data.gatelint.request as {"user": "eve", "groups": []}
+	found(server("edge", ["shop/shop.example.com"]), alices) == set() with data.gatelint.request as {"user": "eve", "groups": []}
+}
+
+test_placeholders if {
+	claim := route("blog", ["shop.example.com"])
+	every spec in [
+		{"gateways": [], "exportTo": ["${E}"]},
+		{"gateways": ["${G}"], "exportTo": ["."]},
+		{"gateways": ["${G}"], "exportTo": "${E}"},
+	] {
+		found(object.union(claim, {"spec": spec}), owners) == set()
+	}
+	every spec in [{"gateways": ["${G}"]}, {"gateways": ["${G}", "edge/public"], "exportTo": ["."]}] {
+		count(found(object.union(claim, {"spec": spec}), owners)) == 1
+	}
+	found(server("blog", ["${NS}/shop.example.com"]), owners) == set()
 }

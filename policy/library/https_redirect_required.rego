@@ -36,6 +36,7 @@ package gatelint.https_redirect_required
 
 import data.gatelint.lib.hosts
 import data.gatelint.lib.objects
+import data.gatelint.lib.servers
 
 params := data.gatelint.params.https_redirect_required
 
@@ -44,10 +45,12 @@ deny contains {"msg": message, "path": ["spec", "servers", i]} if {
 	some i, server in input.spec.servers
 	is_string(server.port.protocol)
 	upper(server.port.protocol) in {"HTTP", "HTTP2", "HTTP_PROXY", "GRPC", "GRPC-WEB"}
-	not redirects(server)
-	not server.port.number in params.ports
+	not servers.redirects(server)
+	number := object.get(server.port, "number", 0)
+	not number in params.ports
 	not exempt_hosts(server)
-	message := sprintf("server port %v answers plain HTTP and does not redirect to HTTPS: requests travel in clear text", [server.port.number])
+	not exempt_later(number)
+	message := sprintf("server port %v answers plain HTTP and does not redirect to HTTPS: requests travel in clear text", [number])
 }
 
 exempt if objects.like(params.namespaces, objects.own)
@@ -65,9 +68,32 @@ exempt if {
 	}
 }
 
-redirects(server) if server.tls.httpsRedirect == true
+# Once placeholders are filled in.
+exempt_later(number) if {
+	count(params.ports) > 0
+	objects.opaque(number)
+}
 
-redirects(server) if objects.opaque(server.tls.httpsRedirect)
+exempt_later(_) if {
+	some labels in params.selectors
+	every key, value in labels {
+		has_later(input.spec.selector, key, value)
+	}
+}
+
+has_later(selector, key, value) if selector[key] == value
+
+has_later(selector, key, _) if objects.opaque(selector[key])
+
+has_later(selector, _, _) if objects.opaque(selector)
+
+has_later(selector, key, _) if {
+	objects.lacks(selector, key)
+	some other, _ in selector
+	objects.opaque(other)
+}
+
+exempt_hosts(server) if objects.opaque(server.hosts)
 
 exempt_hosts(server) if {
 	some _ in server.hosts

@@ -29,6 +29,8 @@ test_plain if {
 	every protocol in ["grpc", "GRPC-WEB", "HTTP2", "HTTP_PROXY"] {
 		count(found(gateway(public, [object.union(plain, {"port": {"protocol": protocol}})]), {})) == 1
 	}
+	some result in found(gateway(public, [{"port": {"protocol": "HTTP"}}]), {})
+	startswith(result.msg, "server port 0 answers plain HTTP") # as Istio reads it
 	explicit := object.union(plain, {"tls": {"httpsRedirect": false}})
 	count(found(gateway(public, [explicit]), {})) == 1
 }
@@ -63,4 +65,21 @@ test_namespaces if {
 	unstated := {"kind": "Gateway", "spec": {"servers": [plain]}}
 	found(unstated, {"namespaces": ["internal"]}) == set()
 	count(found(unstated, {})) == 1
+}
+
+test_placeholders if {
+	every selector in [{"istio": "${GATEWAY}"}, {"${KEY}": "egressgateway"}, "${SELECTOR}"] {
+		found(gateway(selector, [plain]), {}) == set()
+		count(found(gateway(selector, [plain]), {"selectors": []})) == 1
+	}
+	count(found(gateway({"istio": "ingressgateway", "zone": "${ZONE}"}, [plain]), {})) == 1
+	count(found(gateway({"istio": "ingressgateway", "${KEY}": "egressgateway"}, [plain]), {})) == 1
+	both := {"selectors": [{"istio": "egressgateway", "zone": "a"}]}
+	found(gateway({"istio": "egressgateway", "zone": "${ZONE}"}, [plain]), both) == set()
+	count(found(gateway({"istio": "egressgateway", "zone": "b"}, [plain]), both)) == 1
+	later := object.union(plain, {"port": {"number": "${PORT}"}})
+	found(gateway(public, [later]), {"ports": [8081]}) == set()
+	count(found(gateway(public, [later]), {})) == 1
+	found(gateway(public, [object.union(plain, {"tls": "${TLS}"})]), {}) == set()
+	found(gateway(public, [object.union(plain, {"hosts": "${HOSTS}"})]), {"hosts": ["example.com"]}) == set()
 }

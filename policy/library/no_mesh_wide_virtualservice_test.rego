@@ -28,6 +28,19 @@ test_narrow if {
 	found(route({"hosts": narrow}), {}) == set()
 }
 
+# Envoy takes the exact name of a Service first, and its full name does not end so.
+test_short_names if {
+	found(route({"hosts": ["*.svc", "*.other.svc", "*-web.other.svc", "*other.svc"]}), {}) == set()
+}
+
+test_placeholders if {
+	found(route({"hosts": ["*.local"], "exportTo": ["${EXPORT}"]}), {"exports": "stated"}) == set()
+	found(route({"hosts": ["*.local"], "exportTo": "${EXPORT}"}), {"exports": "stated"}) == set()
+	open := {"kind": "VirtualService", "metadata": {"name": "web"}, "spec": {"hosts": ["*.local"], "exportTo": ["shop"]}}
+	found(open, {}) == set()
+	count(found(object.union(open, {"metadata": {"namespace": "pay"}}), {})) == 1
+}
+
 test_cluster_domain if {
 	count(found(route({"hosts": ["*.internal"]}), {"cluster_domain": "example.internal"})) == 1
 	found(route({"hosts": ["*.internal"]}), {}) == set()
@@ -63,6 +76,6 @@ test_namespaces if {
 
 # A wildcard need not stand before a dot.
 test_ends_alike if {
-	wide := ["*-web.other.svc.cluster.local", "*other.svc.cluster.local", "*shop.svc.cluster.local", "*-WEB.other.svc"]
+	wide := ["*-web.other.svc.cluster.local", "*other.svc.cluster.local", "*shop.svc.cluster.local", "*-WEB.other.svc.cluster.local"]
 	count(found(route({"hosts": wide}), {})) == 4
 }

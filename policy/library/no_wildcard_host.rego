@@ -29,6 +29,7 @@ package gatelint.no_wildcard_host
 
 import data.gatelint.lib.hosts
 import data.gatelint.lib.objects
+import data.gatelint.lib.servers
 import data.gatelint.lib.virtualservices
 
 params := data.gatelint.params.no_wildcard_host
@@ -50,6 +51,7 @@ deny contains {"msg": taken(host), "path": ["spec", "servers", i, "hosts", k]} i
 	contains(text, "*")
 	host := hosts.of_server(text)
 	fault(host)
+	not can_be_harmless(server)
 }
 
 served(host) if {
@@ -63,6 +65,25 @@ harmless(server) if {
 	server.tls.httpsRedirect == true
 	is_string(server.port.protocol)
 	upper(server.port.protocol) in {"HTTP", "HTTP2"}
+}
+
+# Once its placeholders are filled in.
+can_be_harmless(server) if objects.opaque(server.tls)
+
+can_be_harmless(server) if objects.opaque(server.tls.mode)
+
+can_be_harmless(server) if {
+	servers.redirects(server)
+	can_be_http(server.port)
+}
+
+can_be_http(port) if objects.opaque(port)
+
+can_be_http(port) if objects.opaque(port.protocol)
+
+can_be_http(port) if {
+	is_string(port.protocol)
+	upper(port.protocol) in {"HTTP", "HTTP2"}
 }
 
 fault(host) if {
@@ -88,9 +109,18 @@ allowed_here if {
 taken("*") := "host \"*\" takes requests for every name that nothing nearer claims, whoever's it is"
 
 taken(host) := message if {
-	host != "*"
+	startswith(host, "*.")
 	message := sprintf(
 		"host %q takes requests for every name below %q that nothing nearer claims, whoever's it is",
 		[host, trim_prefix(host, "*.")],
+	)
+}
+
+taken(host) := message if {
+	not startswith(host, "*.")
+	host != "*"
+	message := sprintf(
+		"host %q takes requests for every name that ends with %q and that nothing nearer claims, whoever's it is",
+		[host, trim_prefix(host, "*")],
 	)
 }

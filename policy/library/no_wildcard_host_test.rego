@@ -29,6 +29,12 @@ test_virtualservice if {
 	}
 }
 
+# A wildcard need not stand before a dot.
+test_ends_alike if {
+	some result in found(gateway([{"hosts": ["*-x.example.com"]}]), {})
+	result.msg == `host "*-x.example.com" takes requests for every name that ends with "-x.example.com" and that nothing nearer claims, whoever's it is`
+}
+
 test_mesh_only if {
 	found(route({"hosts": ["*.local"]}), {}) == set()
 	found(route({"hosts": ["*.local"], "gateways": ["mesh"]}), {}) == set()
@@ -65,4 +71,20 @@ test_redirect if {
 	found(gateway([server]), {}) == set()
 	count(found(gateway([object.union(server, {"tls": {"httpsRedirect": false}})]), {})) == 1
 	count(found(gateway([object.union(server, {"port": {"protocol": "HTTPS"}})]), {})) == 1
+}
+
+test_placeholders_of_servers if {
+	server := {"port": {"number": 80, "protocol": "HTTP"}, "hosts": ["*"]}
+	every more in [
+		{"tls": {"httpsRedirect": "${R}"}},
+		{"tls": "${TLS}"},
+		{"port": {"protocol": "TLS"}, "tls": {"mode": "${MODE}"}},
+		{"port": {"protocol": "${PROTOCOL}"}, "tls": {"httpsRedirect": true}},
+		{"port": "${PORT}", "tls": {"httpsRedirect": true}},
+	] {
+		found(gateway([object.union(server, more)]), {}) == set()
+	}
+	every more in [{"port": {"protocol": "${PROTOCOL}"}}, {"port": {"protocol": "HTTPS"}, "tls": {"httpsRedirect": "${R}"}}] {
+		count(found(gateway([object.union(server, more)]), {})) == 1
+	}
 }

@@ -67,8 +67,8 @@ deny contains {"msg": message, "path": ["spec", "http", i, "delegate"], "related
 	end := object.union(named, {"kind": "VirtualService", "msg": "no retries"})
 	related := array.slice([object.union(end, {"path": ["spec", "http", k]}) | some k, route in delegate.spec.http; defaulted(route)], 0, 5)
 	message := sprintf(
-		"no retries are stated here nor on spec.http[%d] of delegate VirtualService %s/%s: %s",
-		[related[0].path[2], named.namespace, named.name, unstated],
+		"no retries are stated here nor on spec.http[%d] of delegate VirtualService %s: %s",
+		[related[0].path[2], objects.shown(named.namespace, named.name), unstated],
 	)
 }
 

@@ -100,3 +100,11 @@ test_delegate if {
 	}}
 	found(root, {}) == set() with data.gatelint.mesh.objects as delegates
 }
+
+test_delegate_of_no_namespace if {
+	delegates := {"VirtualService": {"": {"api": {"spec": {"http": [{"route": [{}]}]}}}}}
+	root := {"kind": "VirtualService", "spec": {"hosts": ["a"], "http": [{"delegate": {"name": "api"}}]}}
+	results := found(root, {"attempts": 1}) with data.gatelint.mesh.objects as delegates
+	some result in results
+	contains(result.msg, "of delegate VirtualService api: ")
+}

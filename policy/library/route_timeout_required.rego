@@ -41,7 +41,7 @@ deny contains {"msg": message, "path": ["spec", "http", i]} if {
 	some i, route in spec.http
 	object.get(spec, ["http", i, "timeout"], null) == null # as objects.lacks, without a call for each route: most have one
 	waits(route)
-	message := sprintf("route has no timeout: when %q hangs, so does everybody who calls it", [route.route[0].destination.host])
+	message := sprintf("route has no timeout: when %s hangs, so does everybody who calls it", [destination(route)])
 }
 
 deny contains {"msg": message, "path": ["spec", "http", i, "timeout"]} if {
@@ -66,10 +66,14 @@ deny contains {"msg": message, "path": ["spec", "http", i, "delegate"], "related
 	waiting := [object.union(end, {"path": ["spec", "http", k]}) | some k, route in delegate.spec.http; waits(route)]
 	related := array.slice(waiting, 0, 5)
 	message := sprintf(
-		"no timeout here nor on spec.http[%d] of delegate VirtualService %s/%s: when a Service hangs, so does everybody who calls it",
-		[related[0].path[2], named.namespace, named.name],
+		"no timeout here nor on spec.http[%d] of delegate VirtualService %s: when a Service hangs, so does everybody who calls it",
+		[related[0].path[2], objects.shown(named.namespace, named.name)],
 	)
 }
+
+destination(route) := sprintf("%q", [route.route[0].destination.host]) if {
+	is_string(route.route[0].destination.host)
+} else := "a Service"
 
 waits(route) if {
 	objects.lacks(route, "timeout")

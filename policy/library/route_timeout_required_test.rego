@@ -26,6 +26,11 @@ test_none if {
 	}}
 }
 
+test_none_to_what_has_no_name if {
+	some result in found(route([{"route": [{"destination": {"host": 5}}]}]), {})
+	startswith(result.msg, "route has no timeout: when a Service hangs")
+}
+
 test_silent if {
 	rules := [
 		to({"timeout": "2s"}),
@@ -72,6 +77,13 @@ test_delegate if {
 			{"kind": "VirtualService", "namespace": "shop", "name": "api", "path": ["spec", "http", 2], "msg": "no timeout"},
 		],
 	}}
+}
+
+test_delegate_of_no_namespace if {
+	root := {"kind": "VirtualService", "spec": {"hosts": ["a"], "http": [{"delegate": {"name": "api"}}]}}
+	results := found(root, {}) with data.gatelint.mesh.objects as {"VirtualService": {"": {"api": {"spec": {"http": [to({})]}}}}}
+	some result in results
+	contains(result.msg, "of delegate VirtualService api: ")
 }
 
 test_delegate_itself if {

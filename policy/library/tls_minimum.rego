@@ -43,6 +43,7 @@
 package gatelint.tls_minimum
 
 import data.gatelint.lib.objects
+import data.gatelint.lib.servers
 
 params := data.gatelint.params.tls_minimum
 
@@ -90,7 +91,8 @@ deny contains {"msg": message, "path": ["spec", "servers", i]} if {
 	not params.plaintext
 	some i, server in input.spec.servers
 	plain(server)
-	message := sprintf("server port %v takes requests without TLS: anybody between can read and change them", [server.port.number])
+	number := object.get(server.port, "number", 0)
+	message := sprintf("server port %v takes requests without TLS: anybody between can read and change them", [number])
 }
 
 # The servers that speak TLS, by index. One of plain HTTP can have tls only to redirect.
@@ -113,17 +115,13 @@ protocol(server) := upper(server.port.protocol) if is_string(server.port.protoco
 
 plain(server) if {
 	protocol(server) in {"HTTP", "HTTP2", "HTTP_PROXY", "GRPC", "GRPC-WEB"}
-	not redirects(server)
+	not servers.redirects(server)
 }
 
 plain(server) if {
 	protocol(server) in {"TCP", "MONGO", "MYSQL", "REDIS"}
 	objects.lacks(server, "tls")
 }
-
-redirects(server) if server.tls.httpsRedirect == true
-
-redirects(server) if objects.opaque(server.tls.httpsRedirect)
 
 below(version) if versions[version] < versions[params.version]
 

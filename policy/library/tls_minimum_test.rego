@@ -83,8 +83,11 @@ test_plaintext if {
 		{"port": {"number": 84, "protocol": "HTTP"}, "tls": {"httpsRedirect": "${REDIRECT}"}},
 		{"port": {"number": 85, "protocol": "HTTP_PROXY"}},
 		{"port": {"number": 86, "protocol": "TCP"}, "tls": null},
+		{"port": {"protocol": "HTTP"}},
+		{"port": {"number": 88, "protocol": "HTTP"}, "tls": "${TLS}"},
+		{"port": {"number": 89, "protocol": "TCP"}, "tls": "${TLS}"},
 	]}}
 	found(plain, {}) == set()
-	paths := {["spec", "servers", i] | some i in [0, 2, 5, 6]}
+	paths := {["spec", "servers", i] | some i in [0, 2, 5, 6, 7]}
 	{result.path | some result in found(plain, {"plaintext": false})} == paths
 }
