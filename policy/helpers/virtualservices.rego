@@ -54,9 +54,12 @@ delegate(resource, rule) := {"namespace": namespace, "name": rule.delegate.name}
 # METADATA
 # scope: document
 # description: |
-#   Whether other namespaces are sure to see a VirtualService; without exportTo they do, unless the mesh config says otherwise. A
+#   Whether other namespaces are sure to see a VirtualService; without exportTo they do, unless the mesh config has another default. A
 #   placeholder can be its own namespace, as can any where the manifest leaves its own open.
-exported(resource) if not names_export(resource)
+exported(resource) if {
+	not names_export(resource)
+	not kept
+}
 
 exported(resource) if "*" in resource.spec.exportTo
 
@@ -65,6 +68,13 @@ exported(resource) if {
 	not text in {".", "~"}
 	objects.stated(text)
 	text != objects.namespace(resource)
+}
+
+# The mesh config keeps what names no exportTo where it is.
+kept if {
+	every text in data.gatelint.mesh.meshconfig.defaultVirtualServiceExportTo {
+		text in {".", "~"}
+	}
 }
 
 names_export(resource) if some _ in resource.spec.exportTo

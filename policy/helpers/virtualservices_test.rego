@@ -35,6 +35,9 @@ test_exported if {
 	not virtualservices.exported(of({"exportTo": ["${EXPORT}"]}))
 	not virtualservices.exported(of({"exportTo": "${EXPORT}"}))
 	not virtualservices.exported({"spec": {"exportTo": ["shop"]}})
+	not virtualservices.exported(of({})) with data.gatelint.mesh.meshconfig.defaultVirtualServiceExportTo as ["."]
+	virtualservices.exported(of({})) with data.gatelint.mesh.meshconfig.defaultVirtualServiceExportTo as ["*"]
+	virtualservices.exported(of({"exportTo": ["*"]})) with data.gatelint.mesh.meshconfig.defaultVirtualServiceExportTo as ["."]
 }
 
 test_delegate if {

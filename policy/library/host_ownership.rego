@@ -255,6 +255,8 @@ listed := regex.split(`[\s,]+`, text) if {
 	not objects.opaque(text)
 }
 
+listed_later if objects.opaque(data.gatelint.mesh.namespaces[objects.own].annotations[params.annotation])
+
 passes(host, _) if objects.opaque(host)
 
 passes(host, _) if left(host)
@@ -272,6 +274,9 @@ passes(host, offer) if {
 }
 
 passes(_, offer) if objects.opaque(offer)
+
+# An annotation that is not filled in yet can come to list it.
+passes(_, _) if listed_later
 
 passes(host, _) if {
 	some exception in params.exceptions

@@ -196,7 +196,9 @@ test_empty_annotation if {
 		count(found(claim, {})) == 1 with data.gatelint.mesh.namespaces as {"blog": {"annotations": {"gatelint.io/hosts": text}}}
 	}
 	found(claim, {}) == set() with data.gatelint.mesh.namespaces as {"blog": {"annotations": {"other": ""}}}
-	found(claim, {}) == set() with data.gatelint.mesh.namespaces as {"blog": {"annotations": {"gatelint.io/hosts": "${HOSTS}"}}}
+	later := {"blog": {"annotations": {"gatelint.io/hosts": "${HOSTS}"}}}
+	found(claim, {}) == set() with data.gatelint.mesh.namespaces as later
+	found(claim, {"owners": {"example.org": {"namespaces": ["shop"]}}}) == set() with data.gatelint.mesh.namespaces as later
 }
 
 alices := {"owners": {"shop.example.com": {"namespaces": ["shop"], "users": ["alice"]}}}

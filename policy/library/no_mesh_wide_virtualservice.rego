@@ -58,7 +58,7 @@ deny contains {"msg": message, "path": ["spec", "exportTo", i]} if {
 deny contains {"msg": "without exportTo the routes go to every sidecar of the mesh", "path": ["spec"]} if {
 	params.exports == "stated"
 	not input.spec.exportTo[0]
-	not is_string(object.get(input, ["spec", "exportTo"], null)) # a placeholder in the place of the list
+	virtualservices.exported(input)
 	judged
 }
 

@@ -64,6 +64,7 @@ test_exports if {
 	paths(route({"hosts": ["web"], "exportTo": [".", "*"]}), {"exports": "stated"}) == {["spec", "exportTo", 1]}
 	found(route({"hosts": ["web"], "exportTo": [".", "edge"]}), {"exports": "stated"}) == set()
 	found(route({"hosts": ["web"]}), {}) == set()
+	found(route({"hosts": ["web"]}), {"exports": "stated"}) == set() with data.gatelint.mesh.meshconfig.defaultVirtualServiceExportTo as ["."]
 }
 
 test_namespaces if {

@@ -5,8 +5,8 @@
 #   three layers with five attempts each make 216 requests of one. Without `perTryTimeout` a try lasts as long as the route's timeout, so
 #   that there is no time left for another.
 #
-#   A route that says nothing of retries has two, without `perTryTimeout`, unless the mesh config says otherwise, and retries without
-#   `retryOn` are on connect-failure, refused-stream, unavailable and cancelled: where that passes a bound, it is asked to say so.
+#   A route that says nothing of retries has two, without `perTryTimeout`, or those of the mesh config, which are not judged. Retries
+#   without `retryOn` are on connect-failure, refused-stream, unavailable and cancelled: where that passes a bound, it is asked to say so.
 #   A route of a delegate can have its retries from the rule that delegates to it, so it is asked for there.
 #
 #   Fix: lower `attempts`, and state `perTryTimeout` where it is asked for.
@@ -53,6 +53,9 @@ deny contains {"msg": message, "path": ["spec", "http", i]} if {
 	input.spec.hosts[0]
 	some i, route in input.spec.http
 	defaulted(route)
+
+	# regal ignore:non-loop-expression
+	not configured
 	message := sprintf("no retries are stated: %s", [unstated])
 }
 
@@ -63,6 +66,9 @@ deny contains {"msg": message, "path": ["spec", "http", i, "delegate"], "related
 	rule := input.spec.http[i]
 	objects.lacks(rule, "retries")
 	named := virtualservices.delegate(input, rule)
+
+	# regal ignore:non-loop-expression
+	not configured
 	delegate := data.gatelint.mesh.objects.VirtualService[named.namespace][named.name]
 	end := object.union(named, {"kind": "VirtualService", "msg": "no retries"})
 	related := array.slice([object.union(end, {"path": ["spec", "http", k]}) | some k, route in delegate.spec.http; defaulted(route)], 0, 5)
@@ -108,6 +114,9 @@ deny contains {"msg": message, "path": ["spec", "http", i, "retries", "retryOn"]
 		[condition, objects.quoted(params.retry_on)],
 	)
 }
+
+# Retries that the mesh config states are not judged; looked up where something would be said.
+configured if data.gatelint.mesh.meshconfig.defaultHttpRetryPolicy
 
 # What is too much of the retries that Istio makes by itself.
 unstated := sprintf("Istio makes two by itself, and %d is the most", [params.attempts]) if {

@@ -26,6 +26,7 @@ test_attempts if {
 test_default if {
 	says_nothing := {"kind": "VirtualService", "spec": {"hosts": ["a"], "http": [{"route": [{}]}, {"redirect": {}}]}}
 	found(says_nothing, {}) == set()
+	found(says_nothing, {"attempts": 1}) == set() with data.gatelint.mesh.meshconfig.defaultHttpRetryPolicy as {"attempts": 0}
 	found(says_nothing, {"attempts": 1}) == {{
 		"msg": "no retries are stated: Istio makes two by itself, and 1 is the most",
 		"path": ["spec", "http", 0],
