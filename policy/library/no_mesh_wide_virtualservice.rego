@@ -58,8 +58,8 @@ deny contains {"msg": message, "path": ["spec", "exportTo", i]} if {
 deny contains {"msg": "without exportTo the routes go to every sidecar of the mesh", "path": ["spec"]} if {
 	params.exports == "stated"
 	not input.spec.exportTo[0]
-	virtualservices.exported(input)
 	judged
+	virtualservices.exported(input)
 }
 
 taken(host) if {
