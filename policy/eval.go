@@ -178,8 +178,9 @@ func (s *Set) problem(err error, p *policy) *Problem {
 		out.Message = e.Message
 	case errors.As(err, &unread):
 		out.Message = unread.Message
-		for _, w := range p.wholes {
-			if strings.HasPrefix(unread.Message, w.ref+" ") || len(p.wholes) == 1 {
+		wholes := s.wholes(p)
+		for _, w := range wholes {
+			if strings.HasPrefix(unread.Message, w.ref+" ") || len(wholes) == 1 {
 				out.File, out.Line = w.loc.File, w.loc.Row
 				break
 			}

@@ -31,7 +31,7 @@ func (s *Set) apart(requested bool) *Set {
 		if requested && one.Admission != rules.Off { // else the config can still ask for it as a whole
 			one.Rules = slices.DeleteFunc(slices.Clone(one.Rules), Verdict.left)
 		}
-		x.policies = append(x.policies, &policy{Policy: &one, rule: p.rule, wholes: p.wholes})
+		x.policies = append(x.policies, &policy{Policy: &one, rule: p.rule})
 	}
 	return x
 }

@@ -233,6 +233,9 @@ func TestWholes(t *testing.T) {
 			"warn contains \"f\" if {\n\tmesh.objects[input.kind][input.metadata.namespace][n]\n\tn != \"a\"\n}\n",
 		"c.rego": "package gatelint.c\n\n# METADATA\n# custom: {admission: off}\nwarn_a contains \"a\" if count(data.gatelint.mesh.by_host) == 1\n\nwarn contains \"b\"\n",
 	})
+	require.Empty(t, set(t, Options{}, map[string]string{
+		"a.rego": "package gatelint.a\n\ndeny contains \"a\" if {\n\tsome h, _ in data.gatelint.mesh.by_host\n\th == \"a.test\"\n}\n",
+	}).Wholes(), "the host is known before")
 	var messages []string
 	for _, p := range s.Wholes() {
 		messages = append(messages, fmt.Sprint(p.Line, " ", p.Message))

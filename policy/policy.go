@@ -40,7 +40,6 @@ type policy struct {
 	*Policy
 	rule    *rules.Rule
 	queries []query
-	wholes  []wholeRead
 }
 
 // Policy is what is said of a policy.

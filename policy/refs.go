@@ -41,7 +41,6 @@ func (c *checker) follow(s *Set) {
 	}
 	for _, p := range s.policies {
 		c.review(s, p)
-		p.wholes = s.wholes(p)
 		p.rule.Last = s.last
 	}
 }
@@ -256,11 +255,12 @@ func (s *Set) shown(r ast.Ref) string {
 
 // Wholes are the places where policies that admission asks read all of a kind at once, which is an error there.
 func (s *Set) Wholes() (out Problems) {
-	for _, p := range s.policies {
+	asked := s.asked()
+	for _, p := range asked.policies {
 		if p.rule.Admission == rules.Off {
 			continue
 		}
-		for _, w := range p.wholes {
+		for _, w := range asked.wholes(p) {
 			out = append(out, at(w.loc, "%s is read as a whole, which is an error in admission: name the %s", w.ref, w.lacks))
 		}
 	}
@@ -273,13 +273,17 @@ type wholeRead struct {
 	loc        *ast.Location
 }
 
-// wholes are those of the rules of a policy that admission does not leave out.
+// wholes are those of the rules of a policy that are evaluated: what is known before there is an object is no key to look for.
 func (s *Set) wholes(p *policy) (out []wholeRead) {
 	f := &wholeFinder{set: s}
+	asked := func(r *ast.Rule) bool { // not one that admission leaves out
+		word, _, _ := strings.Cut(headName(r), "_")
+		return !slices.Contains(verdicts, word) || len(r.Head.Args) > 0 || slices.ContainsFunc(p.Rules, func(v Verdict) bool { return v.Name == headName(r) })
+	}
 	for _, file := range s.sources.files {
-		if m := s.compiler.Modules[file]; strings.Join(packagePath(m.Package.Path), ".") == p.Package {
+		if m := s.folded.Modules[file]; strings.Join(packagePath(m.Package.Path), ".") == p.Package {
 			for _, r := range m.Rules {
-				if !slices.ContainsFunc(p.Rules, func(v Verdict) bool { return v.left() && v.Name == headName(r) }) {
+				if asked(r) {
 					f.rule(r)
 				}
 			}
@@ -314,7 +318,7 @@ func (f *wholeFinder) body(b ast.Body, bound ast.VarSet) ast.VarSet {
 			f.loc = e.Location
 		}
 		f.in(e, bound)
-		bound.Update(ast.OutputVarsFromExpr(f.set.compiler, e, bound))
+		bound.Update(ast.OutputVarsFromExpr(f.set.folded, e, bound))
 	}
 	return bound
 }
