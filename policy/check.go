@@ -190,7 +190,11 @@ func (c *checker) used(p *pkg) bool {
 		}
 		for _, m := range other.modules {
 			ast.WalkRefs(m, func(r ast.Ref) bool {
-				found = found || r.HasPrefix(prefix)
+				n := 1
+				for key(r, n) != "" {
+					n++
+				}
+				found = found || r.HasPrefix(prefix) || r.HasPrefix(ast.DefaultRootRef) && prefix.HasPrefix(r[:n])
 				return found
 			})
 		}

@@ -189,6 +189,7 @@ func (c *checker) parameters(list []*policy) map[string]any {
 // params joins one policy's parameters; null in METADATA is a parameter that has to be set.
 func (c *checker) params(p *Policy, set map[string]any) map[string]any {
 	out := map[string]any{}
+	told := len(c.problems)
 	known := manifest.Keys(p.Params)
 	for _, key := range known {
 		if out[key] = p.Params[key]; p.Params[key] == nil && set[key] == nil {
@@ -209,6 +210,8 @@ func (c *checker) params(p *Policy, set map[string]any) map[string]any {
 		}
 		out[key] = set[key]
 	}
-	c.fits(p, set, out)
+	if len(c.problems) == told { // else what was told would be told again
+		c.fits(p, set, out)
+	}
 	return out
 }

@@ -91,6 +91,7 @@ func TestProblems(t *testing.T) {
 		"nearly METADATA":        {"# METADTA\n# custom: {severity: info}\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:1: "METADTA" is a mere comment: write METADATA`},
 		"one set":                {"package gatelint.a\n\ndeny := {\"a\"}\n", `a.rego:3: deny is no partial set`},
 		"schema, own default":    {"# METADATA\n# schemas:\n# - data.gatelint.params.a: {type: object, properties: {max: {type: integer}}}\n# custom: {params: {max: a}}\npackage gatelint.a\n\ndeny contains \"z\" if data.gatelint.params.a.max == 1\n", `a.rego:5: METADATA custom.params.max: Invalid type. Expected: integer, given: string`},
+		"METADATA at the end":    {"package gatelint.a\n\ndeny contains \"a\"\n\n# METADATA\n# title: x\n", `a.rego:5: invalid annotation scope`},
 		"small letters":          {"# Metadata\n# custom: {severity: info}\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:1: "Metadata" is a mere comment: write METADATA`},
 		"no data":                {"package gatelint.a\n\ndeny contains \"a\" if not data.cfg.flag\n", `a.rego:3: data.cfg.flag names nothing: there is no such package, and no data`},
 		"part":                   {"package gatelint.a\n\ndeny contains \"a\" if not data.gatelint.mehs.by_host.a\n", `a.rego:3: there is no "mehs" in data.gatelint; did you mean "mesh"?`},
@@ -132,7 +133,26 @@ func TestOtherPackages(t *testing.T) {
 		return err
 	}
 	require.NoError(t, load("good.rego"))
+	write(t, dir, map[string]string{
+		"shop.rego":   "package teams.shop\n\nfaults contains \"a\" if input.kind\n",
+		"parent.rego": "package main\n\nimport data.teams\n\ndeny contains msg if some msg in teams.shop.faults\n",
+		"key.rego":    "package main\n\ndeny contains msg if some msg in data.teams[input.metadata.namespace].faults\n",
+	})
+	require.NoError(t, load("parent.rego", "shop.rego", "good.rego"))
+	require.NoError(t, load("key.rego", "shop.rego", "good.rego"))
+	require.ErrorContains(t, load("good.rego", "shop.rego"), "package teams.shop is never evaluated")
 	require.ErrorContains(t, load("main.rego"), `main.rego:5: there is no "is_servise" in data.kubernetes; did you mean "is_service"?`)
+}
+
+// TestComments lets comments speak of metadata.
+func TestComments(t *testing.T) {
+	require.NoError(t, load(t, "package gatelint.a\n\n# metadata\nlabels := input.metadata.labels\n\n# Metadata\n# of others\ndeny contains \"a\" if labels.x\n"))
+}
+
+// TestNullInTheConfig lays what the config says to the config.
+func TestNullInTheConfig(t *testing.T) {
+	_, err := Load(context.Background(), Options{Paths: []string{Library + "tls-minimum"}, Params: map[string]map[string]any{"tls-minimum": {"version": nil}}})
+	require.ErrorContains(t, err, "policies.params.tls-minimum.version: Invalid type. Expected: string, given: null")
 }
 
 // TestOnce holds that a mistake is told once.

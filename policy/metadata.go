@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -51,10 +52,15 @@ func block(a *ast.Annotations, m *ast.Module) (metadata, Problems) {
 	return r.out, r.problems
 }
 
+var keyed = regexp.MustCompile(`^[a-z_]+\s*:`)
+
 // miscalled tells of comments that are nearly METADATA: OPA takes the word in capitals only, and what stands below would be lost.
 func miscalled(m *ast.Module) (out Problems) {
 	for _, c := range m.Comments {
 		word := strings.TrimSuffix(strings.TrimSpace(string(c.Text)), ":")
+		if below, _ := commentBelow(m, c.Location.Row); !keyed.MatchString(below) {
+			continue
+		}
 		if word != "METADATA" && manifest.Nearest(word, []string{"METADATA"}) != "" {
 			out = append(out, at(c.Location, "%q is a mere comment: write METADATA", word))
 		}

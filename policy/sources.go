@@ -209,7 +209,8 @@ func idle(m *ast.Module) (out *ast.Rule) {
 func parseModule(name, text string) (*ast.Module, error) {
 	m, err := ast.ParseModuleWithOpts(name, text, ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1})
 	if err != nil {
-		if _, old := ast.ParseModuleWithOpts(name, text, ast.ParserOptions{RegoVersion: ast.RegoV0}); old == nil {
+		_, plain := ast.ParseModuleWithOpts(name, text, ast.ParserOptions{RegoVersion: ast.RegoV1}) // its METADATA may be what is wrong
+		if _, old := ast.ParseModuleWithOpts(name, text, ast.ParserOptions{RegoVersion: ast.RegoV0}); old == nil && plain != nil {
 			list := problemsOf(err, name)
 			list[0].Message = "this is Rego v0: opa fmt --v0-v1 --write rewrites it (" + list[0].Message + ")"
 			return nil, list[0]

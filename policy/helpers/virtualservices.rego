@@ -58,7 +58,7 @@ delegate(resource, rule) := {"namespace": namespace, "name": rule.delegate.name}
 #   placeholder can be its own namespace, as can any where the manifest leaves its own open.
 exported(resource) if {
 	not names_export(resource)
-	not kept
+	not kept(resource)
 }
 
 exported(resource) if "*" in resource.spec.exportTo
@@ -71,10 +71,19 @@ exported(resource) if {
 }
 
 # The mesh config keeps what names no exportTo where it is.
-kept if {
+kept(resource) if {
 	every text in data.gatelint.mesh.meshconfig.defaultVirtualServiceExportTo {
-		text in {".", "~"}
+		stays(resource, text)
 	}
+}
+
+stays(_, text) if text in {".", "~"}
+
+stays(resource, text) if text == objects.namespace(resource)
+
+stays(resource, text) if {
+	text != "*"
+	not objects.namespace(resource)
 }
 
 names_export(resource) if some _ in resource.spec.exportTo

@@ -37,6 +37,10 @@ test_exported if {
 	not virtualservices.exported({"spec": {"exportTo": ["shop"]}})
 	not virtualservices.exported(of({})) with data.gatelint.mesh.meshconfig.defaultVirtualServiceExportTo as ["."]
 	virtualservices.exported(of({})) with data.gatelint.mesh.meshconfig.defaultVirtualServiceExportTo as ["*"]
+	virtualservices.exported(of({})) with data.gatelint.mesh.meshconfig.defaultVirtualServiceExportTo as ["edge"]
+	not virtualservices.exported(of({})) with data.gatelint.mesh.meshconfig.defaultVirtualServiceExportTo as ["shop"]
+	not virtualservices.exported({"spec": {}}) with data.gatelint.mesh.meshconfig.defaultVirtualServiceExportTo as ["."]
+	virtualservices.exported({"spec": {}}) with data.gatelint.mesh.meshconfig.defaultVirtualServiceExportTo as ["*"]
 	virtualservices.exported(of({"exportTo": ["*"]})) with data.gatelint.mesh.meshconfig.defaultVirtualServiceExportTo as ["."]
 }
 

@@ -60,6 +60,12 @@ deny contains {"msg": "without exportTo the routes go to every sidecar of the me
 	not input.spec.exportTo[0]
 	judged
 	virtualservices.exported(input)
+	not limited
+}
+
+limited if {
+	visible := data.gatelint.mesh.meshconfig.defaultVirtualServiceExportTo
+	not "*" in visible
 }
 
 taken(host) if {

@@ -65,6 +65,8 @@ test_exports if {
 	found(route({"hosts": ["web"], "exportTo": [".", "edge"]}), {"exports": "stated"}) == set()
 	found(route({"hosts": ["web"]}), {}) == set()
 	found(route({"hosts": ["web"]}), {"exports": "stated"}) == set() with data.gatelint.mesh.meshconfig.defaultVirtualServiceExportTo as ["."]
+	found(route({"hosts": ["web"]}), {"exports": "stated"}) == set() with data.gatelint.mesh.meshconfig.defaultVirtualServiceExportTo as ["edge"]
+	paths(route({"hosts": ["web"]}), {"exports": "stated"}) == {["spec"]} with data.gatelint.mesh.meshconfig.defaultVirtualServiceExportTo as ["*"]
 }
 
 test_namespaces if {
