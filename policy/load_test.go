@@ -92,6 +92,7 @@ func TestProblems(t *testing.T) {
 		"one set":                {"package gatelint.a\n\ndeny := {\"a\"}\n", `a.rego:3: deny is no partial set`},
 		"schema, own default":    {"# METADATA\n# schemas:\n# - data.gatelint.params.a: {type: object, properties: {max: {type: integer}}}\n# custom: {params: {max: a}}\npackage gatelint.a\n\ndeny contains \"z\" if data.gatelint.params.a.max == 1\n", `a.rego:5: METADATA custom.params.max: Invalid type. Expected: integer, given: string`},
 		"METADATA at the end":    {"package gatelint.a\n\ndeny contains \"a\"\n\n# METADATA\n# title: x\n", `a.rego:5: invalid annotation scope`},
+		"all facts":              {"package gatelint.a\n\nimport data.gatelint as gl\n\ndeny contains \"a\" if {\n\tx := gl.mesh\n\tx.by_host.b\n}\n", `a.rego:6: all of data.gatelint.mesh is not read at once: name what is looked for`},
 		"small letters":          {"# Metadata\n# custom: {severity: info}\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:1: "Metadata" is a mere comment: write METADATA`},
 		"no data":                {"package gatelint.a\n\ndeny contains \"a\" if not data.cfg.flag\n", `a.rego:3: data.cfg.flag names nothing: there is no such package, and no data`},
 		"part":                   {"package gatelint.a\n\ndeny contains \"a\" if not data.gatelint.mehs.by_host.a\n", `a.rego:3: there is no "mehs" in data.gatelint; did you mean "mesh"?`},

@@ -33,6 +33,9 @@ func (c *checker) follow(s *Set) {
 					c.fail(loc, "data.inventory is Gatekeeper's: another object is data.%s.mesh.objects[KIND][NAMESPACE][NAME]", root)
 				}
 			case root:
+				if len(r) == 3 && key(r, 2) == "mesh" {
+					c.fail(loc, "all of %s is not read at once: name what is looked for", r)
+				}
 				c.known(s, r, loc)
 			default:
 				c.foreign(s, r, loc)
