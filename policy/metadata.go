@@ -58,10 +58,10 @@ var keyed = regexp.MustCompile(`^[a-z_]+\s*:`)
 func miscalled(m *ast.Module) (out Problems) {
 	for _, c := range m.Comments {
 		word := strings.TrimSuffix(strings.TrimSpace(string(c.Text)), ":")
-		if below, _ := commentBelow(m, c.Location.Row); !keyed.MatchString(below) {
+		if word == "METADATA" || manifest.Nearest(word, []string{"METADATA"}) == "" {
 			continue
 		}
-		if word != "METADATA" && manifest.Nearest(word, []string{"METADATA"}) != "" {
+		if below, _ := commentBelow(m, c.Location.Row); keyed.MatchString(below) { // else it is prose
 			out = append(out, at(c.Location, "%q is a mere comment: write METADATA", word))
 		}
 	}

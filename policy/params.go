@@ -65,11 +65,6 @@ func checkSchemas(m *ast.Module) error {
 	return nil
 }
 
-func stated(set map[string]any, key string) bool {
-	_, is := set[key]
-	return is
-}
-
 // fits holds parameters against their schema: one that is misspelt deep in a list would be lost without a word.
 func (c *checker) fits(p *Policy, set, params map[string]any) {
 	if p.Schema == nil {
@@ -103,7 +98,8 @@ func (c *checker) fits(p *Policy, set, params map[string]any) {
 	})
 	for place, why := range wrong {
 		below := strings.TrimPrefix(place, in)
-		if key, _, _ := strings.Cut(strings.TrimPrefix(below, "."), "."); key != "" && !stated(set, key) {
+		key, _, _ := strings.Cut(strings.TrimPrefix(below, "."), ".")
+		if _, stated := set[key]; key != "" && !stated {
 			c.problems = append(c.problems, &Problem{File: p.File, Line: p.Line, Message: "METADATA custom.params" + below + ": " + why})
 			continue
 		}
