@@ -38,6 +38,8 @@ func (c *checker) describe(p *pkg, x *Policy) {
 				if said[name] == nil {
 					said[name] = a
 				}
+			case !reflect.DeepEqual(md, metadata{loc: md.loc}):
+				c.fail(md.loc, "METADATA custom above a rule of which nothing is reported: write it above deny, violation or warn, or above the package")
 			}
 		}
 	}
@@ -190,8 +192,8 @@ func (c *checker) parameters(list []*policy) map[string]any {
 func (c *checker) params(p *Policy, set map[string]any) map[string]any {
 	out := map[string]any{}
 	told := len(c.problems)
-	known := manifest.Keys(p.Params)
-	for _, key := range known {
+	known := p.parameters()
+	for _, key := range manifest.Keys(p.Params) {
 		if out[key] = p.Params[key]; p.Params[key] == nil && set[key] == nil {
 			delete(out, key)
 			c.problems = append(c.problems, &Problem{File: p.File, Line: p.Line, Message: "parameter " + key + " has no default and is not set: policies.params." + p.Name + "." + key})

@@ -164,6 +164,9 @@ var ofTexts = map[any]bool{"annotations": true, "labels": true, "matchLabels": t
 func within(schema map[string]any, names []any) (int, string) {
 	var holder any
 	for i, name := range names {
+		if name == "" {
+			return i, ""
+		}
 		n, index := name.(int)
 		if schema["type"] == "array" {
 			if name != "*" && (!index || n < 0) {

@@ -110,6 +110,10 @@ func TestLibraryProblems(t *testing.T) {
 policies.params.field-ownership.fields.0.paths.1: no object has a field metadata.annotations.*.a
 policies.params.field-ownership.fields.0.paths.2: no object has a field metadata.labels.a.b/c.d; a name with a dot is in brackets: ["a.b/c.d"]`,
 		},
+		"a path without a name": {
+			params("field-ownership", map[string]any{"fields": []any{map[string]any{"paths": []any{`metadata.annotations[""]`}, "users": []any{"a"}}}}),
+			`fields.0.paths.0: no object has a field metadata.annotations`,
+		},
 		"a path of other kinds": {
 			params("field-ownership", map[string]any{"fields": []any{map[string]any{"paths": []any{"spec.servers[*].tls"}, "kinds": []any{"VirtualService", "Sidecar"}, "users": []any{"a"}}}}),
 			`fields.0.paths.0: no VirtualService nor Sidecar has a field spec.servers`,

@@ -107,6 +107,8 @@ func TestProblems(t *testing.T) {
 		"review, misspelt":       {"# METADATA\n# custom: {input: gatekeeper}\npackage gatelint.a\n\ndeny contains \"a\" if input.review.objct.spec\n", `a.rego:5: there is no "objct" in input.review; did you mean "object"?`},
 		"review, none":           {"# METADATA\n# custom: {input: gatekeeper}\npackage gatelint.a\n\ndeny contains \"a\" if input.metadata.name\n", `a.rego:5: there is no "metadata" in input`},
 		"review, parameter":      {"# METADATA\n# custom: {input: gatekeeper, params: {x: 1}}\npackage gatelint.a\n\ndeny contains \"a\" if input.parameters.y == 1\n", `a.rego:5: there is no "y" in input.parameters`},
+		"METADATA of a helper":   {"package gatelint.a\n\n# METADATA\n# custom: {severity: info}\nhelper if input.x\n\ndeny contains \"a\" if helper\n", `a.rego:3: METADATA custom above a rule of which nothing is reported: write it above deny, violation or warn, or above the package`},
+		"required by the schema": {"# METADATA\n# schemas:\n# - data.gatelint.params.a: {type: object, required: [min]}\n# custom: {params: {max: 1}}\npackage gatelint.a\n\ndeny contains \"z\" if data.gatelint.params.a.max > data.gatelint.params.a.min\n", `policies.params.a: min is required`},
 		"library only":           {"package gatelint.lib.a\n\nf(x) := x\n", `there is no policy in a.rego`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -358,6 +360,9 @@ func TestData(t *testing.T) {
 		"contradiction": {map[string]string{"p/a.rego": rule, "p/data.json": `{"x": {"z": 1}}`, "p/x/data.yaml": "z: 2"}, "p/x/data.yaml: sets data.x.z, which another file of data sets to another value"},
 		"no object":     {map[string]string{"p/a.rego": rule, "p/data.json": `[1]`}, "p/data.json: holds no object"},
 		"no JSON":       {map[string]string{"p/a.rego": rule, "p/data.json": `{`}, "p/data.json: is no JSON"},
+		"beside":        {map[string]string{"p/a.rego": "package lib.x\n\nok if input.x\n", "p/b.rego": "package gatelint.a\n\ndeny contains data.lib.names if data.lib.x.okay\n", "p/lib/data.json": `{"names": ["a"]}`}, `p/b.rego:3: there is no "okay" in data.lib.x`},
+		"nearly":        {map[string]string{"p/a.rego": "package lib.x\n\nok if input.x\n", "p/b.rego": "package gatelint.a\n\ndeny contains data.lib.nmes if data.lib.x.ok\n", "p/lib/data.json": `{"names": ["a"]}`}, `p/b.rego:3: there is no "nmes" in data.lib; did you mean "names"?`},
+		"both":          {map[string]string{"p/a.rego": "package lib.x\n\nok if input.x\n", "p/b.rego": "package gatelint.a\n\ndeny contains data.lib.names[0] if {\n\tdata.lib.x.ok\n\tdata.lib.later\n}\n", "p/lib/data.json": `{"names": ["a"]}`}, ""},
 		"hidden":        {map[string]string{"p/a.rego": rule, "p/.git/b.rego": "no Rego", "p/.c.rego": "no Rego"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -20,6 +21,17 @@ func paramSchema(a *ast.Annotations, x *Policy) map[string]any {
 		}
 	}
 	return nil
+}
+
+// parameters are the names that METADATA list: those with a default, and beside them those of the schema. None: any name is one.
+func (p *Policy) parameters() []string {
+	if len(p.Params) == 0 {
+		return nil
+	}
+	properties, _ := p.Schema["properties"].(map[string]any)
+	names := slices.Concat(manifest.Keys(p.Params), manifest.Keys(properties), texts(p.Schema["required"]))
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // remote tells what of a schema would be looked up elsewhere: a policy makes nobody fetch a URL or open a file. An $id moves what the

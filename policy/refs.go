@@ -116,28 +116,7 @@ func (c *checker) foreign(s *Set, r ast.Ref, loc *ast.Location) {
 		}
 		return
 	}
-	if s.compiler.RuleTree.Find(r[:2]) != nil {
-		if _, isData := s.sources.data[name]; !isData {
-			c.inPackages(s, r, 1, nil, loc)
-		}
-		return
-	}
-	v := any(s.sources.data)
-	for i := 1; i < len(r); i++ {
-		m, _ := v.(map[string]any)
-		name := key(r, i)
-		if m == nil || name == "" {
-			return
-		}
-		next, ok := m[name]
-		if !ok {
-			if hint := meant(name, manifest.Keys(m)); hint != "" {
-				c.fail(loc, "there is no %q in %s%s", name, s.shown(r[:i]), hint)
-			}
-			return
-		}
-		v = next
-	}
+	c.named(s, r, 1, s.sources.data, nil, loc)
 }
 
 // known checks a reference to something under data.gatelint.
@@ -151,33 +130,41 @@ func (c *checker) known(s *Set, r ast.Ref, loc *ast.Location) {
 		}
 	}
 	if !slices.Contains(told, key(r, 2)) {
-		c.inPackages(s, r, 2, told, loc)
+		c.named(s, r, 2, nil, told, loc)
 	}
 }
 
-// inPackages checks that a reference names a package and a rule that there are, from one of its elements on; more are names beside these.
-func (c *checker) inPackages(s *Set, r ast.Ref, from int, more []string, loc *ast.Location) {
+// named checks that what a reference names is there, from one of its elements on: packages and rules, data beside them, or more names.
+// Data can have more at another time, so there only what is nearly a name of theirs is wrong.
+func (c *checker) named(s *Set, r ast.Ref, from int, data map[string]any, more []string, loc *ast.Location) {
 	node := s.compiler.RuleTree.Find(r[:from])
-	for i := from; i < len(r) && node != nil && len(node.Values) == 0; i++ {
+	for i := from; i < len(r) && (node == nil && data != nil || node != nil && len(node.Values) == 0); i++ {
 		name := key(r, i)
 		if name == "" {
 			return
 		}
-		next := node.Children[ast.String(name)]
-		if next == nil {
-			var names []string
+		var next *ast.TreeNode
+		var names []string
+		if node != nil {
+			next = node.Children[ast.String(name)]
 			for _, k := range node.Sorted {
 				if text, ok := k.(ast.String); ok {
 					names = append(names, string(text))
 				}
 			}
+		}
+		value, isData := data[name]
+		if next == nil && !isData {
 			if i == from {
 				names = append(names, more...)
 			}
-			c.fail(loc, "there is no %q in %s%s", name, s.shown(r[:i]), meant(name, names))
+			if hint := meant(name, append(names, manifest.Keys(data)...)); hint != "" || data == nil {
+				c.fail(loc, "there is no %q in %s%s", name, s.shown(r[:i]), hint)
+			}
 			return
 		}
-		node = next
+		below, _ := value.(map[string]any)
+		node, data = next, below
 	}
 }
 

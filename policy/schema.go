@@ -26,7 +26,7 @@ func schemas(list []*policy) *ast.SchemaSet {
 	set.Put(schemaRef("request"), any(requestSchema()))
 	params := map[string]any{}
 	for _, p := range list {
-		params[p.Element] = p.parameters()
+		params[p.Element] = p.paramsSchema()
 	}
 	set.Put(schemaRef("params"), any(object(params)))
 	return set
@@ -70,11 +70,12 @@ func annotate(set *ast.SchemaSet, p *policy, x *pkg) {
 }
 
 // parameters is the schema of what METADATA declare; anything where they declare none.
-func (p *policy) parameters() map[string]any {
-	if len(p.Params) == 0 {
+func (p *policy) paramsSchema() map[string]any {
+	names := p.parameters()
+	if len(names) == 0 {
 		return map[string]any{}
 	}
-	return object(fields(manifest.Keys(p.Params)...))
+	return object(fields(names...))
 }
 
 // input is the schema of objects of some kinds; nil if nothing is known of it.
@@ -104,7 +105,7 @@ func (p *policy) input(set *ast.SchemaSet, kinds []string) *ast.SchemaAnnotation
 		for _, key := range []string{"kind", "name", "namespace", "operation", "dryRun", "userInfo", "namespaceObject"} {
 			review[key] = map[string]any{}
 		}
-		whole = object(map[string]any{"review": object(review), "parameters": p.parameters()})
+		whole = object(map[string]any{"review": object(review), "parameters": p.paramsSchema()})
 	}
 	ref := schemaRef(name)
 	if set.Get(ref) == nil {

@@ -173,10 +173,13 @@ func (s *sources) module(name, text string) {
 		lines := strings.Count(strings.TrimRight(text, "\n"), "\n") + 1
 		for _, p := range problemsOf(err, name) {
 			p.Line = max(1, min(p.Line, lines)) // what is missing at the end is laid behind it
-			if n := len(s.problems) - 1; n >= 0 && s.problems[n].File == p.File && s.problems[n].Line == p.Line && strings.HasPrefix(p.Message, s.problems[n].Message) {
-				s.problems = s.problems[:n] // the same, with what was expected
+			n := len(s.problems) - 1
+			switch { // of one mistake the parser tells what is wrong, what was expected, and what it did not understand after it
+			case n < 0 || s.problems[n].File != p.File || s.problems[n].Line != p.Line:
+				s.problems = append(s.problems, p)
+			case strings.HasPrefix(p.Message, s.problems[n].Message):
+				s.problems[n] = p
 			}
-			s.problems = append(s.problems, p)
 		}
 		return
 	}

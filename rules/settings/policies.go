@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -19,7 +20,8 @@ type Policies struct {
 	Allow      []string // builtin functions allowed by name
 	BundleKey  string   // a file with the public key that bundles are signed for
 	Params     map[string]map[string]any
-	// Places say where in the file a name stands, as messages have it: library:NAME, policies.allow.NAME, policies.params.NAME.KEY.
+	// Places say where in the file a name stands, as messages have it: library:NAME, policies.allow.NAME, policies.params.NAME.KEY and what is
+	// within that, with numbers for the elements of lists.
 	Places map[string]manifest.Pos
 }
 
@@ -100,7 +102,10 @@ func (p *parser) params(n *yaml.Node, place func(*yaml.Node, string)) map[string
 			return
 		}
 		place(key, of)
-		p.each(value, in, func(key, _ *yaml.Node) { place(key, of+"."+key.Value) })
+		p.each(value, in, func(key, value *yaml.Node) {
+			place(key, of+"."+key.Value)
+			within(value, of+"."+key.Value, place)
+		})
 		if p.bad {
 			return
 		}
@@ -112,4 +117,21 @@ func (p *parser) params(n *yaml.Node, place func(*yaml.Node, string)) map[string
 		out[name], _ = plain.(map[string]any)
 	})
 	return out
+}
+
+// within notes where each part of a value stands. What an alias stands for is elsewhere.
+func within(n *yaml.Node, name string, place func(*yaml.Node, string)) {
+	for i, e := range n.Content {
+		in := name + "." + strconv.Itoa(i)
+		if n.Kind == yaml.MappingNode {
+			if i%2 == 0 {
+				continue
+			}
+			in = name + "." + n.Content[i-1].Value
+			place(n.Content[i-1], in)
+		} else {
+			place(e, in)
+		}
+		within(e, in, place)
+	}
 }
