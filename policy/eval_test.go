@@ -295,40 +295,57 @@ warn contains h if {
 	require.Len(t, res.Findings, 1)
 }
 
-// TestDestinations holds that a destination is told before it gets its first request, and that what is missing on every port is known to be.
+// TestDestinations holds that a destination is told before it gets its first request, that what is missing on every port is known to be, and
+// that the port is known which clients call: without one of a service it is 80.
 func TestDestinations(t *testing.T) {
+	for hosts, want := range map[string]string{
+		"www.example.com": "80 true", "two": "<nil> <nil>", "two, www.example.com": "<nil> <nil>", "one": "81 true", "one, www.example.com": "<nil> <nil>",
+		"'*.example.com'": "<nil> <nil>",
+	} {
+		t.Run(hosts, func(t *testing.T) { destinations(t, hosts, want) })
+	}
+}
+
+func destinations(t *testing.T, hosts, want string) {
 	set := manifest.Parse("in.yaml", []byte(`apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: web, namespace: shop}
 spec:
-  hosts: [www.example.com]
+  hosts: [`+hosts+`]
   http:
   - route:
-    - destination: {host: web}
+    - destination: {host: two}
       weight: 100
-    - destination: {host: web, subset: v2}
+    - destination: {host: two, subset: v2}
       weight: 0
     - destination: {host: none}
 ---
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
-metadata: {name: web, namespace: shop}
-spec: {host: web, subsets: [{name: v1, labels: {version: v1}}]}
+metadata: {name: two, namespace: shop}
+spec: {host: two, subsets: [{name: v1, labels: {version: v1}}]}
 ---
 apiVersion: v1
 kind: Service
-metadata: {name: web, namespace: shop}
+metadata: {name: two, namespace: shop}
 spec: {ports: [{port: 80, name: http}, {port: 81, name: http-more}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: one, namespace: shop}
+spec: {ports: [{port: 81, name: http}]}
 `), manifest.Options{})
 	require.Empty(t, set.Faults)
 	tab := routing.Build(mesh.New(set.Objects, mesh.Options{Complete: mesh.Everything()}))
 	var got []any
 	for _, d := range This(tab, tab.World.VirtualServices[0].Object).(map[string]any)["destinations"].([]any) {
 		d := d.(map[string]any)
-		got = append(got, fmt.Sprint(d["host"], " ", d["subset"], " ", d["weight"], " ", d["exists"]))
+		got = append(got, fmt.Sprint(d["host"], " ", d["subset"], " ", d["weight"], " ", d["port"], " ", d["exists"]))
 	}
+	port, _, _ := strings.Cut(want, " ")
 	require.Equal(t, []any{
-		"web.shop.svc.cluster.local <nil> 100 <nil>", "web.shop.svc.cluster.local v2 0 false", "none.shop.svc.cluster.local <nil> 0 false",
+		"two.shop.svc.cluster.local <nil> 100 " + want, "two.shop.svc.cluster.local v2 0 " + port + " false",
+		"none.shop.svc.cluster.local <nil> 0 " + port + " false",
 	}, got)
 }
 

@@ -143,7 +143,7 @@ func (f *facts) server(s *routing.Server) map[string]any {
 	out := named(s.Gateway.ID())
 	out["server"], out["port"], out["protocol"] = s.Index, int(s.Number()), s.Spec.GetPort().GetProtocol()
 	out["hosts"] = anys(s.Spec.Hosts)
-	if s.Spec.Tls != nil {
+	if s.IsTLS() { // of plain HTTP istiod reads no more than httpsRedirect
 		out["tls"] = s.Spec.Tls.GetMode().String()
 	}
 	if s.Drop != nil {
@@ -212,7 +212,8 @@ func (f *facts) missing(view *routing.View) bool {
 	return view.Exists == mesh.No
 }
 
-// called is the one port on which clients on mesh call the hosts of a VirtualService; 0 if there are several, or not all are known.
+// called is the one port on which clients on mesh call the hosts of a VirtualService; 0 if there are several, or not all are known. What
+// no service has is there on port 80 (pilot/pkg/networking/core/httproute.go), and on the ports of those beside it.
 func (f *facts) called(v *mesh.VirtualService) (port uint32) {
 	if v.Namespace == "" { // its hosts may be those of any Service of the name
 		return 0
@@ -223,14 +224,17 @@ func (f *facts) called(v *mesh.VirtualService) (port uint32) {
 			w = f.claimants(strings.ToLower(h)).tables.World
 		}
 		services := w.ServicesFor(h)
+		if len(services) == 0 {
+			if port != 0 && port != 80 || strings.Contains(h, "*") || !f.tables.World.HostClosed(h) {
+				return 0
+			}
+			port = 80
+		}
 		for _, s := range services {
 			if s.Opaque || s.ExternalName != "" || len(s.Ports) != 1 || port != 0 && s.Ports[0].Number != port {
 				return 0
 			}
 			port = s.Ports[0].Number
-		}
-		if len(services) == 0 {
-			return 0
 		}
 	}
 	return port

@@ -14,12 +14,22 @@ var common = map[string]string{
 
 const gatewayAPI = "gateway.networking.k8s.io"
 
-// GroupOf gives the group of a kind that manifests have beside Istio's; "" for one that is named without, or not known.
-func GroupOf(kind string) string { return common[kind] }
+// GroupOf gives the group of a kind that manifests have beside those of Istio's networking API; "" for one that is named without, or not
+// known.
+func GroupOf(kind string) string {
+	if group, istio := schemas().groupOf(kind); istio && group != networkingGroup {
+		return group
+	}
+	return common[kind]
+}
 
 // NearKind gives the known kind that a name is, or is nearly; "" if it is near none: others can define kinds.
 func NearKind(name string) string {
-	known := append(Kinds(), Keys(common)...)
+	known := Keys(common)
+	for _, k := range Keys(schemas().Kinds) {
+		_, kind, _ := strings.Cut(k, "/")
+		known = append(known, kind)
+	}
 	if slices.Contains(known, name) {
 		return name
 	}

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"regexp"
+	"strings"
 	"sync"
 )
 
@@ -70,16 +71,29 @@ func (s *schemaSet) kindsOf(group string) []string {
 	return kinds
 }
 
+// groupOf is the group of Istio's that has a kind: no two have the same.
+func (s *schemaSet) groupOf(kind string) (string, bool) {
+	for k := range s.Kinds {
+		if group, name, _ := strings.Cut(k, "/"); name == kind {
+			return group, true
+		}
+	}
+	return "", false
+}
+
 // Kinds are the kinds of Istio's networking API.
 func Kinds() []string { return schemas().kindsOf(networkingGroup) }
 
-// JSONSchema is the schema of an object of Istio's networking API, as JSON Schema; nil for any other kind.
+// JSONSchema is the schema of an object of Istio's, as JSON Schema, by its kind, with or without its group behind a dot; nil for any
+// other kind.
 func JSONSchema(kind string) map[string]any {
 	s := schemas()
-	versions := s.Kinds[networkingGroup+"/"+kind]
-	if len(versions) == 0 {
+	name, group, dotted := strings.Cut(kind, ".")
+	own, ok := s.groupOf(name)
+	if !ok || dotted && group != own {
 		return nil
 	}
+	versions := s.Kinds[own+"/"+name]
 	names := Keys(versions)
 	text, open := map[string]any{"type": "string"}, map[string]any{"type": "object"}
 	meta := map[string]any{"labels": open, "annotations": open, "generation": map[string]any{"type": "integer"}}

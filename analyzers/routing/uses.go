@@ -58,8 +58,9 @@ func (t *Tables) OnPort(v View, port uint32) View {
 // context is one kind of client of a VirtualService.
 type context struct {
 	client
-	table *Table
-	mesh  bool
+	table    *Table
+	mesh     bool
+	http, l4 bool // the rules that a server takes: of http, or of tcp and tls
 }
 
 func (c context) proxy() proxy {
@@ -73,7 +74,7 @@ func (c context) proxy() proxy {
 // namespace and of any other, and an unknown one for gateways that are not known.
 func (t *Tables) contexts(v *mesh.VirtualService) []context {
 	var out []context
-	unknown := context{client: client{anySource: true, anyPort: true}}
+	unknown := context{client: client{anySource: true, anyPort: true}, http: true, l4: true}
 	if v.IsDelegate() {
 		return []context{unknown}
 	}
@@ -99,7 +100,7 @@ func (t *Tables) contexts(v *mesh.VirtualService) []context {
 		out = append(out, unknown)
 	}
 	if v.OnMesh {
-		sidecar := context{client: client{gateway: mesh.Mesh, anySource: true, anyPort: true}, mesh: true}
+		sidecar := context{client: client{gateway: mesh.Mesh, anySource: true, anyPort: true}, mesh: true, http: true, l4: true}
 		namespaces := manifest.Keys(v.ExportTo.To)
 		if v.ExportTo.Public {
 			out = append(out, sidecar)
@@ -118,23 +119,28 @@ func (t *Tables) contexts(v *mesh.VirtualService) []context {
 // configuration only the first with routes counts: istiod generates them once (RouteConfig).
 func (table *Table) contexts(g *mesh.Gateway, v *mesh.VirtualService) []context {
 	var out []context
-	seen := map[uint32]bool{}
+	type port struct {
+		number uint32
+		http   bool
+	}
+	seen := map[port]bool{}
 	generated := map[string]bool{}
 	for _, s := range table.Servers {
-		if s.Gateway != g || seen[s.Number()] || s.Drop != nil && s.Drop.Certain || len(s.hosts.intersect(v.Namespace, v.Hosts)) == 0 {
+		at := port{s.Number(), s.UsesHTTP()}
+		if s.Gateway != g || seen[at] || s.Drop != nil && s.Drop.Certain || len(s.hosts.intersect(v.Namespace, v.Hosts)) == 0 {
 			continue
 		}
-		c := context{table: table, client: client{
+		c := context{table: table, http: at.http, l4: !at.http, client: client{
 			gateway: gatewayKey(g), port: s.Number(), labels: table.Workload.Labels, namespace: table.Workload.Namespace,
 		}}
-		if s.UsesHTTP() {
+		if at.http {
 			if generated[s.routeName] {
 				continue
 			}
 			routes, _ := table.tables.generate(v, c.client)
 			generated[s.routeName] = s.Drop == nil && len(routes) > 0
 		}
-		seen[s.Number()] = true
+		seen[at] = true
 		out = append(out, c)
 	}
 	return out
@@ -148,16 +154,24 @@ func (t *Tables) Uses(v *mesh.VirtualService) []*Use {
 		return list
 	}
 	u := &uses{t: t, by: map[written]*Use{}}
-	for _, c := range t.contexts(v) {
-		routes, rest := t.generate(v, c.client)
-		done := map[*Rule]bool{}
-		for _, r := range append(routes, rest...) {
-			if !done[r.Rule] {
-				done[r.Rule] = true
-				u.addHTTP(r.Rule, c)
+	list := t.contexts(v)
+	// Rules that no server takes are a fault of their own, and no reason to be silent about where they want to send requests.
+	noHTTP := !slices.ContainsFunc(list, func(c context) bool { return c.http })
+	noL4 := !slices.ContainsFunc(list, func(c context) bool { return c.l4 })
+	for _, c := range list {
+		if c.http || noHTTP {
+			routes, rest := t.generate(v, c.client)
+			done := map[*Rule]bool{}
+			for _, r := range append(routes, rest...) {
+				if !done[r.Rule] {
+					done[r.Rule] = true
+					u.addHTTP(r.Rule, c)
+				}
 			}
 		}
-		u.addL4(v, c)
+		if c.l4 || noL4 {
+			u.addL4(v, c)
+		}
 	}
 	t.uses[v] = u.list
 	return u.list
