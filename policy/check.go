@@ -334,11 +334,7 @@ func (x *Policy) asRule() *rules.Rule {
 	if len(x.Rules) == 1 {
 		file, line = x.Rules[0].File, x.Rules[0].Line
 	}
-	title += x.differing()
-	doc := fmt.Sprintf("%s\n\nThe policy is at %s:%d.", title, file, line)
-	if text := strings.TrimSpace(x.Text); text != "" {
-		doc += "\n\n" + text
-	}
+	doc := strings.TrimSpace(title+"\n\n"+strings.TrimSpace(x.Text)) + fmt.Sprintf("%s\n\nThe policy is at %s:%d.", x.differing(), file, line)
 	return &rules.Rule{
 		Name: x.Name, Doc: doc,
 		Severity: x.Severity, Admission: x.Admission, Elsewhere: x.Admission, Unignorable: !x.Ignorable,

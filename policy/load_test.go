@@ -171,6 +171,14 @@ func TestOnce(t *testing.T) {
 			_, err := Load(context.Background(), Options{Paths: []string{Library + "host-ownership"}, Params: map[string]map[string]any{"host-ownership": {"ownrs": map[string]any{}}}})
 			return err
 		}(),
+		`a.rego:3: there is no "helpers" in data.gatelint`: load(t, "package gatelint.a\n\nimport data.gatelint.helpers\n\ndeny contains \"a\" if helpers.ok\n"),
+		`a.rego:3: data.lib.nope names nothing`:            load(t, "package gatelint.a\n\nimport data.lib.nope\n\ndeny contains \"a\" if nope.x\n"),
+		`a.rego:3: non-terminated string`:                  load(t, "package gatelint.a\n\ndeny contains \"a if true\n"),
+		`a.rego:3: there is no "allowd" in data.gatelint.params.a; did you mean "allowed"?`: func() error {
+			require.NoError(t, load(t, "package gatelint.a\n\ndeny contains \"a\" if not input.x in data.gatelint.params.a.allowd\n\ndeny contains \"b\" if data.gatelint.params.a.other\n"))
+			_, err := Load(context.Background(), Options{Paths: []string{"a.rego"}, Params: map[string]map[string]any{"a": {"allowed": []any{}}}})
+			return err
+		}(),
 		`policies.params.field-ownership.fields.0.paths.0: no object has a field spec.hots`: func() error {
 			fields := []any{map[string]any{"paths": []any{"spec..hots"}, "groups": []any{"a"}}}
 			_, err := Load(context.Background(), Options{Paths: []string{Library + "field-ownership"}, Params: map[string]map[string]any{"field-ownership": {"fields": fields}}})

@@ -16,14 +16,19 @@ var told = []string{"mesh", "request", "params"}
 // silently never true.
 func (c *checker) follow(s *Set) {
 	for _, file := range s.sources.files {
+		var wrong []ast.Ref // what is used of an import is wrong where it is imported
 		for _, i := range s.sources.modules[file].Imports {
 			if r, ok := i.Path.Value.(ast.Ref); ok && r.HasPrefix(ast.DefaultRootRef) && len(r) > 1 {
+				before := len(c.problems)
 				c.rooted(s, r, i.Location)
 				c.known(s, r, i.Location)
+				if len(c.problems) > before {
+					wrong = append(wrong, r)
+				}
 			}
 		}
 		eachRef(s.compiler.Modules[file], func(r ast.Ref, loc *ast.Location) {
-			if !r.HasPrefix(ast.DefaultRootRef) || len(r) < 2 {
+			if !r.HasPrefix(ast.DefaultRootRef) || len(r) < 2 || slices.ContainsFunc(wrong, r.HasPrefix) {
 				return
 			}
 			s.last = s.last || findings(r)
@@ -129,8 +134,28 @@ func (c *checker) known(s *Set, r ast.Ref, loc *ast.Location) {
 			c.behind(s, x, r, loc)
 		}
 	}
+	if key(r, 2) == "params" {
+		c.parameter(s, r, loc)
+	}
 	if !slices.Contains(told, key(r, 2)) {
 		c.named(s, r, 2, nil, told, loc)
+	}
+}
+
+// parameter checks the name of a parameter of a policy whose METADATA list none: it can be left unset, so only what is nearly the name of one
+// that is set is wrong.
+func (c *checker) parameter(s *Set, r ast.Ref, loc *ast.Location) {
+	i := slices.IndexFunc(s.policies, func(p *policy) bool { return p.Element == key(r, 3) })
+	name := key(r, 4)
+	if i < 0 || name == "" || len(s.policies[i].Params) > 0 {
+		return
+	}
+	set := c.opt.Params[s.policies[i].Name]
+	if _, ok := set[name]; ok {
+		return
+	}
+	if hint := meant(name, manifest.Keys(set)); hint != "" {
+		c.fail(loc, "there is no %q in %s%s", name, s.shown(r[:4]), hint)
 	}
 }
 

@@ -5,6 +5,13 @@ package gatelint.lib.servers
 import data.gatelint.lib.objects
 
 # METADATA
+# description: Whether a port of a server speaks plain HTTP, of which istiod reads no more of `tls` than httpsRedirect.
+plain(port) if {
+	is_string(port.protocol)
+	upper(port.protocol) in {"HTTP", "HTTP2", "HTTP_PROXY", "GRPC", "GRPC-WEB"}
+}
+
+# METADATA
 # scope: document
 # description: Whether a server of plain HTTP redirects to HTTPS, or can once its placeholders are filled in.
 redirects(server) if server.tls.httpsRedirect == true

@@ -2,6 +2,15 @@ package gatelint.lib.servers_test
 
 import data.gatelint.lib.servers
 
+test_plain if {
+	every protocol in ["HTTP", "http2", "HTTP_PROXY", "grpc", "GRPC-Web"] {
+		servers.plain({"number": 80, "protocol": protocol})
+	}
+	every port in [{}, {"protocol": 5}, {"protocol": "HTTPS"}, {"protocol": "TLS"}, {"protocol": "TCP"}, null] {
+		not servers.plain(port)
+	}
+}
+
 test_redirects if {
 	every tls in [{"httpsRedirect": true}, {"httpsRedirect": "${R}"}, "${TLS}"] {
 		servers.redirects({"tls": tls})

@@ -191,6 +191,13 @@ shown_part(0, name) := name if is_string(name)
 shown_part(i, name) := concat("", [".", name]) if {
 	is_string(name)
 	i > 0
+	not contains(name, ".")
+}
+
+shown_part(i, name) := sprintf("[%q]", [name]) if {
+	is_string(name)
+	i > 0
+	contains(name, ".")
 }
 
 owners(users, groups) := concat(" and ", array.concat(

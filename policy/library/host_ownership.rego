@@ -66,12 +66,16 @@
 #       annotation:
 #         description: the annotation in which a namespace carries its domains
 #         type: string
+#       cluster_domain:
+#         description: the domain of the cluster's Services; set it where --cluster-domain is another
+#         type: string
+#         pattern: ^[\w-]+(\.[\w-]+)*\.?$
 # custom:
 #   kinds: [Gateway, VirtualService]
 #   severity: error
 #   admission: deny
 #   ignorable: false
-#   params: {owners: {}, exceptions: [], annotation: gatelint.io/hosts}
+#   params: {owners: {}, exceptions: [], annotation: gatelint.io/hosts, cluster_domain: cluster.local}
 package gatelint.host_ownership
 
 import data.gatelint.lib.hosts
@@ -181,7 +185,13 @@ left(host) if {
 owned(host) if owner(host).domain != "*"
 
 # A name of a Service, or one that Istio makes a name of a Service.
-service_name(host) if regex.match(`^[^.*]+$|\.svc(\.|$)`, host)
+service_name(host) if not regex.match(`[.*]`, host)
+
+service_name(host) if endswith(host, ".svc")
+
+service_name(host) if endswith(host, services)
+
+services := concat("", [".svc.", trim_suffix(lower(params.cluster_domain), ".")])
 
 # The entry of the nearest domain that a host lies in. Domains are looked up, as there can be hundreds.
 owner(host) := entry if {
@@ -295,6 +305,8 @@ passes(_, _) if {
 holds_names(exception) if not exception.names
 
 holds_names(exception) if objects.like(exception.names, objects.name)
+
+holds_names(_) if objects.opaque(objects.name)
 
 # A placeholder among the gateways can be "mesh".
 surely_reaches_others if {

@@ -2,7 +2,7 @@ package gatelint.host_ownership_test
 
 import data.gatelint.host_ownership
 
-defaults := {"owners": {}, "exceptions": [], "annotation": "gatelint.io/hosts"}
+defaults := {"owners": {}, "exceptions": [], "annotation": "gatelint.io/hosts", "cluster_domain": "cluster.local"}
 
 owners := {"owners": {
 	"example.com": {"namespaces": ["edge"]},
@@ -114,6 +114,27 @@ test_unknown if {
 	found(route("${NAMESPACE}", ["shop.example.com"]), owners) == set()
 	found(route("", ["shop.example.com"]), owners) == set()
 	found(route("blog", ["${HOST}.example.com", 5]), owners) == set()
+}
+
+# What has "svc" in its name is not thereby a Service.
+test_svc_elsewhere if {
+	params := {"owners": {"*": {"namespaces": ["edge"]}}}
+	every host in ["login.svc.acme.com", "pay.acme.svc.eu.example.org", "*.svc.acme.com", "svc.example.com"] {
+		count(found(route("blog", [host]), params)) == 1
+	}
+	claim := route("blog", ["shop.blog.svc.cluster.example", "*.svc.cluster.example"])
+	found(claim, object.union(params, {"cluster_domain": "Cluster.example."})) == set()
+	count(found(claim, params)) == 2
+}
+
+test_name_to_come if {
+	params := {
+		"owners": {"shop.example.com": {"namespaces": ["shop"]}},
+		"exceptions": [{"namespaces": ["blog"], "names": ["public-*"]}],
+	}
+	claim := route("blog", ["shop.example.com"])
+	found(object.union(claim, {"metadata": {"name": "${NAME}"}}), params) == set()
+	count(found(object.union(claim, {"metadata": {"name": "other"}}), params)) == 1
 }
 
 test_annotation if {

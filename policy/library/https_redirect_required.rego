@@ -14,7 +14,7 @@
 #       hosts:
 #         description: domains that may be served plainly; every host of a server has to lie in one
 #         type: array
-#         items: {type: string}
+#         items: {type: string, pattern: '^(\*|(\*[-.]?)?[\w-]+(\.[\w-]+)*)$'}
 #       ports:
 #         description: ports that may serve plainly
 #         type: array
@@ -43,8 +43,7 @@ params := data.gatelint.params.https_redirect_required
 deny contains {"msg": message, "path": ["spec", "servers", i]} if {
 	not exempt
 	some i, server in input.spec.servers
-	is_string(server.port.protocol)
-	upper(server.port.protocol) in {"HTTP", "HTTP2", "HTTP_PROXY", "GRPC", "GRPC-WEB"}
+	servers.plain(server.port)
 	not servers.redirects(server)
 	number := object.get(server.port, "number", 0)
 	not number in params.ports

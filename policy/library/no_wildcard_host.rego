@@ -63,8 +63,7 @@ harmless(server) if server.tls.mode == "AUTO_PASSTHROUGH"
 
 harmless(server) if {
 	server.tls.httpsRedirect == true
-	is_string(server.port.protocol)
-	upper(server.port.protocol) in {"HTTP", "HTTP2"}
+	servers.plain(server.port)
 }
 
 # Once its placeholders are filled in.
@@ -81,10 +80,7 @@ can_be_http(port) if objects.opaque(port)
 
 can_be_http(port) if objects.opaque(port.protocol)
 
-can_be_http(port) if {
-	is_string(port.protocol)
-	upper(port.protocol) in {"HTTP", "HTTP2"}
-}
+can_be_http(port) if servers.plain(port)
 
 fault(host) if {
 	contains(host, "*")

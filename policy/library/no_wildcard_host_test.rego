@@ -69,6 +69,7 @@ test_placeholder if found(gateway([{"hosts": ["*.${DOMAIN}"]}]), {}) == set()
 test_redirect if {
 	server := {"port": {"number": 80, "name": "http", "protocol": "http"}, "hosts": ["*"], "tls": {"httpsRedirect": true}}
 	found(gateway([server]), {}) == set()
+	found(gateway([object.union(server, {"port": {"protocol": "GRPC"}})]), {}) == set()
 	count(found(gateway([object.union(server, {"tls": {"httpsRedirect": false}})]), {})) == 1
 	count(found(gateway([object.union(server, {"port": {"protocol": "HTTPS"}})]), {})) == 1
 }

@@ -45,7 +45,7 @@ deny contains {"msg": message, "path": ["spec", "http", i]} if {
 }
 
 deny contains {"msg": message, "path": ["spec", "http", i, "timeout"]} if {
-	limit > 0
+	limit >= 0
 	some timeout in {timeout | timeout := input.spec.http[_].timeout} # most are the same
 	objects.seconds(timeout) > limit
 	some i
@@ -82,3 +82,9 @@ waits(route) if {
 }
 
 streams(route) if objects.like(params.streams, route.name)
+
+# Once its placeholders are filled in.
+streams(route) if {
+	count(params.streams) > 0
+	objects.opaque(route.name)
+}

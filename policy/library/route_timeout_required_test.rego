@@ -48,6 +48,14 @@ test_max if {
 	paths(route(rules), {"max": "30s"}) == {["spec", "http", 2, "timeout"], ["spec", "http", 3, "timeout"]}
 }
 
+test_max_of_nothing if paths(route([to({"timeout": "1s"})]), {"max": "0s"}) == {["spec", "http", 0, "timeout"]}
+
+test_name_to_come if {
+	rules := [to({"name": "chat-${REGION}"}), to({"name": "chat-${REGION}", "timeout": "1h"}), to({"name": "api"})]
+	paths(route(rules), {"streams": ["chat-eu"], "max": "1m"}) == {["spec", "http", 2]}
+	count(found(route(rules), {})) == 2
+}
+
 test_streams if {
 	rules := [to({"name": "ws-chat"}), to({"name": "ws-long", "timeout": "1h"}), to({"name": "api"})]
 	paths(route(rules), {"streams": ["ws-*"], "max": "1m"}) == {["spec", "http", 2]}

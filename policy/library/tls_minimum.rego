@@ -114,7 +114,7 @@ terminating[i] := server if {
 protocol(server) := upper(server.port.protocol) if is_string(server.port.protocol)
 
 plain(server) if {
-	protocol(server) in {"HTTP", "HTTP2", "HTTP_PROXY", "GRPC", "GRPC-WEB"}
+	servers.plain(server.port)
 	not servers.redirects(server)
 }
 
