@@ -108,6 +108,9 @@ func TestProblems(t *testing.T) {
 		"review, none":           {"# METADATA\n# custom: {input: gatekeeper}\npackage gatelint.a\n\ndeny contains \"a\" if input.metadata.name\n", `a.rego:5: there is no "metadata" in input`},
 		"review, parameter":      {"# METADATA\n# custom: {input: gatekeeper, params: {x: 1}}\npackage gatelint.a\n\ndeny contains \"a\" if input.parameters.y == 1\n", `a.rego:5: there is no "y" in input.parameters`},
 		"METADATA of a helper":   {"package gatelint.a\n\n# METADATA\n# custom: {severity: info}\nhelper if input.x\n\ndeny contains \"a\" if helper\n", `a.rego:3: METADATA custom above a rule of which nothing is reported: write it above deny, violation or warn, or above the package`},
+		"field of another group": {"# METADATA\n# custom: {kinds: [AuthorizationPolicy]}\npackage gatelint.a\n\ndeny contains \"a\" if input.spec.rulez\n", `a.rego:5: there is no "rulez" in input.spec; did you mean "rules"?`},
+		"kind of another group":  {"package gatelint.a\n\ndeny contains \"a\" if data.gatelint.mesh.objects.Telemetry.a.b\n", `a.rego:3: there is no kind "Telemetry" in data.gatelint.mesh.objects; did you mean "Telemetry.telemetry.istio.io"?`},
+		"kind, nearly of Istio":  {"# METADATA\n# custom: {kinds: [AuthorizationPolcy]}\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:2: custom.kinds: unknown kind "AuthorizationPolcy"; did you mean "AuthorizationPolicy"?`},
 		"required by the schema": {"# METADATA\n# schemas:\n# - data.gatelint.params.a: {type: object, required: [min]}\n# custom: {params: {max: 1}}\npackage gatelint.a\n\ndeny contains \"z\" if data.gatelint.params.a.max > data.gatelint.params.a.min\n", `policies.params.a: min is required`},
 		"library only":           {"package gatelint.lib.a\n\nf(x) := x\n", `there is no policy in a.rego`},
 	} {
