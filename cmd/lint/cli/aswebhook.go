@@ -259,5 +259,5 @@ func verdictTotal(res *result) string {
 	if n := len(res.findings); n > 0 {
 		found = fmt.Sprintf("%d would be denied, %d would warn, in", denied, n-denied)
 	}
-	return fmt.Sprintf("gatelint: %s %s (%s)", found, count(res.summary.Documents, "document"), count(res.summary.Objects, "object"))
+	return fmt.Sprintf("gatelint: %s%s %s (%s)", res.failing(), found, count(res.summary.Documents, "document"), count(res.summary.Objects, "object"))
 }

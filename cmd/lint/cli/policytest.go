@@ -145,5 +145,5 @@ func lintWith(f *flags, dir string) ([]rules.Finding, error) {
 		return nil, err
 	}
 	found := slices.DeleteFunc(res.findings, func(f rules.Finding) bool { return built(f.Rule) })
-	return found, errors.Join(append(res.failed, res.unreadable...)...)
+	return found, errors.Join(res.failures()...)
 }
