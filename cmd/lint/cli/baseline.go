@@ -206,7 +206,7 @@ func (b *baseline) stale(unmet []baselined, c *collector) (out []baselined) {
 	}
 	for _, x := range unmet {
 		all := len(c.request.paths) == 0 && (c.request.config.File != "" || filepath.Dir(b.name) == ".")
-		if ran[x.Rule] && !c.open(x.Rule) && (read[x.File] || all && b.gone(x.File)) && c.request.least == rules.Info {
+		if ran[x.Rule] && !c.failed.open(x.Rule) && (read[x.File] || all && b.gone(x.File)) && c.request.least == rules.Info {
 			out = append(out, x)
 		}
 	}

@@ -117,7 +117,7 @@ func ignoreEntry(g *settings.Ignore, res *result) ignoreJSON {
 	ran := slices.ContainsFunc(res.policy.Ran, func(r *rules.Rule) bool { return r.Name == g.Rule })
 	switch {
 	case x.Problem != "":
-	case n == 0 && ran && res.open(g.Rule):
+	case n == 0 && ran && res.failed.open(g.Rule):
 		x.Accepts, x.Problem = nil, "its rule failed: what it accepts is not known"
 	case res.applied.Refused(g):
 		x.Problem = "METADATA of the policy say ignorable: false"
