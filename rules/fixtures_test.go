@@ -197,7 +197,7 @@ func TestClean(t *testing.T) {
 			_, cases := readFixture(t, file)
 			for _, c := range cases {
 				for _, f := range c.Files {
-					wanted, err := want.Wanted(f)
+					wanted, err := c.Wanted(f)
 					require.NoError(t, err)
 					require.Empty(t, wanted, "%s: a clean fixture wants nothing", f.Name)
 				}

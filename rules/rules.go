@@ -174,8 +174,17 @@ type Pass struct {
 type Result struct {
 	Findings []Finding
 	Unknown  []Reference
-	Failed   []error // of rules that could not be run to their end: policies
+	Failed   []Failure // of rules that could not be run to their end: policies
 }
+
+// Failure is why a rule could not be run to its end. What else it would have found is not known.
+type Failure struct {
+	Rule string
+	Err  error
+}
+
+func (f Failure) Error() string { return f.Err.Error() }
+func (f Failure) Unwrap() error { return f.Err }
 
 // Fault is what a rule reports: the place is a path in an object, so that no finding can lack one.
 type Fault struct {
@@ -250,7 +259,7 @@ func (p *Pass) Found(o *manifest.Object) []Finding {
 }
 
 // Fail says that the rule could not be run to its end.
-func (p *Pass) Fail(err error) { p.result.Failed = append(p.result.Failed, err) }
+func (p *Pass) Fail(err error) { p.result.Failed = append(p.result.Failed, Failure{p.rule.Name, err}) }
 
 // Unknown counts a reference of which nothing is known.
 func (p *Pass) Unknown(r Reference) { p.result.Unknown = append(p.result.Unknown, r) }
@@ -336,7 +345,11 @@ func (r *Rule) Alone(t *routing.Tables, before []Finding) ([]Finding, error) {
 		found = bySource(before)
 	}
 	res := r.over(t, &sync.Map{}, found)
-	return settled(res.Findings), errors.Join(res.Failed...)
+	var failed []error
+	for _, f := range res.Failed {
+		failed = append(failed, f.Err)
+	}
+	return settled(res.Findings), errors.Join(failed...)
 }
 
 func (r *Rule) over(t *routing.Tables, refusals *sync.Map, found func() map[*manifest.Object][]Finding) (res Result) {

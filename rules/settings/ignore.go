@@ -53,13 +53,16 @@ type Policy struct {
 	Rules []*rules.Rule // all there are: an ignore of any other rule is a mistake
 	Ran   []*rules.Rule // those that ran: an ignore of another one may well match nothing
 	Now   time.Time
+	// Failed tells the rules of which it is not known what else they would have found: an ignore of one may match that; nil for none.
+	Failed func(rule string) bool
 	// Held tells the rules of which only exceptions count, no ignore in a manifest; nil for none.
 	Held func(rule string) bool
 	// Judge tells whether an ignore that matches nothing is reported; nil reports all.
 	Judge func(*Ignore) bool
 }
 
-const unusedIgnore = "unused-ignore"
+// UnusedIgnore is the rule that finds ignores that do nothing.
+const UnusedIgnore = "unused-ignore"
 
 // Apply takes out the findings that a valid ignore accepts and reports the ignores that do nothing.
 func Apply(findings []rules.Finding, ignores []*Ignore, p Policy) Applied {
@@ -87,12 +90,12 @@ func Apply(findings []rules.Finding, ignores []*Ignore, p Policy) Applied {
 			out.Kept = append(out.Kept, f)
 		}
 	}
-	if !ran[unusedIgnore] {
+	if !ran[UnusedIgnore] {
 		return out
 	}
 	for _, g := range ignores {
 		why, fix := g.Mistake(p), (*string)(nil)
-		if why == "" && ran[g.Rule] && out.Accepts(g) == 0 {
+		if why == "" && ran[g.Rule] && !p.failed(g.Rule) && out.Accepts(g) == 0 {
 			why, fix = fmt.Sprintf("the %s of %q matches no finding: %s", g.noun(), g.Rule, g.reach()), g.rest
 			if out.Refused(g) {
 				why = fmt.Sprintf("findings of %q cannot be ignored where their METADATA say ignorable: false", g.Rule)
@@ -124,7 +127,7 @@ func (g *Ignore) Mistake(p Policy) string {
 	switch {
 	case err != nil:
 		return "the ignore names an " + err.Error()
-	case r.Unignorable || r.Name == unusedIgnore:
+	case r.Unignorable || r.Name == UnusedIgnore:
 		return fmt.Sprintf("findings of %q cannot be ignored", g.Rule)
 	case g.Objects == nil && p.held(g.Rule):
 		return fmt.Sprintf("findings of %q cannot be ignored here: the config has ignorable: false", g.Rule)
@@ -137,6 +140,8 @@ func (g *Ignore) Mistake(p Policy) string {
 }
 
 func (p Policy) held(rule string) bool { return p.Held != nil && p.Held(rule) }
+
+func (p Policy) failed(rule string) bool { return p.Failed != nil && p.Failed(rule) }
 
 func (g *Ignore) noun() string {
 	if g.Objects != nil {
@@ -167,9 +172,9 @@ func (g *Ignore) key() string {
 }
 
 func (g *Ignore) finding(why string, p Policy) rules.Finding {
-	f := rules.Finding{Rule: unusedIgnore, Severity: rules.Warning, Pos: g.Pos, Message: why}
+	f := rules.Finding{Rule: UnusedIgnore, Severity: rules.Warning, Pos: g.Pos, Message: why}
 	where := "" // no path: that is another one from another working directory
-	if r, err := Lookup(unusedIgnore, p.Rules); err == nil {
+	if r, err := Lookup(UnusedIgnore, p.Rules); err == nil {
 		f.Severity, f.Admission = r.Severity, r.Admission
 	}
 	if g.Object != nil {
@@ -181,7 +186,7 @@ func (g *Ignore) finding(why string, p Policy) rules.Finding {
 	for _, x := range g.Objects {
 		where += strings.Join([]string{"", x.Kind, x.Namespace, x.Name}, "\x00")
 	}
-	f.Fingerprint = rules.Fingerprint(unusedIgnore, where, g.Rule+g.Code, g.Reason)
+	f.Fingerprint = rules.Fingerprint(UnusedIgnore, where, g.Rule+g.Code, g.Reason)
 	return f
 }
 

@@ -27,7 +27,7 @@ type result struct {
 	broken       []string // files that do not parse
 	gap          string   // what may define anything, see manifest.Set.Gap
 	opened       bool     // and keeps what was said to be complete from being that
-	failed       []error  // of policies
+	failed       failed   // of policies
 	worlds       int      // Worlds that were looked at
 
 	assumed string // what is not known of the cluster, and taken for granted
@@ -71,8 +71,34 @@ type summary struct {
 	Suppressed int `json:"suppressed"`
 }
 
+// failures are what could not be read, and why rules failed.
+func (r *result) failures() []error {
+	out := slices.Clone(r.unreadable)
+	for _, f := range r.failed {
+		out = append(out, f)
+	}
+	return out
+}
+
 func (r *result) atLeast(s rules.Severity) bool {
 	return slices.ContainsFunc(r.findings, func(f rules.Finding) bool { return f.Severity >= s })
+}
+
+// failed are rules that did not come to their end in a run.
+type failed []rules.Failure
+
+// open tells of a rule that it may find more than it did. Which ignores are for nothing is open as soon as any rule failed.
+func (list failed) open(rule string) bool {
+	return slices.ContainsFunc(list, func(f rules.Failure) bool { return f.Rule == rule || rule == settings.UnusedIgnore })
+}
+
+// unlike notes that rules failed over what was there before, and do not now: with what they found, nothing can be compared.
+func (c *collector) unlike(before failed, where string) {
+	for _, f := range before {
+		if !c.failed.open(f.Rule) {
+			c.request.note("rule %q failed in %s, so that what it finds counts as old: %v", f.Rule, where, f)
+		}
+	}
 }
 
 // analyse loads what is asked for, runs the rules in each World and applies the settings.
@@ -211,7 +237,7 @@ func (c *collector) run(l *loaded, in mesh.Input, several bool) {
 	res := rules.Run(tables, c.request.list)
 	res.Findings = l.base.sure(res.Findings)
 	for _, err := range res.Failed { // several Worlds can have one problem
-		if !slices.ContainsFunc(c.failed, func(had error) bool { return had.Error() == err.Error() }) {
+		if !slices.ContainsFunc(c.failed, func(had rules.Failure) bool { return had.Rule == err.Rule && had.Error() == err.Error() }) {
 			c.failed = append(c.failed, err)
 		}
 	}
@@ -296,7 +322,7 @@ func (c *collector) accept(jobs []*loaded, all []*rules.Rule) {
 	}
 	c.ignores = append(c.ignores, r.config.Exceptions...)
 	c.policy = settings.Policy{
-		Rules: all, Ran: r.list, Now: r.now,
+		Rules: all, Ran: r.list, Now: r.now, Failed: c.failed.open,
 		Held:  func(rule string) bool { return r.config.Rules[rule].NoIgnore },
 		Judge: func(g *settings.Ignore) bool { return judged[g.Pos.File] || g.Objects != nil && c.looked(g) },
 	}

@@ -39,8 +39,9 @@ type asking struct {
 	world string // its name
 	there map[manifest.ID]*manifest.Object
 
-	live map[manifest.ID]*manifest.Object // what the files replace in a cluster, or a snapshot of one
-	past map[string]int                   // the faults there before, by fingerprint
+	live   map[manifest.ID]*manifest.Object // what the files replace in a cluster, or a snapshot of one
+	past   map[string]int                   // the faults there before, by fingerprint
+	unsure failed                           // rules of which it is not known what they found there: nothing is new
 }
 
 func (c *collector) asking(world string, objs []*manifest.Object) asking {
@@ -57,6 +58,8 @@ func (a *asking) over(b *base, opt mesh.Options) {
 		a.live[o.ID] = o
 	}
 	a.past = b.before(opt, a.request.list)
+	a.unsure = b.failed
+	a.unlike(b.failed, b.name)
 }
 
 // revisionLabel says which istiod sees an object.
@@ -73,7 +76,7 @@ func (a asking) same(o *manifest.Object) bool {
 func (a asking) old(list []rules.Finding) (out []rules.Finding) {
 	seen := map[string]int{}
 	for _, f := range list {
-		if seen[f.Fingerprint]++; seen[f.Fingerprint] <= a.past[f.Fingerprint] {
+		if seen[f.Fingerprint]++; seen[f.Fingerprint] <= a.past[f.Fingerprint] || a.unsure.open(f.Rule) {
 			out = append(out, f)
 		}
 	}
@@ -259,5 +262,5 @@ func verdictTotal(res *result) string {
 	if n := len(res.findings); n > 0 {
 		found = fmt.Sprintf("%d would be denied, %d would warn, in", denied, n-denied)
 	}
-	return fmt.Sprintf("gatelint: %s %s (%s)", found, count(res.summary.Documents, "document"), count(res.summary.Objects, "object"))
+	return fmt.Sprintf("gatelint: %s%s %s (%s)", res.failing(), found, count(res.summary.Documents, "document"), count(res.summary.Objects, "object"))
 }

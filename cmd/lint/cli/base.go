@@ -28,7 +28,8 @@ type base struct {
 	unstated int                       // manifests without namespace, where it is not known in which they would go
 	open     map[*manifest.Object]bool // what one of them may be about to replace, by its name
 
-	found map[string]int // its faults before the files are applied, by fingerprint, when first asked for
+	found  map[string]int // its faults before the files are applied, by fingerprint, when first asked for
+	failed failed         // of the rules that found them
 }
 
 // reports tells whether faults of an object of the base are reported: not where files lie over it, whose faults are meant.
@@ -123,7 +124,9 @@ func (l *loaded) lay(reported map[*manifest.Object]bool) (n int) {
 func (b *base) before(opt mesh.Options, list []*rules.Rule) map[string]int {
 	if b.found == nil {
 		b.found = map[string]int{}
-		for _, f := range rules.Run(routing.Build(mesh.New(b.objects, opt)), list).Findings {
+		res := rules.Run(routing.Build(mesh.New(b.objects, opt)), list)
+		b.failed = res.Failed
+		for _, f := range res.Findings {
 			b.found[f.Fingerprint]++
 		}
 	}
@@ -136,11 +139,12 @@ func (c *collector) brought(b *base, opt mesh.Options, in mesh.Input, found []ru
 	for k, n := range b.before(opt, c.request.list) {
 		before[k] = n
 	}
+	c.unlike(b.failed, b.name)
 	for _, f := range found {
 		if c.concerns(f, in) || f.Suspect { // another object can be the first sign of an old fault
 			continue
 		}
-		if before[f.Fingerprint]--; before[f.Fingerprint] < 0 {
+		if before[f.Fingerprint]--; before[f.Fingerprint] < 0 && !b.failed.open(f.Rule) {
 			out = append(out, f)
 		}
 	}

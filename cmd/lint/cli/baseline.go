@@ -195,7 +195,7 @@ func (r *request) held(findings []rules.Finding) (held, rest []rules.Finding) {
 	return held, rest
 }
 
-// stale are the entries of rules that ran that no finding has met though their file was read, or is gone from all there is.
+// stale are the entries of rules that ran to their end that no finding has met though their file was read, or is gone from all there is.
 func (b *baseline) stale(unmet []baselined, c *collector) (out []baselined) {
 	read, ran := map[string]bool{}, map[string]bool{}
 	for _, f := range c.files {
@@ -206,7 +206,7 @@ func (b *baseline) stale(unmet []baselined, c *collector) (out []baselined) {
 	}
 	for _, x := range unmet {
 		all := len(c.request.paths) == 0 && (c.request.config.File != "" || filepath.Dir(b.name) == ".")
-		if ran[x.Rule] && (read[x.File] || all && b.gone(x.File)) && c.request.least == rules.Info {
+		if ran[x.Rule] && !c.failed.open(x.Rule) && (read[x.File] || all && b.gone(x.File)) && c.request.least == rules.Info {
 			out = append(out, x)
 		}
 	}

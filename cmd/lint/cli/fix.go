@@ -63,6 +63,7 @@ type fixer struct {
 	request *request
 	strict  *request             // as request, with all rules and severities: what an edit may bring no fault of
 	now     map[[2]string]int    // the faults that strict finds, by fingerprint and file
+	failed  failed               // in that
 	first   map[string]fixFile   // files with edits as they were, by real path
 	texts   map[string][]byte    // as they are to be
 	refused map[[3]string]string // edits that are not made, and why
@@ -181,7 +182,7 @@ func (f *fixer) round(res *result) (tried bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		f.now = tally(strict.findings)
+		f.now, f.failed = tally(strict.findings), strict.failed
 	}
 	_, err = f.try(files, nil, edits)
 	return len(edits) > 0, err
@@ -235,13 +236,18 @@ func (f *fixer) make(files map[string][]byte, all, fresh []fix.Edit) (why string
 	}
 	now := tally(res.findings)
 	if why = f.worse(res, now, fresh); why == "" {
-		f.now, f.texts = now, texts
+		f.now, f.failed, f.texts = now, res.failed, texts
 	}
 	return why, nil
 }
 
 // worse says which fault the edits bring, or that they do not mend what they should. A warning counts beside an error too.
 func (f *fixer) worse(res *result, now map[[2]string]int, edits []fix.Edit) string {
+	for _, x := range res.failed {
+		if !f.failed.open(x.Rule) { // it would hide what it finds
+			return fmt.Sprintf("with the edit the rule %q would fail (%v)", x.Rule, x)
+		}
+	}
 	had := map[string]int{}
 	for key, n := range f.now {
 		had[key[0]] += n

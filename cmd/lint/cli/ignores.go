@@ -26,7 +26,7 @@ type ignoreJSON struct {
 	Until    string       `json:"until"`   // the last day, "" for ever
 	Written  string       `json:"written"` // the day, by git; "" if it is not committed
 	AgeDays  *int         `json:"ageDays"` // null if it is not committed
-	Accepts  *int         `json:"accepts"` // the number of findings; null for a hand-over
+	Accepts  *int         `json:"accepts"` // the number of findings; null for a hand-over, and where its rule failed
 	Problem  string       `json:"problem"` // why it does not count or is for nothing, "" if all is well
 }
 
@@ -75,6 +75,7 @@ func (a *app) listIgnores(r *request) ([]ignoreJSON, error) {
 		a.say("%v", err)
 		a.code = exitFailed
 	}
+	a.tellFailed(res)
 	out := []ignoreJSON{}
 	for _, g := range res.ignores {
 		out = append(out, ignoreEntry(g, res))
@@ -116,6 +117,8 @@ func ignoreEntry(g *settings.Ignore, res *result) ignoreJSON {
 	ran := slices.ContainsFunc(res.policy.Ran, func(r *rules.Rule) bool { return r.Name == g.Rule })
 	switch {
 	case x.Problem != "":
+	case n == 0 && ran && res.failed.open(g.Rule):
+		x.Accepts, x.Problem = nil, "its rule failed: what it accepts is not known"
 	case res.applied.Refused(g):
 		x.Problem = "METADATA of the policy say ignorable: false"
 	case n == 0 && ran && res.policy.Judge(g):

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"slices"
-
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/routing"
 	"github.com/gatelint/gatelint/rules"
@@ -101,7 +99,7 @@ func (a *app) reportJSON(res *result) reportJSON {
 		}
 		out.Unknown = append(out.Unknown, x)
 	}
-	for _, err := range slices.Concat(res.unreadable, res.failed) {
+	for _, err := range res.failures() {
 		out.Failures = append(out.Failures, err.Error())
 	}
 	return out

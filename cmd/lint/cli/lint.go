@@ -469,11 +469,17 @@ func (a *app) lint(r *request) error {
 	if len(res.unreadable) > 0 {
 		a.code = exitFailed
 	}
-	for _, err := range res.failed {
-		a.code = exitUsage
-		a.say("%v", err)
-	}
+	a.tellFailed(res)
 	return a.report(r, res)
+}
+
+// tellFailed says which rules failed, if any did.
+func (a *app) tellFailed(res *result) bool {
+	for _, f := range res.failed {
+		a.code = exitUsage
+		a.say("%v", f)
+	}
+	return len(res.failed) > 0
 }
 
 // fails tells whether findings make for exit code 1.

@@ -27,10 +27,11 @@ func (c *collector) onlyNew(jobs []*loaded) {
 	}
 	touched := c.before.touched(c, jobs)
 	brought := c.before.brought(c.findings)
+	c.unlike(c.before.failed, c.before.name)
 	kept := c.findings[:0]
 	for i, f := range c.findings {
 		near := slices.ContainsFunc(f.Related, func(r rules.Related) bool { return touched(r.Object, r.Pos) })
-		if near || brought[i] || touched(f.Object, f.Pos) {
+		if near || brought[i] && !c.before.failed.open(f.Rule) || touched(f.Object, f.Pos) {
 			kept = append(kept, f)
 		}
 	}
@@ -41,6 +42,7 @@ func (c *collector) onlyNew(jobs []*loaded) {
 
 // past is what stood at a revision.
 type past struct {
+	name      string // of the revision
 	top, here string // the repository and the working directory, without links
 	from      string // the outer one of the two
 	folder    string // where from is, as it was
@@ -49,6 +51,7 @@ type past struct {
 	absent []submodule
 
 	findings []rules.Finding
+	failed   failed
 	objects  []*manifest.Object
 	files    map[string][]byte // by where they stand now
 	texts    map[string]bool   // of documents that are objects
@@ -69,7 +72,7 @@ func (a *app) past(r *request) (*past, error) {
 	if err != nil {
 		return nil, failure{fmt.Errorf("finding the working directory: %w", err)}
 	}
-	p := &past{top: top, here: unlinked(here), from: top, files: map[string][]byte{}, texts: map[string]bool{}}
+	p := &past{name: r.since.name, top: top, here: unlinked(here), from: top, files: map[string][]byte{}, texts: map[string]bool{}}
 	if inside(top, p.here) {
 		p.from = p.here
 	}
@@ -142,7 +145,7 @@ func (p *past) look(a *app, r *request) error {
 		return err
 	}
 	c.accept(jobs, a.rules)
-	p.findings = c.findings
+	p.findings, p.failed = c.findings, c.failed
 	for _, f := range c.files {
 		p.files[p.now(f.Name)] = f.Data
 	}

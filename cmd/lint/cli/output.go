@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/cmd/lint/report"
+	"github.com/gatelint/gatelint/policy"
 	"github.com/gatelint/gatelint/rules"
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
@@ -189,7 +191,7 @@ func (a *app) reportFor(r *request, res *result) *report.Report {
 	}
 	sources := newSources(res.files)
 	return &report.Report{
-		Version: a.version, Rules: r.list, Findings: res.answered(), Files: res.files, Failures: slices.Concat(res.unreadable, res.failed), Total: total(res),
+		Version: a.version, Rules: r.list, Findings: res.answered(), Files: res.files, Failures: reported(res.failures()), Total: total(res),
 		Dir: dir, Root: report.Repository(dir), StepSummary: os.Getenv("GITHUB_STEP_SUMMARY"), Say: a.say,
 		Example: example,
 		Detail: func(f rules.Finding) string {
@@ -200,6 +202,24 @@ func (a *app) reportFor(r *request, res *result) *report.Report {
 			return b.String()
 		},
 	}
+}
+
+// reported are failures with their places.
+func reported(list []error) (out []report.Failure) {
+	for _, err := range list {
+		x := report.Failure{Text: err.Error(), Message: err.Error()}
+		if f := (rules.Failure{}); errors.As(err, &f) {
+			x.Rule = f.Rule
+		}
+		if p := (*policy.Problem)(nil); errors.As(err, &p) {
+			x.Pos = manifest.Pos{File: p.File, Line: p.Line, Column: p.Column}
+			there := *p
+			there.File = ""
+			x.Message = there.Error()
+		}
+		out = append(out, x)
+	}
+	return out
 }
 
 func wantsColor(when string, w io.Writer) bool {

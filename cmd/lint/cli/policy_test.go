@@ -37,15 +37,29 @@ func TestPolicies(t *testing.T) {
 func TestFailingFixture(t *testing.T) {
 	t.Chdir(t.TempDir())
 	require.NoError(t, os.WriteFile("a.rego", []byte("package gatelint.a\n\nwarn contains \"found\"\n"), 0o644))
-	const fixture = "Why.\n\n-- one/vs.yaml --\napiVersion: v1\nkind: Service # want \"missed\"\nmetadata: {name: a, namespace: b}\n-- two/vs.yaml --\nkind: [\n"
+	const fixture = "Why.\n\n-- one/vs.yaml --\napiVersion: v1\nkind: Service # want \"missed\"\nmetadata: {name: a, namespace: b}\n-- one/flags --\n--only=a\n-- two/vs.yaml --\nkind: [\n"
 	require.NoError(t, os.WriteFile("a.txtar", []byte(fixture), 0o644))
 	var out bytes.Buffer
 	require.Equal(t, exitFindings, Main([]string{"policy", "test", "a.rego", "a.txtar"}, strings.NewReader(""), &out, &out))
-	require.Equal(t, `a.txtar:1: failed: a.txtar/one
-  one/vs.yaml:1:1: unexpected: warning: found [a]
-  one/vs.yaml:2: missing: missed
-a.txtar:1: failed: a.txtar/two
-  two/vs.yaml:1:1: unexpected: error: `, out.String()[:strings.Index(out.String(), "error: ")+7])
+	require.Equal(t, `a.txtar:3: failed: a.txtar/one
+  a.txtar:4:1: unexpected: warning: found [a]
+  a.txtar:5: missing: missed
+a.txtar:9: failed: a.txtar/two
+  a.txtar:10:1: unexpected: error: `, out.String()[:strings.Index(out.String(), "error: ")+7])
+	out.Reset()
+	require.Equal(t, exitFindings, Main([]string{"policy", "test", "-o", "junit", "a.rego", "a.txtar"}, strings.NewReader(""), &out, &out))
+	require.Contains(t, out.String(), `<testcase classname="a.txtar" name="a.txtar/two" file="a.txtar" line="9">`)
+	for text, want := range map[string]string{
+		"-- one/p.rego --\npackage gatelint.p\n\nwarn contains \"a\" if to_number(input.metadata.name) > 1\n": "a.txtar:6: to_number: ",
+		"-- one/p.rego --\npackage gatelint.p\n\nwarn contains \"a\" if nosuch(1)\n":                          "a.txtar:6: undefined function nosuch",
+		"-- one/a.yaml --\n{} # want a\n": "a.txtar:4: a want that does not parse",
+	} {
+		text += "-- one/vs.yaml --\napiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: b}\n"
+		require.NoError(t, os.WriteFile("a.txtar", []byte("Why.\n\n"+text), 0o644))
+		out.Reset()
+		require.Equal(t, exitFindings, Main([]string{"policy", "test", "a.rego", "a.txtar"}, strings.NewReader(""), &out, &out))
+		require.Contains(t, out.String(), "a.txtar:3: failed: a.txtar/one\n  "+want)
+	}
 	require.NoError(t, os.WriteFile("a.txtar", []byte("Nothing.\n"), 0o644))
 	out.Reset()
 	require.Equal(t, exitUsage, Main([]string{"policy", "test", "a.rego", "a.txtar"}, strings.NewReader(""), &out, &out))

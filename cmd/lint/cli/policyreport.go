@@ -108,6 +108,7 @@ type junitCase struct {
 	Class   string        `xml:"classname,attr"`
 	Name    string        `xml:"name,attr"`
 	File    string        `xml:"file,attr"`
+	Line    int           `xml:"line,attr,omitempty"`
 	Failure *junitFailure `xml:"failure"`
 	Skipped *struct{}     `xml:"skipped"`
 }
@@ -120,7 +121,7 @@ type junitFailure struct {
 func (a *app) testJUnit(r *testReport) error {
 	suite := junitSuite{Name: "gatelint policy test", Tests: len(r.results)}
 	for _, t := range r.results {
-		c := junitCase{Class: t.File, Name: t.Name, File: t.File}
+		c := junitCase{Class: t.File, Name: t.Name, File: t.File, Line: t.Line}
 		switch {
 		case t.Todo:
 			suite.Skipped++

@@ -80,7 +80,7 @@ func (r *testReport) fixture(f *flags, file, run string) error {
 		return err
 	}
 	for _, c := range cases {
-		t := policy.TestResult{Name: filepath.ToSlash(file) + "/" + c.Name, File: filepath.ToSlash(file), Line: 1}
+		t := policy.TestResult{Name: filepath.ToSlash(file) + "/" + c.Name, File: filepath.ToSlash(file), Line: c.Line}
 		if !match.MatchString(t.Name) {
 			continue
 		}
@@ -121,12 +121,28 @@ func runFixture(f *flags, c *want.Case) ([]string, error) {
 	}
 	findings, err := lintWith(own, here)
 	if err != nil {
-		return nil, err
+		return placed(err, dir, c), nil
 	}
 	for i := range findings {
 		findings[i].Pos.File = strings.TrimPrefix(findings[i].Pos.File, filepath.ToSlash(dir)+"/")
 	}
 	return c.Compare(findings)
+}
+
+// placed says what is wrong with policies: with those of a case, which is unpacked in a folder, at their lines of the archive.
+func placed(err error, dir string, c *want.Case) (out []string) {
+	for _, err := range each(err) {
+		if p := (*policy.Problem)(nil); errors.As(err, &p) {
+			moved := *p
+			if file, wrong := filepath.Abs(p.File); wrong == nil && inside(file, dir) {
+				file, _ = filepath.Rel(dir, file)
+				moved.File, moved.Line = c.At(filepath.ToSlash(file), p.Line)
+			}
+			err = &moved
+		}
+		out = append(out, err.Error())
+	}
+	return out
 }
 
 // lintWith gives what the policies and the loader find under a folder.
@@ -145,5 +161,5 @@ func lintWith(f *flags, dir string) ([]rules.Finding, error) {
 		return nil, err
 	}
 	found := slices.DeleteFunc(res.findings, func(f rules.Finding) bool { return built(f.Rule) })
-	return found, errors.Join(append(res.failed, res.unreadable...)...)
+	return found, errors.Join(res.failures()...)
 }

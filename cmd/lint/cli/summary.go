@@ -94,10 +94,10 @@ func total(res *result) string {
 	if len(found) == 0 {
 		found = []string{"no findings"}
 	}
-	line := fmt.Sprintf("gatelint: %s in %s (%s)", strings.Join(found, ", "), count(s.Documents, "document"), count(s.Objects, "object"))
+	line := fmt.Sprintf("gatelint: %s%s in %s (%s)", res.failing(), strings.Join(found, ", "), count(s.Documents, "document"), count(s.Objects, "object"))
 	lies := " over "
 	if s.Documents == 0 && len(res.over) > 0 {
-		line, lies = fmt.Sprintf("gatelint: %s in %s", strings.Join(found, ", "), count(s.Objects, "object")), " of "
+		line, lies = fmt.Sprintf("gatelint: %s%s in %s", res.failing(), strings.Join(found, ", "), count(s.Objects, "object")), " of "
 	}
 	if len(res.over) > 0 {
 		line += lies + plainText(strings.Join(res.over, ", "))
@@ -118,6 +118,14 @@ func total(res *result) string {
 		line += fmt.Sprintf("; %d that the change does not touch", res.elsewhere)
 	}
 	return line
+}
+
+// failing counts the failures, before all else that the total says: without findings not all need be well.
+func (r *result) failing() string {
+	if n := len(r.failures()); n > 0 {
+		return count(n, "failure") + ", "
+	}
+	return ""
 }
 
 func count(n int, noun string) string {

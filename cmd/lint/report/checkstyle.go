@@ -27,7 +27,7 @@ type (
 // checkstyle writes Checkstyle's XML, which Jenkins and many others read. Paths are as given: readers run in the same folder.
 func checkstyle(w io.Writer, r *Report) error {
 	out := checkstyleReport{Version: "5.0"}
-	for _, g := range r.byFile() {
+	for _, g := range r.loud().byFile() {
 		file := checkstyleFile{Name: g.file}
 		for _, f := range g.findings {
 			pos := place(f.Pos, f.Object)

@@ -76,10 +76,23 @@ func newReport(t testing.TB, message, file, path, name string, line, column int)
 	dir := t.TempDir()
 	return &report.Report{
 		Version: "v1.2.3", Rules: rules.All(), Findings: list, Files: []manifest.File{{Name: file, Data: []byte(message + "\n" + name + "\n" + path)}},
-		Total: "gatelint: some", Dir: dir, Root: report.Repository(dir), Say: func(string, ...any) {},
+		Failures: []report.Failure{{Rule: "of-a-policy", Text: file + message, Message: message, Pos: pos}, {Text: message, Message: message}},
+		Total:    "gatelint: some", Dir: dir, Root: report.Repository(dir), Say: func(string, ...any) {},
 		Detail:  func(f rules.Finding) string { return report.Plain(f.Message) + "\n" },
 		Example: func(w *rules.Witness) string { return w.URL },
 	}
+}
+
+// loud is what formats show that have errors only: the failures, then the findings.
+func loud(r *report.Report) (out []rules.Finding) {
+	for _, x := range r.Failures {
+		f := rules.Finding{Severity: rules.Error, Message: x.Message}
+		if x.Rule != "" {
+			f.Message = fmt.Sprintf("rule %q failed, so not all is known that it finds: %s", x.Rule, x.Message)
+		}
+		out = append(out, f)
+	}
+	return append(out, r.Findings...)
 }
 
 var schema = func() *jsonschema.Schema {
@@ -202,7 +215,7 @@ func checkJUnit(t *testing.T, out []byte, r *report.Report) {
 			i++
 		}
 	}
-	require.Equal(t, max(len(r.Findings), 1), i)
+	require.Equal(t, max(len(r.Findings)+len(r.Failures), 1), i)
 	require.Equal(t, i, x.Tests)
 }
 
@@ -219,6 +232,7 @@ func inXML(text string) string {
 func checkCheckstyle(t *testing.T, out []byte, r *report.Report) {
 	var x struct {
 		Files []struct {
+			Name   string `xml:"name,attr"`
 			Errors []struct {
 				Line     int    `xml:"line,attr"`
 				Severity string `xml:"severity,attr"`
@@ -227,18 +241,19 @@ func checkCheckstyle(t *testing.T, out []byte, r *report.Report) {
 		} `xml:"file"`
 	}
 	checkXML(t, out, &x)
-	i := 0
+	i, list := 0, loud(r)
 	for _, f := range x.Files {
+		require.NotEmpty(t, f.Name)
 		for _, e := range f.Errors {
-			message := inXML(report.Plain(r.Findings[i].Message))
+			message := inXML(report.Plain(list[i].Message))
 			require.True(t, strings.HasPrefix(e.Message, message), e.Message)
-			require.Equal(t, len(r.Findings[i].Related) > 0, strings.Contains(strings.TrimPrefix(e.Message, message), "; see "))
-			require.Equal(t, r.Findings[i].Severity.String(), e.Severity)
+			require.Equal(t, len(list[i].Related) > 0, strings.Contains(strings.TrimPrefix(e.Message, message), "; see "))
+			require.Equal(t, list[i].Severity.String(), e.Severity)
 			require.Positive(t, e.Line)
 			i++
 		}
 	}
-	require.Len(t, r.Findings, i)
+	require.Len(t, list, i)
 }
 
 // checkGitHub reads lines as the runner does: a command begins a line, in the old form it may stand anywhere in one.
@@ -262,11 +277,11 @@ func checkGitHub(t *testing.T, out []byte, r *report.Report) {
 		}
 		require.Subset(t, []string{"file", "line", "endLine", "col", "endColumn", "title"}, keys)
 		message = strings.NewReplacer("%0A", "\n", "%0D", "\r", "%25", "%").Replace(message)
-		require.True(t, slices.ContainsFunc(r.Findings, func(f rules.Finding) bool {
+		require.True(t, slices.ContainsFunc(loud(r), func(f rules.Finding) bool {
 			return strings.HasPrefix(message+"\n", report.Plain(f.Message)+"\n")
 		}), "%q", message)
 	}
-	require.Len(t, r.Findings, commands)
+	require.Len(t, loud(r), commands)
 }
 
 func checkGitLab(t *testing.T, out []byte, r *report.Report) {
@@ -285,17 +300,19 @@ func checkGitLab(t *testing.T, out []byte, r *report.Report) {
 	}
 	require.NoError(t, json.Unmarshal(out, &x))
 	require.NotNil(t, x, "a clean report is [], not null")
-	require.Len(t, x, len(r.Findings))
+	list := loud(r)
+	require.Len(t, x, len(list))
 	seen := map[string]bool{}
 	for i, f := range x {
-		want := r.Findings[i]
+		want := list[i]
 		require.True(t, strings.HasPrefix(f.Description, report.Plain(want.Message)), f.Description)
 		require.Equal(t, len(want.Related) > 0, strings.Contains(strings.TrimPrefix(f.Description, report.Plain(want.Message)), "; see "))
 		require.Len(t, f.OtherLocations, len(want.Related))
 		checkMarkup(t, []byte(f.Content.Body))
 		require.False(t, seen[f.Fingerprint], "GitLab shows equal fingerprints as one")
 		seen[f.Fingerprint] = true
-		require.Contains(t, []string{"major", "minor", "info"}, f.Severity)
+		require.Contains(t, []string{"major", "minor", "info", "blocker"}, f.Severity)
+		require.Equal(t, i < len(r.Failures), f.Severity == "blocker")
 		require.Positive(t, f.Location.Lines.Begin)
 		require.False(t, strings.HasPrefix(f.Location.Path, "./") || f.Location.Path == "")
 	}
@@ -303,20 +320,23 @@ func checkGitLab(t *testing.T, out []byte, r *report.Report) {
 
 func checkRDJSONL(t *testing.T, out []byte, r *report.Report) {
 	lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
-	if len(r.Findings) == 0 {
+	list := loud(r)
+	if len(list) == 0 {
 		lines = nil
 	}
-	require.Len(t, lines, len(r.Findings))
+	require.Len(t, lines, len(list))
 	for i, line := range lines {
 		var x struct {
 			Message  string
 			Location struct {
+				Path  string
 				Range struct{ Start, End struct{ Line, Column int } }
 			}
 			Suggestions []struct{ Text string }
 		}
 		require.NoError(t, json.Unmarshal([]byte(line), &x))
-		require.True(t, strings.HasPrefix(x.Message, report.Plain(r.Findings[i].Message)), x.Message)
+		require.True(t, strings.HasPrefix(x.Message, report.Plain(list[i].Message)), x.Message)
+		require.NotEmpty(t, x.Location.Path)
 		require.Positive(t, x.Location.Range.Start.Column)
 		require.Positive(t, x.Location.Range.End.Column)
 		for _, s := range x.Suggestions {
@@ -329,10 +349,12 @@ func checkRDJSONL(t *testing.T, out []byte, r *report.Report) {
 func checkMarkdown(t *testing.T, out []byte, r *report.Report) {
 	require.LessOrEqual(t, len(out), 65536)
 	spans, block := checkMarkup(t, out)
-	for _, f := range r.Findings {
+	for _, f := range loud(r) {
 		if message := report.Plain(f.Message); message != "" && len(r.Findings) < 10 {
 			require.Contains(t, spans, message)
-			require.Contains(t, block, message)
+			if f.Rule != "" { // of a failure there is no more to say
+				require.Contains(t, block, message)
+			}
 		}
 	}
 }
@@ -429,10 +451,26 @@ func readReport(t *testing.T, file string) *report.Report {
 // A clean run is a whole report in every format, not an empty one.
 func TestCleanReport(t *testing.T) {
 	r := newReport(t, "", "", "", "", 0, 0)
-	r.Findings = nil
+	r.Findings, r.Failures = nil, nil
 	for _, f := range report.Formats {
 		checks[f.Name](t, write(t, f.Name, r), r)
 	}
+}
+
+// A run that failed is no clean one in any format.
+func TestFailedReport(t *testing.T) {
+	r := newReport(t, "why", "a.rego", "", "", 4, 1)
+	r.Findings = nil
+	for _, f := range report.Formats {
+		out := write(t, f.Name, r)
+		checks[f.Name](t, out, r)
+		want := 2
+		if f.Name == "junit" { // where it is the text of the error too
+			want = 4
+		}
+		require.Equal(t, want, strings.Count(string(out), "why"), f.Name)
+	}
+	require.Contains(t, string(write(t, "github", r)), "::error title=failure::why\n")
 }
 
 // Names of files are from the repository's folder, with symbolic links resolved; reviewdog and Checkstyle's readers get them as given.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/rules"
 )
 
@@ -18,7 +19,7 @@ const (
 // Every text is escaped: a manifest must not bring a command into the log.
 func github(w io.Writer, r *Report) error {
 	counts := map[rules.Severity]int{}
-	in := r.inTemplates()
+	in := r.loud().inTemplates()
 	for _, f := range bySeverity(in.Findings) {
 		counts[f.Severity]++
 		text := strings.Join(append([]string{Plain(f.Message)}, in.ends(f, in.fromRoot)...), "\n")
@@ -46,6 +47,9 @@ var (
 
 // properties are the place and the title. GitHub takes columns only of a place on one line.
 func (r *Report) properties(f rules.Finding) string {
+	if f.Pos.File == "" && f.Object == (manifest.ID{}) { // of a failure without a place
+		return "title=" + propertyText.Replace(f.Rule)
+	}
 	pos := place(f.Pos, f.Object)
 	out := fmt.Sprintf("file=%s,line=%d,endLine=%d", propertyText.Replace(r.fromRoot(pos.File)), pos.Line, pos.EndLine)
 	if pos.Line == pos.EndLine {

@@ -39,10 +39,10 @@ type codeQualityLines struct {
 // gitlab writes a Code Quality report. GitLab shows issues with one fingerprint as one, and an issue whose fingerprint changes as
 // new: the file counts, as overlays have equal faults, and equal ones in a file are numbered.
 func gitlab(w io.Writer, r *Report) error {
-	r = r.inTemplates()
+	r = r.loud().inTemplates()
 	out := []codeQuality{}
 	seen := map[string]int{}
-	for _, f := range r.Findings {
+	for i, f := range r.Findings {
 		key := rules.Fingerprint(f.Fingerprint, r.fromRoot(place(f.Pos, f.Object).File))
 		seen[key]++
 		out = append(out, codeQuality{
@@ -51,6 +51,9 @@ func gitlab(w io.Writer, r *Report) error {
 			Severity: map[rules.Severity]string{rules.Error: "major", rules.Warning: "minor", rules.Info: "info"}[f.Severity],
 			Location: r.codeQualityLocation(f.Pos, f.Object),
 		})
+		if i < len(r.Failures) { // which come first
+			out[i].Severity = "blocker"
+		}
 		for _, e := range f.Related {
 			last := &out[len(out)-1]
 			last.OtherLocations = append(last.OtherLocations, r.codeQualityLocation(e.Pos, e.Object))

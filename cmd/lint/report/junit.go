@@ -61,8 +61,8 @@ func junit(w io.Writer, r *Report) error {
 		if len(r.Failures) == 0 {
 			suite.add(junitCase{Name: "gatelint", Class: "gatelint", Out: r.Total})
 		}
-		for i, err := range r.Failures {
-			message := Plain(err.Error())
+		for i, x := range r.Failures {
+			message := Plain(x.Text)
 			suite.add(junitCase{Name: fmt.Sprintf("failure %d", i+1), Class: "gatelint", Error: &junitFailure{message, "failure", message}})
 		}
 		out.Suites = append(out.Suites, suite)

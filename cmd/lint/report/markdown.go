@@ -21,9 +21,15 @@ func writeMarkdown(w io.Writer, r *Report, limit int) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<!-- gatelint -->\n### %s\n\n", r.Total)
 	list := bySeverity(r.Findings)
-	left := len(list)
+	var items []string
+	for _, f := range r.failed() {
+		items = append(items, r.item("failed", f))
+	}
 	for _, f := range list {
-		item := r.item(f)
+		items = append(items, r.item(f.Severity.String(), f))
+	}
+	left := len(items)
+	for _, item := range items {
 		if b.Len()+len(item) > limit-reserve {
 			break
 		}
@@ -44,14 +50,14 @@ func writeMarkdown(w io.Writer, r *Report, limit int) error {
 	return err
 }
 
-func (r *Report) item(f rules.Finding) string {
+func (r *Report) item(what string, f rules.Finding) string {
 	pos := place(f.Pos, f.Object)
 	rule := code(f.Rule)
 	if page := docs(f.Rule); page != "" {
 		rule = fmt.Sprintf("[%s](%s)", f.Rule, page)
 	}
 	where := fmt.Sprintf("%s:%d:%d", Plain(r.fromRoot(pos.File)), pos.Line, pos.Column)
-	return fmt.Sprintf("- **%s** %s %s (%s)\n", f.Severity, code(where), code(Plain(f.Message)), rule)
+	return fmt.Sprintf("- **%s** %s %s (%s)\n", what, code(where), code(Plain(f.Message)), rule)
 }
 
 func (r *Report) details(list []rules.Finding) string {

@@ -56,7 +56,7 @@ type (
 func rdjsonl(w io.Writer, r *Report) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
-	for _, f := range r.Findings {
+	for _, f := range r.loud().Findings {
 		d := rdDiagnostic{
 			Message: strings.Join(append([]string{Plain(f.Message)}, r.ends(f, asGiven)...), "\n"),
 			Source:  rdSource{"gatelint", "https://github.com/gatelint/gatelint"}, Code: rdCode{f.Rule, docs(f.Rule)},

@@ -20,7 +20,7 @@ type Report struct {
 	Rules    []*rules.Rule   // those that ran
 	Findings []rules.Finding // sorted by place
 	Files    []manifest.File // all that was read
-	Failures []error         // what could not be read, and policies that gave no answer
+	Failures []Failure       // what could not be read, and policies that gave no answer
 	Total    string          // the counts, in one line
 
 	Dir  string // the working directory, which file names are relative to
@@ -35,6 +35,34 @@ type Report struct {
 	files map[string][]byte   // by name, when first asked for
 	lines map[string][]string // of files that were asked for
 	paths map[string]string   // from the root, of each file name
+}
+
+// Failure is what could not be read, or why a rule did not come to its end.
+type Failure struct {
+	Rule    string       // "" of what could not be read
+	Text    string       // with the place
+	Message string       // without it
+	Pos     manifest.Pos // in a policy; no file if it has no place
+}
+
+// failed are the failures as the formats show errors that have no other way to say it.
+func (r *Report) failed() (out []rules.Finding) {
+	for _, x := range r.Failures {
+		f := rules.Finding{Rule: "failure", Severity: rules.Error, Pos: x.Pos, Message: x.Message}
+		if x.Rule != "" {
+			f.Rule, f.Message = x.Rule, fmt.Sprintf("rule %q failed, so not all is known that it finds: %s", x.Rule, x.Message)
+		}
+		f.Fingerprint = rules.Fingerprint("failure", x.Rule, x.Message)
+		out = append(out, f)
+	}
+	return out
+}
+
+// loud is the report with its failures before the findings.
+func (r *Report) loud() *Report {
+	out := *r
+	out.Findings = append(r.failed(), r.Findings...)
+	return &out
 }
 
 // Format is a way to write a report.
@@ -141,7 +169,10 @@ func (r *Report) line(file string, n int) string {
 
 // place is a position that is complete: an object in a cluster has no file, and is named as if it were one.
 func place(pos manifest.Pos, object manifest.ID) manifest.Pos {
-	if pos.File == "" {
+	switch {
+	case pos.File == "" && object == manifest.ID{}: // of a failure
+		pos.File = "gatelint"
+	case pos.File == "":
 		pos.File = fmt.Sprintf("%s/%s", object.Kind, object.Ref())
 	}
 	pos.Line, pos.Column = max(pos.Line, 1), max(pos.Column, 1)

@@ -254,8 +254,8 @@ func worst(list [][]rules.Finding, n int) [][]rules.Finding {
 }
 
 func (s *sarifWriter) failures() (out []sarifNotification) {
-	for _, err := range s.r.Failures {
-		out = append(out, sarifNotification{"error", sarifText{Text: Plain(err.Error())}})
+	for _, x := range s.r.Failures {
+		out = append(out, sarifNotification{"error", sarifText{Text: Plain(x.Text)}})
 	}
 	return out
 }
