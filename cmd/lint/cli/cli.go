@@ -131,7 +131,7 @@ func (a *app) command() *cobra.Command {
 for each proxy, and reports what will not work: with the lines at fault and a request that shows it.
 
 PATH is a file, a folder, or - for standard input; without one the config's paths, else the working
-directory. Exit code 0: nothing at or above --fail-on; 1: findings; 2: wrong usage or config; 3: gatelint failed.`
+directory. Exit code 0: nothing at or above --fail-on; 1: findings; 2: wrong usage, config or policy; 3: gatelint failed.`
 	root.AddCommand(a.configCommand(), a.ignoresCommand(), a.baselineCommand())
 	run, version := root.RunE, root.Flags().Bool("version", false, "print the version")
 	root.RunE = func(cmd *cobra.Command, args []string) error {

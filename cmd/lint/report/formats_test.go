@@ -471,6 +471,7 @@ func TestFailedReport(t *testing.T) {
 		require.Equal(t, want, strings.Count(string(out), "why"), f.Name)
 	}
 	require.Contains(t, string(write(t, "github", r)), "::error title=failure::why\n")
+	require.Equal(t, 1, strings.Count(string(write(t, "sarif", r)), `"uri": "a.rego"`), "of the one that has a place")
 }
 
 // Names of files are from the repository's folder, with symbolic links resolved; reviewdog and Checkstyle's readers get them as given.

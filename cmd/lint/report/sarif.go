@@ -76,8 +76,9 @@ type (
 		Notifications []sarifNotification `json:"toolExecutionNotifications,omitempty"`
 	}
 	sarifNotification struct {
-		Level   string    `json:"level"`
-		Message sarifText `json:"message"`
+		Level     string          `json:"level"`
+		Message   sarifText       `json:"message"`
+		Locations []sarifLocation `json:"locations,omitempty"`
 	}
 	sarifResult struct {
 		RuleID       string            `json:"ruleId"`
@@ -129,7 +130,7 @@ func sarif(w io.Writer, r *Report) error {
 	if n := len(list) - maxResults; n > 0 {
 		note := fmt.Sprintf("%d results are left out of the SARIF report, which GitHub limits to %d: the least severe; text and json have all", n, maxResults)
 		r.Say("%s", note)
-		notes = append(notes, sarifNotification{"warning", sarifText{Text: note}})
+		notes = append(notes, sarifNotification{"warning", sarifText{Text: note}, nil})
 		list = worst(list, maxResults)
 	}
 	for _, same := range list {
@@ -255,7 +256,11 @@ func worst(list [][]rules.Finding, n int) [][]rules.Finding {
 
 func (s *sarifWriter) failures() (out []sarifNotification) {
 	for _, x := range s.r.Failures {
-		out = append(out, sarifNotification{"error", sarifText{Text: Plain(x.Text)}})
+		n := sarifNotification{"error", sarifText{Text: Plain(x.Text)}, nil}
+		if x.Pos.File != "" {
+			n.Locations = []sarifLocation{s.location(x.Pos, manifest.ID{})}
+		}
+		out = append(out, n)
 	}
 	return out
 }
