@@ -298,15 +298,16 @@ warn contains h if {
 // TestDestinations holds that a destination is told before it gets its first request, that what is missing on every port is known to be, and
 // that the port is known which clients call: without one of a service it is 80.
 func TestDestinations(t *testing.T) {
-	for hosts, want := range map[string]string{
-		"www.example.com": "80 true", "two": "<nil> <nil>", "two, www.example.com": "<nil> <nil>", "one": "81 true", "one, www.example.com": "<nil> <nil>",
-		"'*.example.com'": "<nil> <nil>",
+	for hosts, want := range map[string][2]string{
+		"www.example.com": {"80 true", "80 false"}, "two": {"<nil> true", "<nil> <nil>"}, "two, www.example.com": {"<nil> true", "<nil> <nil>"},
+		"one": {"81 true", "81 true"}, "one, www.example.com": {"<nil> true", "<nil> <nil>"}, "'*.example.com'": {"<nil> <nil>", "<nil> <nil>"},
 	} {
-		t.Run(hosts, func(t *testing.T) { destinations(t, hosts, want) })
+		t.Run(hosts, func(t *testing.T) { destinations(t, hosts, want[0], want[1]) })
 	}
 }
 
-func destinations(t *testing.T, hosts, want string) {
+// destinations holds what is told of destinations with two ports and with one.
+func destinations(t *testing.T, hosts, two, one string) {
 	set := manifest.Parse("in.yaml", []byte(`apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: web, namespace: shop}
@@ -319,6 +320,7 @@ spec:
     - destination: {host: two, subset: v2}
       weight: 0
     - destination: {host: none}
+    - destination: {host: one}
 ---
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -342,10 +344,10 @@ spec: {ports: [{port: 81, name: http}]}
 		d := d.(map[string]any)
 		got = append(got, fmt.Sprint(d["host"], " ", d["subset"], " ", d["weight"], " ", d["port"], " ", d["exists"]))
 	}
-	port, _, _ := strings.Cut(want, " ")
+	port, _, _ := strings.Cut(two, " ")
 	require.Equal(t, []any{
-		"two.shop.svc.cluster.local <nil> 100 " + want, "two.shop.svc.cluster.local v2 0 " + port + " false",
-		"none.shop.svc.cluster.local <nil> 0 " + port + " false",
+		"two.shop.svc.cluster.local <nil> 100 " + two, "two.shop.svc.cluster.local v2 0 " + port + " false",
+		"none.shop.svc.cluster.local <nil> 0 " + port + " false", "one.shop.svc.cluster.local <nil> 0 " + one,
 	}, got)
 }
 

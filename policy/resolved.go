@@ -124,6 +124,9 @@ func (f *facts) virtualServiceAt(keys []string) any {
 	b := f.tables.Binding(v)
 	for _, k := range manifest.Keys(b.Servers) {
 		for _, s := range b.Servers[k] {
+			if !b.Sees[s.ID()] {
+				continue
+			}
 			x := f.server(s)
 			x["host"] = v.Hosts[k]
 			servers = append(servers, x)
@@ -165,14 +168,14 @@ type seenBy struct {
 // destinations gives each destination as each of its clients sees it; those that see the same once.
 func (f *facts) destinations(v *mesh.VirtualService) []any {
 	out := []any{}
-	called := sync.OnceValue(func() uint32 { return f.called(v) })
+	called := sync.OnceValue(func() []uint32 { return f.called(v) })
 	for _, u := range f.tables.Uses(v) {
 		var seen []seenBy
 		for i := range u.Views {
 			view := &u.Views[i]
-			if view.OnMesh && view.Port == 0 && !view.Unresolved && called() != 0 {
-				asked := f.tables.OnPort(*view, called())
-				view = &asked
+			alike := false // whichever port the client asks for
+			if view.OnMesh && view.Port == 0 && !view.Unresolved {
+				view, alike = f.onPorts(view, called())
 			}
 			x := map[string]any{
 				"path": u.Path, "host": view.Host, "mirror": u.Mirror, "weight": int(view.Weight), "exists": truth(view.Exists),
@@ -180,7 +183,7 @@ func (f *facts) destinations(v *mesh.VirtualService) []any {
 			}
 			if view.Port != 0 {
 				x["port"] = int(view.Port)
-			} else if !f.missing(view) {
+			} else if !alike && !f.missing(view) {
 				x["exists"] = nil // which cluster is meant hangs on the port that the client asks for
 			}
 			if s := view.Spec.GetSubset(); s != "" {
@@ -200,6 +203,27 @@ func (f *facts) destinations(v *mesh.VirtualService) []any {
 	return out
 }
 
+// onPorts is a destination as clients see it that call one of some ports, without a port if there are several. alike tells that it is there
+// for all of them, or for none.
+func (f *facts) onPorts(v *routing.View, ports []uint32) (out *routing.View, alike bool) {
+	for i, p := range ports {
+		at := f.tables.OnPort(*v, p)
+		switch {
+		case i == 0:
+			out, alike = &at, true
+		case at.Exists != out.Exists:
+			return v, false
+		}
+	}
+	if out == nil {
+		return v, false
+	}
+	if len(ports) > 1 {
+		out.Port = 0
+	}
+	return out, alike
+}
+
 // missing tells that a destination has no cluster, whichever port the client asks for.
 func (f *facts) missing(view *routing.View) bool {
 	for _, s := range view.Services {
@@ -212,11 +236,11 @@ func (f *facts) missing(view *routing.View) bool {
 	return view.Exists == mesh.No
 }
 
-// called is the one port on which clients on mesh call the hosts of a VirtualService; 0 if there are several, or not all are known. What
-// no service has is there on port 80 (pilot/pkg/networking/core/httproute.go), and on the ports of those beside it.
-func (f *facts) called(v *mesh.VirtualService) (port uint32) {
+// called are the ports on which clients on mesh call the hosts of a VirtualService, once each; none if not all are known. What no service
+// has is there on port 80 (pilot/pkg/networking/core/httproute.go), and on the ports of those beside it.
+func (f *facts) called(v *mesh.VirtualService) (ports []uint32) {
 	if v.Namespace == "" { // its hosts may be those of any Service of the name
-		return 0
+		return nil
 	}
 	for _, h := range v.Hosts {
 		w := f.tables.World
@@ -225,19 +249,22 @@ func (f *facts) called(v *mesh.VirtualService) (port uint32) {
 		}
 		services := w.ServicesFor(h)
 		if len(services) == 0 {
-			if port != 0 && port != 80 || strings.Contains(h, "*") || !f.tables.World.HostClosed(h) {
-				return 0
+			if strings.Contains(h, "*") || !f.tables.World.HostClosed(h) {
+				return nil
 			}
-			port = 80
+			ports = append(ports, 80)
 		}
 		for _, s := range services {
-			if s.Opaque || s.ExternalName != "" || len(s.Ports) != 1 || port != 0 && s.Ports[0].Number != port {
-				return 0
+			if s.Opaque || s.ExternalName != "" || len(s.Ports) == 0 {
+				return nil
 			}
-			port = s.Ports[0].Number
+			for _, p := range s.Ports {
+				ports = append(ports, p.Number)
+			}
 		}
 	}
-	return port
+	slices.Sort(ports)
+	return slices.Compact(ports)
 }
 
 func truth(t mesh.Truth) any {

@@ -11,34 +11,37 @@ import (
 
 // Binding says where a VirtualService is bound.
 type Binding struct {
-	// Known is false when a gateway of it is not known, or has placeholders: then nothing can be said to be missing.
+	// Known is false when a gateway of it is not known, or has placeholders: then nothing can be said to be missing, though what is there is.
 	Known   bool
 	Tables  []*Table
 	Visible bool              // from the namespace of one of the workloads at least
 	Servers map[int][]*Server // by index in spec.hosts: the servers that accept it, also those that istiod drops
 	All     []*Server         // every server of its gateways, once
+	Sees    map[string]bool   // by ID of a server: one of its workloads is in a namespace that the VirtualService is exported to
 }
 
 // Binding looks at every workload of every gateway of a VirtualService.
 func (t *Tables) Binding(v *mesh.VirtualService) Binding {
-	b := Binding{Known: len(v.Gateways) > 0, Servers: map[int][]*Server{}}
+	b := Binding{Known: len(v.Gateways) > 0, Servers: map[int][]*Server{}, Sees: map[string]bool{}}
 	seen := map[string]bool{}
 	for _, ref := range v.Gateways {
 		if len(ref.Found) != 1 || ref.K8s || len(ref.Found[0].Opaque) > 0 {
 			b.Known = false
-			return b
+			continue
 		}
 		for _, table := range t.Serving(ref.Found[0]) {
 			b.Tables = append(b.Tables, table)
-			if _, ok := tierOf(v, table.Workload.Namespace); ok {
-				b.Visible = true
-			}
+			_, sees := tierOf(v, table.Workload.Namespace)
+			b.Visible = b.Visible || sees
 			for _, s := range table.Servers {
-				if s.Gateway != ref.Found[0] || seen[s.ID()] {
+				if s.Gateway != ref.Found[0] {
 					continue
 				}
-				seen[s.ID()] = true
-				b.add(v, s)
+				id := s.ID()
+				if b.Sees[id] = b.Sees[id] || sees; !seen[id] {
+					seen[id] = true
+					b.add(v, s)
+				}
 			}
 		}
 	}
