@@ -23,7 +23,6 @@ type Binding struct {
 // Binding looks at every workload of every gateway of a VirtualService.
 func (t *Tables) Binding(v *mesh.VirtualService) Binding {
 	b := Binding{Known: len(v.Gateways) > 0, Servers: map[int][]*Server{}, Sees: map[string]bool{}}
-	seen := map[string]bool{}
 	for _, ref := range v.Gateways {
 		if len(ref.Found) != 1 || ref.K8s || len(ref.Found[0].Opaque) > 0 {
 			b.Known = false
@@ -38,8 +37,8 @@ func (t *Tables) Binding(v *mesh.VirtualService) Binding {
 					continue
 				}
 				id := s.ID()
-				if b.Sees[id] = b.Sees[id] || sees; !seen[id] {
-					seen[id] = true
+				had, known := b.Sees[id]
+				if b.Sees[id] = had || sees; !known {
 					b.add(v, s)
 				}
 			}
