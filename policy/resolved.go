@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
@@ -63,7 +64,7 @@ func (m *model) indexHosts() {
 	m.hostsOnce.Do(func() {
 		m.hosts = map[string]*claims{}
 		of := func(host string) *claims {
-			host = strings.ToLower(host)
+			host = strings.ToLower(mesh.Shown(host))
 			if m.hosts[host] == nil {
 				m.hosts[host] = &claims{}
 			}
@@ -122,19 +123,16 @@ func (f *facts) virtualServiceAt(keys []string) any {
 	}
 	servers := []any{}
 	b := f.tables.Binding(v)
-	for _, k := range manifest.Keys(b.Servers) {
-		for _, s := range b.Servers[k] {
-			if !b.Sees[s.ID()] {
-				continue
-			}
+	for _, k := range manifest.Keys(b.Seen) {
+		for _, s := range b.Seen[k] {
 			x := f.server(s)
-			x["host"] = v.Hosts[k]
+			x["host"] = mesh.Shown(v.Hosts[k])
 			servers = append(servers, x)
 		}
 	}
 	hosts := []any{}
 	for _, h := range v.Hosts {
-		hosts = append(hosts, h)
+		hosts = append(hosts, mesh.Shown(h))
 	}
 	return map[string]any{
 		"hosts": hosts, "gateways": gateways, "mesh": v.OnMesh, "servers": servers, "destinations": f.destinations(v),
@@ -145,14 +143,14 @@ func (f *facts) virtualServiceAt(keys []string) any {
 func (f *facts) server(s *routing.Server) map[string]any {
 	out := named(s.Gateway.ID())
 	out["server"], out["port"], out["protocol"] = s.Index, int(s.Number()), s.Spec.GetPort().GetProtocol()
-	out["hosts"] = anys(s.Spec.Hosts)
+	out["hosts"], out["workload"] = anys(s.Spec.Hosts), s.Workload.String()
 	if s.IsTLS() { // of plain HTTP istiod reads no more than httpsRedirect
 		out["tls"] = s.Spec.Tls.GetMode().String()
 	}
-	if s.Drop != nil {
-		by := named(s.Drop.By.Gateway.ID())
-		by["server"] = s.Drop.By.Index
-		out["dropped"] = map[string]any{"reason": s.Drop.Reason, "by": by, "certain": s.Drop.Certain}
+	if d := cmp.Or(s.Drop, s.Risk); d != nil {
+		by := named(d.By.Gateway.ID())
+		by["server"] = d.By.Index
+		out["dropped"] = map[string]any{"reason": d.Reason, "by": by, "certain": d.Certain}
 	}
 	return out
 }
@@ -178,7 +176,7 @@ func (f *facts) destinations(v *mesh.VirtualService) []any {
 				view, alike = f.onPorts(view, called())
 			}
 			x := map[string]any{
-				"path": u.Path, "host": view.Host, "mirror": u.Mirror, "weight": int(view.Weight), "exists": truth(view.Exists),
+				"path": u.Path, "host": hostOf(view), "mirror": u.Mirror, "weight": int(view.Weight), "exists": truth(view.Exists),
 				"in": named(u.VS.ID()),
 			}
 			if view.Port != 0 {
@@ -189,7 +187,7 @@ func (f *facts) destinations(v *mesh.VirtualService) []any {
 			if s := view.Spec.GetSubset(); s != "" {
 				x["subset"] = s
 			}
-			key := seenBy{host: view.Host, port: view.Port, exists: x["exists"]}
+			key := seenBy{host: hostOf(view), port: view.Port, exists: x["exists"]}
 			if r := f.tables.Chosen(view); r != nil && len(r.From) > 0 {
 				key.rule = r.From[0].ID()
 				x["destinationrule"] = named(key.rule)
@@ -201,6 +199,15 @@ func (f *facts) destinations(v *mesh.VirtualService) []any {
 		}
 	}
 	return out
+}
+
+// hostOf is the host of a destination: as written, if its namespace is open, but for a Service that can alone be meant.
+func hostOf(v *routing.View) string {
+	shown := mesh.Shown(v.Host)
+	if shown != v.Host && len(v.Services) == 1 {
+		return mesh.Shown(v.Services[0].Host)
+	}
+	return shown
 }
 
 // onPorts is a destination as clients see it that call one of some ports, without a port if there are several. alike tells that it is there
@@ -288,9 +295,7 @@ func (f *facts) gatewayAt(keys []string) any {
 	for _, t := range f.tables.Serving(g) {
 		for _, s := range t.Servers {
 			if s.Gateway == g {
-				x := f.server(s)
-				x["workload"] = t.Workload.String()
-				servers = append(servers, x)
+				servers = append(servers, f.server(s))
 			}
 		}
 	}

@@ -154,7 +154,7 @@ func meshSchema() map[string]any {
 }
 
 func serverSchema(more ...string) map[string]any {
-	server := fields(append(more, "namespace", "name", "server", "port", "protocol", "tls")...)
+	server := fields(append(more, "namespace", "name", "server", "workload", "port", "protocol", "tls")...)
 	server["hosts"] = listOf(map[string]any{"type": "string"})
 	server["dropped"] = object(map[string]any{"reason": map[string]any{"type": "string"}, "certain": map[string]any{"type": "boolean"}, "by": object(fields("namespace", "name", "server"))})
 	return object(server)
@@ -165,12 +165,12 @@ func virtualServiceSchema() map[string]any {
 	destination["destinationrule"], destination["in"] = object(fields("namespace", "name")), object(fields("namespace", "name"))
 	return object(map[string]any{
 		"hosts": listOf(map[string]any{"type": "string"}), "mesh": map[string]any{"type": "boolean"},
-		"gateways": listOf(object(fields("namespace", "name", "found"))), "servers": listOf(serverSchema("host", "workload")), "destinations": listOf(object(destination)),
+		"gateways": listOf(object(fields("namespace", "name", "found"))), "servers": listOf(serverSchema("host")), "destinations": listOf(object(destination)),
 	})
 }
 
 func gatewaySchema() map[string]any {
-	return object(map[string]any{"servers": listOf(serverSchema("workload"))})
+	return object(map[string]any{"servers": listOf(serverSchema())})
 }
 
 func claimsSchema() map[string]any {

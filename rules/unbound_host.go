@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -19,6 +20,9 @@ VirtualService's namespace if the server says ns/host. Otherwise istiod leaves i
 VirtualService's routes. The same happens if the VirtualService is not exported to the namespace of the gateway's pods, or has
 only http rules where all servers pass TLS through (and the other way round). A name without a dot is expanded to a Service's
 full name, which a gateway hardly ever lists. Names are compared case-sensitively.
+
+Where a server passes TLS through it is enough if it lists one of the hosts: connections come to the others by the names in sniHosts.
+On plain TCP no name is looked at.
 
 It is an error if nothing of the VirtualService is served, else a warning.
 
@@ -69,6 +73,9 @@ func (p *Pass) unbound(v *mesh.VirtualService) {
 func (p *Pass) unboundHost(v *mesh.VirtualService, k, served int, b routing.Binding) {
 	f := Fault{On: v.Object, Path: []any{"spec", "hosts", k}, Severity: Warning, Words: v.Spec.Hosts[k]}
 	rest := "requests for it get 404 or go to another VirtualService"
+	if !slices.ContainsFunc(b.All, (*routing.Server).UsesHTTP) {
+		rest = "connections for it are closed or go to another VirtualService"
+	}
 	if served == 0 {
 		f.Severity = Error
 		rest = "nothing of it is served there"
@@ -78,8 +85,11 @@ func (p *Pass) unboundHost(v *mesh.VirtualService, k, served int, b routing.Bind
 	}
 	host := v.Spec.Hosts[k]
 	f.Message = fmt.Sprintf("no server of %s accepts host %q of VirtualService %s: %s", gatewaysText(v), host, v.ID(), rest)
-	if v.Hosts[k] != host {
-		f.Message = fmt.Sprintf("host %q has no dot and stands for %s, which no server of %s accepts: %s", host, v.Hosts[k], gatewaysText(v), rest)
+	if full := v.Hosts[k]; full != host {
+		if mesh.Shown(full) != full {
+			full = "a Service's full name"
+		}
+		f.Message = fmt.Sprintf("host %q has no dot and stands for %s, which no server of %s accepts: %s", host, full, gatewaysText(v), rest)
 	}
 	var listed []string
 	for _, s := range b.All {

@@ -15,31 +15,33 @@ type Binding struct {
 	Known   bool
 	Tables  []*Table
 	Visible bool              // from the namespace of one of the workloads at least
-	Servers map[int][]*Server // by index in spec.hosts: the servers that accept it, also those that istiod drops
+	Servers map[int][]*Server // by index in spec.hosts: the servers that have it, also those that istiod drops, once each
+	Seen    map[int][]*Server // the same on each workload in a namespace that the VirtualService is exported to
 	All     []*Server         // every server of its gateways, once
-	Sees    map[string]bool   // by ID of a server: one of its workloads is in a namespace that the VirtualService is exported to
 }
 
 // Binding looks at every workload of every gateway of a VirtualService.
 func (t *Tables) Binding(v *mesh.VirtualService) Binding {
-	b := Binding{Known: len(v.Gateways) > 0, Servers: map[int][]*Server{}, Sees: map[string]bool{}}
+	b := Binding{Known: len(v.Gateways) > 0, Servers: map[int][]*Server{}, Seen: map[int][]*Server{}}
+	bound, known := map[*mesh.Gateway]bool{}, map[string]bool{}
 	for _, ref := range v.Gateways {
 		if len(ref.Found) != 1 || ref.K8s || len(ref.Found[0].Opaque) > 0 {
 			b.Known = false
 			continue
 		}
-		for _, table := range t.Serving(ref.Found[0]) {
+		g := ref.Found[0]
+		if bound[g] {
+			continue
+		}
+		bound[g] = true
+		for _, table := range t.Serving(g) {
 			b.Tables = append(b.Tables, table)
 			_, sees := tierOf(v, table.Workload.Namespace)
 			b.Visible = b.Visible || sees
 			for _, s := range table.Servers {
-				if s.Gateway != ref.Found[0] {
-					continue
-				}
-				id := s.ID()
-				had, known := b.Sees[id]
-				if b.Sees[id] = had || sees; !known {
-					b.add(v, s)
+				if s.Gateway == g && (sees || !known[s.ID()]) {
+					t.bind(&b, v, s, sees, known[s.ID()])
+					known[s.ID()] = true
 				}
 			}
 		}
@@ -48,18 +50,82 @@ func (t *Tables) Binding(v *mesh.VirtualService) Binding {
 	return b
 }
 
-func (b *Binding) add(v *mesh.VirtualService, s *Server) {
+func (t *Tables) bind(b *Binding, v *mesh.VirtualService, s *Server, sees, known bool) {
+	hosts := t.hostsOn(v, s)
+	for _, k := range hosts {
+		if sees {
+			b.Seen[k] = append(b.Seen[k], s)
+		}
+		if !known {
+			b.Servers[k] = append(b.Servers[k], s)
+		}
+	}
+	if known {
+		return
+	}
 	b.All = append(b.All, s)
 	for _, h := range s.Spec.Hosts {
 		if manifest.Placeholder(h) {
 			b.Known = b.Known && strings.HasPrefix(h, "*")
 		}
 	}
+}
+
+// hostsOn are the hosts of a VirtualService, by index, that come to it on a server: those that the server accepts, and if it accepts one,
+// those too that its own hosts do not keep out.
+func (t *Tables) hostsOn(v *mesh.VirtualService, s *Server) (out []int) {
 	for k, h := range v.Hosts {
 		if s.Accepts(v.Namespace, h) {
-			b.Servers[k] = append(b.Servers[k], s)
+			out = append(out, k)
 		}
 	}
+	if len(out) == 0 || len(out) == len(v.Hosts) {
+		return out
+	}
+	names := serverHosts(t.namesPast(v, s), "")
+	if len(names) == 0 {
+		return out
+	}
+	past, accepted := newHostSet(names), out
+	out = nil
+	for k, h := range v.Hosts {
+		_, found := slices.BinarySearch(accepted, k)
+		if found || len(past.meeting(h)) > 0 {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// namesPast are the names by which connections come to a VirtualService on a server whatever hosts it lists, if it accepts one of the
+// VirtualService's: any where no TLS tells them apart, and the server names of the tls rules where TLS is passed through
+// (pilot/pkg/networking/core/gateway.go, filters from TCP and TLS routes).
+func (t *Tables) namesPast(v *mesh.VirtualService, s *Server) (out []string) {
+	section := s.Section()
+	switch {
+	case section == "" || section == "http" || section == "tcp" && s.IsTLS():
+		return nil
+	case len(v.Opaque) > 0:
+		return []string{"*"}
+	case section == "tls":
+		for _, r := range v.Spec.Tls {
+			for _, m := range r.GetMatch() {
+				if len(r.Route) > 0 && t.l4Admits(s, v, m.GetPort(), m.GetGateways()) {
+					out = append(out, m.GetSniHosts()...)
+				}
+			}
+		}
+		return out
+	}
+	for _, r := range v.Spec.Tcp {
+		admitted := len(r.GetMatch()) == 0 || slices.ContainsFunc(r.Match, func(m *networking.L4MatchAttributes) bool {
+			return t.l4Admits(s, v, m.GetPort(), m.GetGateways())
+		})
+		if admitted && len(r.GetRoute()) > 0 {
+			return []string{"*"}
+		}
+	}
+	return nil
 }
 
 // Section is the kind of rules that a server uses: http, tcp or tls; "" for AUTO_PASSTHROUGH, which uses none.

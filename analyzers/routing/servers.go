@@ -11,12 +11,14 @@ import (
 
 // Server is one server of a Gateway on one workload.
 type Server struct {
-	Gateway *mesh.Gateway
-	Index   int // spec.servers[Index]
-	Spec    *networking.Server
-	Listen  uint32 // the port that Envoy listens on: spec.port.number translated through the workload's Services
-	Exposed bool   // a Service of the workload has port spec.port.number, or no Service is known
-	Drop    *Drop  // nil when istiod keeps the server
+	Gateway  *mesh.Gateway
+	Workload *mesh.Workload
+	Index    int // spec.servers[Index]
+	Spec     *networking.Server
+	Listen   uint32 // the port that Envoy listens on: spec.port.number translated through the workload's Services
+	Exposed  bool   // a Service of the workload has port spec.port.number, or no Service is known
+	Drop     *Drop  // nil when istiod keeps the server
+	Risk     *Drop  // of one that istiod keeps, unless the Gateway of another is older, which files do not tell
 	// Contested lists servers that win over this one, or lose to it, by an order that files do not tell.
 	Contested []*Server
 
@@ -109,7 +111,7 @@ func (s *Server) Address() string {
 
 func newServer(g *mesh.Gateway, i int, wl *mesh.Workload) *Server {
 	spec := g.Spec.Servers[i]
-	s := &Server{Gateway: g, Index: i, Spec: spec}
+	s := &Server{Gateway: g, Workload: wl, Index: i, Spec: spec}
 	s.Listen, s.Exposed = resolvePort(spec.Port.Number, wl)
 	s.hosts = newHostSet(serverHosts(spec.Hosts, g.Namespace))
 	s.key = serverPort{s.Listen, spec.Port.Protocol, spec.Bind}
@@ -195,6 +197,9 @@ func newMerger() *merger {
 
 func (m *merger) drop(s *Server, reason string, by *Server, hosts []int) {
 	s.Drop = &Drop{Reason: reason, By: by, Hosts: hosts, Certain: mesh.OrderKnown(s.Gateway.Object, by.Gateway.Object)}
+	if by.Risk == nil && !s.Drop.Certain && s.Drop.InEveryOrder(s) {
+		by.Risk = &Drop{Reason: reason, By: s}
+	}
 }
 
 // add enters a server after all earlier ones, and says in s.Drop if it falls.
@@ -310,6 +315,7 @@ func (m *merger) contest(s *Server) {
 		if t.Spec.Bind == s.Spec.Bind && t.IsTLS() && !mesh.OrderKnown(s.Gateway.Object, t.Gateway.Object) {
 			s.Contested = append(s.Contested, t)
 			t.Contested = append(t.Contested, s)
+			t.Risk = &Drop{Reason: DropProtocol, By: s}
 		}
 	}
 }

@@ -79,6 +79,9 @@ func (t *Tables) contexts(v *mesh.VirtualService) []context {
 		return []context{unknown}
 	}
 	for _, ref := range v.Gateways {
+		if len(ref.Found) == 0 && !ref.K8s && t.World.JudgeGateway(ref.Name).State == mesh.Missing {
+			continue
+		}
 		if len(ref.Found) != 1 || len(t.Serving(ref.Found[0])) == 0 {
 			c := unknown
 			c.gateway = ref.Name.Namespace + "/" + ref.Name.Name
