@@ -36,13 +36,16 @@ func (f *facts) claimsAt(keys []string) any {
 
 // claimants is a model of no more than what can name a host.
 func (f *facts) claimants(host string) *model {
-	objects := []*manifest.Object{f.object}
-	for _, o := range f.live.Named(host) {
+	objects, w := []*manifest.Object{f.object}, f.tables.World
+	named := f.live.Named(host)
+	if open := w.FQDN(host, ""); open != host { // as shown
+		named = append(named[:len(named):len(named)], f.live.Named(open)...)
+	}
+	for _, o := range named {
 		if o.ID != f.object.ID && !slices.Contains(objects, o) {
 			objects = append(objects, o)
 		}
 	}
-	w := f.tables.World
 	return &model{tables: &routing.Tables{World: mesh.New(objects, mesh.Options{ClusterDomain: w.Domain, RootNamespace: w.Root})}}
 }
 

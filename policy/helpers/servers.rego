@@ -12,6 +12,22 @@ plain(port) if {
 }
 
 # METADATA
+# description: |
+#   Whether a server of a Gateway looks at no name of a connection: TCP, and what Istio takes for that, without TLS. Its hosts only say
+#   which VirtualServices it takes.
+nameless(server) if {
+	objects.lacks(server, "tls")
+	carried(server.port.protocol)
+}
+
+# METADATA
+# description: Whether a protocol is TCP, or one that Istio takes for that.
+carried(protocol) if {
+	is_string(protocol)
+	upper(protocol) in {"TCP", "MONGO", "MYSQL", "REDIS"}
+}
+
+# METADATA
 # scope: document
 # description: Whether a server of plain HTTP redirects to HTTPS, or can once its placeholders are filled in.
 redirects(server) if server.tls.httpsRedirect == true

@@ -11,6 +11,17 @@ test_plain if {
 	}
 }
 
+test_nameless if {
+	every protocol in ["TCP", "mongo", "MySQL", "REDIS"] {
+		servers.nameless({"port": {"protocol": protocol}})
+		servers.nameless({"port": {"protocol": protocol}, "tls": null})
+		not servers.nameless({"port": {"protocol": protocol}, "tls": {"mode": "SIMPLE"}})
+	}
+	every port in [{}, {"protocol": 5}, {"protocol": "HTTP"}, {"protocol": "TLS"}, {"protocol": "${P}"}, null] {
+		not servers.nameless({"port": port})
+	}
+}
+
 test_redirects if {
 	every tls in [{"httpsRedirect": true}, {"httpsRedirect": "${R}"}, "${TLS}"] {
 		servers.redirects({"tls": tls})

@@ -3,6 +3,7 @@
 package gatelint.lib.virtualservices
 
 import data.gatelint.lib.objects
+import data.gatelint.lib.servers
 
 # METADATA
 # scope: document
@@ -17,6 +18,33 @@ names_mesh([])
 names_mesh(null)
 
 names_mesh(gateways) if "mesh" in gateways
+
+# METADATA
+# description: |
+#   Whether no connection comes to the VirtualService under review by a name of its hosts: it has rules of tcp alone, for Gateways alone,
+#   and of their servers, as far as these are known, none looks at names.
+nameless if {
+	streams
+	not named
+}
+
+streams if {
+	not on_mesh(input)
+	some _ in input.spec.tcp
+	every section in ["http", "tls"] {
+		object.get(input.spec, section, []) in [null, []]
+	}
+}
+
+named if {
+	some server in data.gatelint.mesh.this.servers
+	not unnamed(server)
+}
+
+unnamed(server) if {
+	not server.tls
+	servers.carried(server.protocol)
+}
 
 # METADATA
 # description: |

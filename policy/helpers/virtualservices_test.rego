@@ -51,3 +51,19 @@ test_delegate if {
 	virtualservices.delegate(of({}), {"delegate": {"name": "api", "namespace": "pay"}}) == {"namespace": "pay", "name": "api"}
 	not virtualservices.delegate(of({}), {"delegate": {}})
 }
+
+test_nameless if {
+	streams := {"spec": {"hosts": ["*"], "gateways": ["edge/public"], "tcp": [{"route": []}]}}
+	virtualservices.nameless with input as streams
+	virtualservices.nameless with input as object.union(streams, {"spec": {"http": [], "tls": null}})
+	virtualservices.nameless with input as streams with data.gatelint.mesh.this.servers as [{"protocol": "MONGO"}]
+	every other in [
+		{"gateways": ["edge/public", "mesh"]}, {"gateways": []}, {"tcp": []},
+		{"http": [{"route": []}]}, {"http": "${HTTP}"}, {"tls": [{"match": []}]},
+	] {
+		not virtualservices.nameless with input as object.union(streams, {"spec": other})
+	}
+	every server in [{"protocol": "TCP", "tls": "SIMPLE"}, {"protocol": "HTTP"}] {
+		not virtualservices.nameless with input as streams with data.gatelint.mesh.this.servers as [{"protocol": "TCP"}, server]
+	}
+}

@@ -10,7 +10,8 @@
 #
 #   What counts: hosts of a VirtualService that a Gateway serves or other namespaces see, there also a wildcard over somebody's domain;
 #   hosts of a Gateway's servers, unless they are offered to an owner ("shop/shop.example.com"), but no wildcard over what lies below it.
-#   Names of Services are left to Istio, unless they lie in a domain of `owners` other than "*".
+#   Names of Services are left to Istio, unless they lie in a domain of `owners` other than "*"; web.shop and web.shop.svc on the mesh are
+#   such names. Servers of TCP without TLS look at no name: their hosts are no claims, nor are those of what they alone serve.
 #
 #   The Gateway of the edge team claims the hosts that it lists: offer each to its owner, or enter an exception for Gateways in edge.
 #
@@ -80,6 +81,7 @@ package gatelint.host_ownership
 
 import data.gatelint.lib.hosts
 import data.gatelint.lib.objects
+import data.gatelint.lib.servers
 import data.gatelint.lib.virtualservices
 
 params := data.gatelint.params.host_ownership
@@ -152,7 +154,7 @@ deny contains {"msg": message, "path": path} if {
 }
 
 # The hosts with their places, and how a Gateway offers them.
-claims contains [plain, ["spec", "hosts", i], ""] if {
+claims contains [claimed(plain), ["spec", "hosts", i], ""] if {
 	input.kind == "VirtualService"
 	reaches_others
 	some i, host in input.spec.hosts
@@ -162,17 +164,37 @@ claims contains [plain, ["spec", "hosts", i], ""] if {
 
 claims contains [plain, ["spec", "servers", i, "hosts", k], text] if {
 	some i, server in input.spec.servers
+	not servers.nameless(server)
 	some k, text in server.hosts
 	is_string(text)
 	plain := trim_suffix(lower(hosts.of_server(text)), ".")
 }
 
-reaches_others if {
+# A host in full where it is a Service's name, by which sidecars' clients call too, that somebody owns. Of two labels it can be another's
+# as well: then the owner has to be one of its namespace.
+claimed(host) := full if {
+	regex.match(`^[^.]+\.[^.]+(\.svc)?$`, host)
+	full := in_full(host)
+	virtualservices.on_mesh(input)
+	owner(full).domain != "*"
+} else := host
+
+in_full(host) := concat("", [trim_suffix(host, ".svc"), services]) if {
+	[_, _, "svc"] = split(host, ".")
+} else := full if {
+	[_, namespace] = split(host, ".")
+	full := concat("", [host, services])
+	hosts.within(concat("", [namespace, services]), trim_prefix(owner(full).domain, "*."))
+}
+
+reaches_others if served
+
+reaches_others if virtualservices.exported(input)
+
+served if {
 	some gateway in input.spec.gateways
 	gateway != "mesh"
 }
-
-reaches_others if virtualservices.exported(input)
 
 # Names of Services are left to Istio, unless somebody is said to own them.
 left(host) if {
@@ -188,6 +210,11 @@ owned(host) if owner(host).domain != "*"
 service_name(host) if not regex.match(`[.*]`, host)
 
 service_name(host) if endswith(host, ".svc")
+
+service_name(host) if {
+	[_, objects.own] = split(host, ".")
+	not served
+}
 
 service_name(host) if endswith(host, services)
 
@@ -270,6 +297,11 @@ listed_later if objects.opaque(data.gatelint.mesh.namespaces[objects.own].annota
 passes(host, _) if objects.opaque(host)
 
 passes(host, _) if left(host)
+
+passes(_, _) if {
+	input.kind == "VirtualService"
+	virtualservices.nameless
+}
 
 passes(host, _) if {
 	some domain in listed

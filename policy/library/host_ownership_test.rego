@@ -101,6 +101,25 @@ test_names_of_services if {
 	) == {["spec", "hosts", 1]}
 }
 
+# Sidecars' clients call by the short names of Services too.
+test_shortened if {
+	params := {"owners": {"*": {"namespaces": ["edge"]}, "pay.svc.cluster.local": {"namespaces": ["pay"]}}}
+	on_mesh := {"spec": {"gateways": ["mesh"]}}
+	claims := ["card.pay", "card.pay.svc", "shop.blog", "shop.blog.svc", "web.shop"]
+	paths(object.union(route("blog", claims), on_mesh), params) == {["spec", "hosts", 0], ["spec", "hosts", 1], ["spec", "hosts", 4]}
+	paths(object.union(route("pay", claims), on_mesh), params) == {["spec", "hosts", 2], ["spec", "hosts", 4]}
+	paths(route("blog", claims), params) == {["spec", "hosts", 0], ["spec", "hosts", 2], ["spec", "hosts", 4]}
+}
+
+test_names_not_looked_at if {
+	streams := object.union(route("blog", ["shop.example.com"]), {"spec": {"tcp": [{"route": []}]}})
+	found(streams, owners) == set()
+	count(found(object.union(streams, {"spec": {"tls": [{"route": []}]}}), owners)) == 1
+	stream := {"port": {"protocol": "TCP"}, "hosts": ["shop.example.com"]}
+	found(object.union(server("blog", []), {"spec": {"servers": [stream]}}), owners) == set()
+	count(found(object.union(server("blog", []), {"spec": {"servers": [object.union(stream, {"tls": {}})]}}), owners)) == 1
+}
+
 test_private if {
 	private := object.union(route("blog", ["shop.example.com"]), {"spec": {"gateways": ["mesh"], "exportTo": ["."]}})
 	found(private, owners) == set()

@@ -3,8 +3,8 @@
 # description: |
 #   A wildcard host on a Gateway or on a VirtualService that a Gateway serves takes every name that nothing nearer claims: names of other
 #   teams, names that do not exist yet, and with a wildcard certificate all of them over TLS. Servers that pass TLS through by SNI
-#   between clusters (AUTO_PASSTHROUGH) need "*.local" and are left alone, as are servers that only redirect to HTTPS, and
-#   VirtualServices that only sidecars take.
+#   between clusters (AUTO_PASSTHROUGH) need "*.local" and are left alone, as are servers that only redirect to HTTPS, servers of TCP
+#   without TLS, which look at no name, with what they alone serve, and VirtualServices that only sidecars take.
 #
 #   Fix: name the hosts, or have the namespace or the domain entered under `namespaces` or `hosts`.
 # schemas:
@@ -57,9 +57,12 @@ deny contains {"msg": taken(host), "path": ["spec", "servers", i, "hosts", k]} i
 served(host) if {
 	fault(host)
 	count(virtualservices.gateways(input)) > 0
+	not virtualservices.nameless
 }
 
 harmless(server) if server.tls.mode == "AUTO_PASSTHROUGH"
+
+harmless(server) if servers.nameless(server)
 
 harmless(server) if {
 	server.tls.httpsRedirect == true

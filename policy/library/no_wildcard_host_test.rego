@@ -51,6 +51,13 @@ test_between_clusters if {
 	found(gateway([{"tls": {"mode": "AUTO_PASSTHROUGH"}, "hosts": ["*.local"]}]), {}) == set()
 }
 
+test_names_not_looked_at if {
+	stream := {"port": {"protocol": "TCP"}, "hosts": ["*"]}
+	found(gateway([stream]), {}) == set()
+	count(found(gateway([object.union(stream, {"tls": {"mode": "SIMPLE"}})]), {})) == 1
+	found(route({"hosts": ["*"], "gateways": ["public"], "tcp": [{"route": []}]}), {}) == set()
+}
+
 test_allowed if {
 	servers := [{"hosts": ["*.preview.example.com", "*.a.preview.example.com", "*.example.com"]}]
 	paths(gateway(servers), {"hosts": ["*.preview.example.com"]}) == {["spec", "servers", 0, "hosts", 2]}
