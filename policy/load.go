@@ -46,7 +46,13 @@ func Load(ctx context.Context, opt Options) (*Set, error) {
 		}
 		x.compiler = x.newCompiler()
 		if x.compiler.Compile(s.all()); x.compiler.Failed() {
-			c.problems = append(c.problems, problemsOf(x.compiler.Errors, "")...)
+			functions := s.functions()
+			for _, p := range problemsOf(x.compiler.Errors, "") {
+				if name, ok := strings.CutPrefix(p.Message, "undefined function data."); ok {
+					p.Message += meant("data."+name, functions)
+				}
+				c.problems = append(c.problems, p)
+			}
 		} else {
 			c.follow(x)
 		}

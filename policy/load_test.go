@@ -60,6 +60,7 @@ func TestProblems(t *testing.T) {
 		"forbidden":              {"package gatelint.a\n\ndeny contains x if x := http.send({}).body\n", `a.rego:3: http.send is not allowed here`},
 		"clock":                  {"package gatelint.a\n\ndeny contains x if x := sprintf(\"%d\", [time.now_ns()])\n", `a.rego:3: time.now_ns is not allowed here`},
 		"no function":            {"package gatelint.a\n\ndeny contains x if x := sprintff(\"%d\", [1])\n", `a.rego:3: undefined function sprintff; did you mean "sprintf"?`},
+		"no function of a lib":   {"package gatelint.a\n\nimport data.gatelint.lib.host\n\ndeny contains \"x\" if host.covers(\"a\", \"b\")\n", `a.rego:5: undefined function data.gatelint.lib.host.covers; did you mean "data.gatelint.lib.hosts.covers"?`},
 		"field":                  {"# METADATA\n# custom: {kinds: [VirtualService]}\npackage gatelint.a\n\ndeny contains h if some h in input.spec.hots\n", `a.rego:5: there is no "hots" in input.spec; did you mean "hosts"?`},
 		"field of two":           {"# METADATA\n# custom: {kinds: [VirtualService, Gateway]}\npackage gatelint.a\n\ndeny contains h if some h in input.spec.hots\n", `a.rego:5: there is no "hots" in input.spec`},
 		"field in a list":        {"# METADATA\n# custom: {kinds: [VirtualService]}\npackage gatelint.a\n\nwarn contains h if {\n\tsome i\n\th := input.spec.http[i].rout\n}\n", `a.rego:7: there is no "rout" in input.spec.http[i]; did you mean "route"?`},

@@ -70,6 +70,18 @@ func readSources(opt Options) *sources {
 	return s
 }
 
+// functions are the names of all functions, as they are called from elsewhere.
+func (s *sources) functions() (out []string) {
+	for _, m := range s.all() {
+		for _, r := range m.Rules {
+			if len(r.Head.Args) > 0 {
+				out = append(out, r.Ref().String())
+			}
+		}
+	}
+	return out
+}
+
 // all are the modules that are compiled together, without tests.
 func (s *sources) all() map[string]*ast.Module {
 	out := maps.Clone(s.modules)
