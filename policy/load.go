@@ -27,7 +27,7 @@ func Load(ctx context.Context, opt Options) (*Set, error) {
 	}
 	s := readSources(opt)
 	c.packages, c.problems = packages(s), s.problems
-	x := &Set{policies: c.policies(), sources: s, timeout: opt.Timeout}
+	x := &Set{policies: c.policies(), sources: s, timeout: opt.Timeout, params: opt.Params, roots: c.roots}
 	if x.timeout == 0 {
 		x.timeout = 5 * time.Second
 	}
@@ -46,13 +46,7 @@ func Load(ctx context.Context, opt Options) (*Set, error) {
 		}
 		x.compiler = x.newCompiler()
 		if x.compiler.Compile(s.all()); x.compiler.Failed() {
-			functions := s.functions()
-			for _, p := range problemsOf(x.compiler.Errors, "") {
-				if name, ok := strings.CutPrefix(p.Message, "undefined function data."); ok {
-					p.Message += meant("data."+name, functions)
-				}
-				c.problems = append(c.problems, p)
-			}
+			c.problems = append(c.problems, s.uncompiled(x.compiler.Errors)...)
 		} else {
 			c.follow(x)
 		}

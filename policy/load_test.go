@@ -1,6 +1,9 @@
 package policy
 
 import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -94,6 +97,7 @@ func TestProblems(t *testing.T) {
 		"schema, own default":    {"# METADATA\n# schemas:\n# - data.gatelint.params.a: {type: object, properties: {max: {type: integer}}}\n# custom: {params: {max: a}}\npackage gatelint.a\n\ndeny contains \"z\" if data.gatelint.params.a.max == 1\n", `a.rego:5: METADATA custom.params.max: Invalid type. Expected: integer, given: string`},
 		"METADATA at the end":    {"package gatelint.a\n\ndeny contains \"a\"\n\n# METADATA\n# title: x\n", `a.rego:5: invalid annotation scope`},
 		"all facts":              {"package gatelint.a\n\nimport data.gatelint as gl\n\ndeny contains \"a\" if {\n\tx := gl.mesh\n\tx.by_host.b\n}\n", `a.rego:6: all of data.gatelint.mesh is not read at once: name what is looked for`},
+		"METADATA with a gap":    {"# METADATA\n# title: a\n\n# custom:\n#   severity: info\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:4: a mere comment: the METADATA of line 1 end at the empty line before it`},
 		"small letters":          {"# Metadata\n# custom: {severity: info}\npackage gatelint.a\n\ndeny contains \"a\"\n", `a.rego:1: "Metadata" is a mere comment: write METADATA`},
 		"no data":                {"package gatelint.a\n\ndeny contains \"a\" if not data.cfg.flag\n", `a.rego:3: data.cfg.flag names nothing: there is no such package, and no data`},
 		"part":                   {"package gatelint.a\n\ndeny contains \"a\" if not data.gatelint.mehs.by_host.a\n", `a.rego:3: there is no "mehs" in data.gatelint; did you mean "mesh"?`},
@@ -154,6 +158,50 @@ func TestOtherPackages(t *testing.T) {
 // TestComments lets comments speak of metadata.
 func TestComments(t *testing.T) {
 	require.NoError(t, load(t, "package gatelint.a\n\n# metadata\nlabels := input.metadata.labels\n\n# Metadata\n# of others\ndeny contains \"a\" if labels.x\n"))
+}
+
+// TestGaps lets comments stand where METADATA have ended.
+func TestGaps(t *testing.T) {
+	require.NoError(t, load(t, "# METADATA\n# title: a\n\n# More of it.\npackage gatelint.a\n\n# METADATA\n# title: b\ndeny contains \"a\"\n\n# title: of a book\nx := 1\n"))
+}
+
+// TestByteOrderMark holds that METADATA count behind one.
+func TestByteOrderMark(t *testing.T) {
+	require.NoError(t, load(t, "\ufeff# METADATA\n# title: b\n# custom: {kinds: [Gateway]}\npackage gatelint.a\n\ndeny contains \"a\"\n"))
+	s, err := Load(context.Background(), Options{Paths: []string{"a.rego"}})
+	require.NoError(t, err)
+	require.Equal(t, []string{"Gateway"}, s.Policies()[0].Kinds)
+	require.NoError(t, os.WriteFile("data.json", []byte("\ufeff{\"x\": 1}"), 0o644))
+	_, err = Load(context.Background(), Options{Paths: []string{"."}})
+	require.NoError(t, err)
+}
+
+// TestNamesInTests holds that tests name what is there: what is undefined is not what it must not be either.
+func TestNamesInTests(t *testing.T) {
+	for body, want := range map[string]string{
+		"import data.gatelint.b\n\ntest_a if not b.deny.x\n":                          `a_test.rego:3: there is no "b" in data.gatelint`,
+		"test_a if not data.gatelint.limits.dney.x\n":                                 `a_test.rego:3: there is no "dney" in data.gatelint.limits; did you mean "deny"?`,
+		"test_a if data.gatelint.limits.deny with data.gatelint.params.limts as {}\n": `a_test.rego:3: there is no "limts" in data.gatelint.params; did you mean "limits"?`,
+		"test_a if data.gatelint.limits.deny with data.gatelint.request.usr as 1\n":   `a_test.rego:3: there is no "usr" in data.gatelint.request; did you mean "user"?`,
+		"test_a if data.gatelint.limits.deny with data.gatelint.mesh.by_hots as 1\n":  `a_test.rego:3: there is no "by_hots" in data.gatelint.mesh; did you mean "by_host"?`,
+		"test_a if data.gatelint.limits.deny with data.gatelint.limits.help as 1\n":   `a_test.rego:3: there is no "help" in data.gatelint.limits`,
+		"tset_a if true\n":                           `a_test.rego:3: tset_a is never run: a test is named test_…`,
+		"test_a if data.gatelint.lib.host.wild(1)\n": `a_test.rego:3: undefined function data.gatelint.lib.host.wild; did you mean "data.gatelint.lib.hosts.wild"?`,
+		"test_a if helper\n\nhelper if true\n\ntests if helper\n\ntest_b if tests\n":                                                                   "",
+		"test_a if count(data.gatelint.limits.deny) == 1 with data.gatelint.mesh as {} with data.gatelint.params.limits as {} with data.more.x as 1\n": "",
+	} {
+		t.Chdir(t.TempDir())
+		require.NoError(t, os.WriteFile("a.rego", []byte("package gatelint.limits\n\ndeny contains \"a\"\n"), 0o644))
+		require.NoError(t, os.WriteFile("a_test.rego", []byte("package gatelint.a_test\n\n"+body), 0o644))
+		s, err := Load(context.Background(), Options{Paths: []string{"."}})
+		require.NoError(t, err)
+		_, err = s.Test(context.Background(), "", nil)
+		if want == "" {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, want, body)
+		}
+	}
 }
 
 // TestNullInTheConfig lays what the config says to the config.
@@ -359,6 +407,19 @@ func TestBundle(t *testing.T) {
 	require.NoError(t, os.WriteFile("bad.tar.gz", []byte("no archive"), 0o644))
 	_, err = Load(context.Background(), Options{Paths: []string{"bad.tar.gz"}})
 	require.ErrorContains(t, err, "bad.tar.gz: ")
+
+	var text bytes.Buffer
+	zipped := gzip.NewWriter(&text)
+	archive := tar.NewWriter(zipped)
+	const wrong = "package gatelint.a\n\ndeny contains \"x\" if {\n"
+	require.NoError(t, archive.WriteHeader(&tar.Header{Name: "/policy/p.rego", Mode: 0o644, Size: int64(len(wrong))}))
+	_, err = archive.Write([]byte(wrong))
+	require.NoError(t, err)
+	require.NoError(t, archive.Close())
+	require.NoError(t, zipped.Close())
+	require.NoError(t, os.WriteFile("wrong.tar.gz", text.Bytes(), 0o644))
+	_, err = Load(context.Background(), Options{Paths: []string{"wrong.tar.gz"}})
+	require.ErrorContains(t, err, "wrong.tar.gz/policy/p.rego:4: the file ends in the middle of a rule")
 }
 
 // TestData refuses data that would hide what gatelint tells, or that two files say differently.

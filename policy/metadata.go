@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"slices"
@@ -54,10 +55,17 @@ func block(a *ast.Annotations, m *ast.Module) (metadata, Problems) {
 
 var keyed = regexp.MustCompile(`^[a-z_]+\s*:`)
 
-// miscalled tells of comments that are nearly METADATA: OPA takes the word in capitals only, and what stands below would be lost.
+// miscalled tells of comments that are nearly METADATA: OPA takes the word in capitals only, and a block without gaps. The rest would be
+// lost.
 func miscalled(m *ast.Module) (out Problems) {
-	for _, c := range m.Comments {
+	for i, c := range m.Comments {
 		word := strings.TrimSuffix(strings.TrimSpace(string(c.Text)), ":")
+		if word == "METADATA" && c.Location.Col == 1 {
+			if rest := severed(m, i); rest != nil {
+				out = append(out, at(rest, "a mere comment: the METADATA of line %d end at the empty line before it", c.Location.Row))
+			}
+			continue
+		}
 		if word == "METADATA" || manifest.Nearest(word, []string{"METADATA"}) == "" {
 			continue
 		}
@@ -66,6 +74,30 @@ func miscalled(m *ast.Module) (out Problems) {
 		}
 	}
 	return out
+}
+
+// severed is the first comment behind a block of METADATA that goes on with it after empty lines; nil if none does.
+func severed(m *ast.Module, first int) *ast.Location {
+	end := m.Comments[first].Location.Row
+	for _, c := range m.Comments[first+1:] {
+		if c.Location.Row == end+1 {
+			end++
+			continue
+		}
+		word, _, _ := strings.Cut(strings.TrimSpace(string(c.Text)), ":")
+		if !slices.Contains(metadataKeys, word) || !keyed.Match(bytes.TrimSpace(c.Text)) || statement(m, end, c.Location.Row) {
+			return nil
+		}
+		return c.Location
+	}
+	return nil
+}
+
+// statement tells whether one begins between two lines.
+func statement(m *ast.Module, after, before int) bool {
+	between := func(l *ast.Location) bool { return l != nil && l.Row > after && l.Row < before }
+	return between(m.Package.Location) || slices.ContainsFunc(m.Imports, func(i *ast.Import) bool { return between(i.Location) }) ||
+		slices.ContainsFunc(m.Rules, func(r *ast.Rule) bool { return between(r.Location) })
 }
 
 // commentBelow is the text of the comments that follow a line, and the first one's line.

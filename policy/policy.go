@@ -30,6 +30,8 @@ type Set struct {
 	asked    func() *Set // folded, for requests
 	lone     func() *Set // folded, for objects that nobody asks about: what needs a request says nothing of them
 	timeout  time.Duration
+	params   map[string]map[string]any // as they were set
+	roots    []string
 	joints   []joint // of folded, where it is another than compiler
 	batches  batches
 	last     bool // a policy reads what built-in rules found

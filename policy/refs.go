@@ -16,41 +16,46 @@ var told = []string{"mesh", "request", "params"}
 // silently never true.
 func (c *checker) follow(s *Set) {
 	for _, file := range s.sources.files {
-		var wrong []ast.Ref // what is used of an import is wrong where it is imported
-		for _, i := range s.sources.modules[file].Imports {
-			if r, ok := i.Path.Value.(ast.Ref); ok && r.HasPrefix(ast.DefaultRootRef) && len(r) > 1 {
-				before := len(c.problems)
-				c.rooted(s, r, i.Location)
-				c.known(s, r, i.Location)
-				if len(c.problems) > before {
-					wrong = append(wrong, r)
-				}
-			}
-		}
-		eachRef(s.compiler.Modules[file], func(r ast.Ref, loc *ast.Location) {
-			if !r.HasPrefix(ast.DefaultRootRef) || len(r) < 2 || slices.ContainsFunc(wrong, r.HasPrefix) {
-				return
-			}
-			s.last = s.last || findings(r)
-			switch key(r, 1) {
-			case "inventory":
-				if c.unrooted(s, r) {
-					c.fail(loc, "data.inventory is Gatekeeper's: another object is data.%s.mesh.objects[KIND][NAMESPACE][NAME]", root)
-				}
-			case root:
-				if len(r) == 3 && key(r, 2) == "mesh" {
-					c.fail(loc, "all of %s is not read at once: name what is looked for", r)
-				}
-				c.known(s, r, loc)
-			default:
-				c.foreign(s, r, loc)
-			}
-		})
+		c.references(s, file, s.sources.modules[file].Imports)
 	}
 	for _, p := range s.policies {
 		c.review(s, p)
 		p.rule.Last = s.last
 	}
+}
+
+// references checks those of one file.
+func (c *checker) references(s *Set, file string, imports []*ast.Import) {
+	var wrong []ast.Ref // what is used of an import is wrong where it is imported
+	for _, i := range imports {
+		if r, ok := i.Path.Value.(ast.Ref); ok && r.HasPrefix(ast.DefaultRootRef) && len(r) > 1 {
+			before := len(c.problems)
+			c.rooted(s, r, i.Location)
+			c.known(s, r, i.Location)
+			if len(c.problems) > before {
+				wrong = append(wrong, r)
+			}
+		}
+	}
+	eachRef(s.compiler.Modules[file], func(r ast.Ref, loc *ast.Location) {
+		if !r.HasPrefix(ast.DefaultRootRef) || len(r) < 2 || slices.ContainsFunc(wrong, r.HasPrefix) {
+			return
+		}
+		s.last = s.last || findings(r)
+		switch key(r, 1) {
+		case "inventory":
+			if c.unrooted(s, r) {
+				c.fail(loc, "data.inventory is Gatekeeper's: another object is data.%s.mesh.objects[KIND][NAMESPACE][NAME]", root)
+			}
+		case root:
+			if len(r) == 3 && key(r, 2) == "mesh" {
+				c.fail(loc, "all of %s is not read at once: name what is looked for", r)
+			}
+			c.known(s, r, loc)
+		default:
+			c.foreign(s, r, loc)
+		}
+	})
 }
 
 // findings tells a reference that can read what built-in rules found.

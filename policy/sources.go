@@ -70,13 +70,20 @@ func readSources(opt Options) *sources {
 	return s
 }
 
-// functions are the names of all functions, as they are called from elsewhere.
-func (s *sources) functions() (out []string) {
+// uncompiled are errors of the compiler; functions are named nearly as others are in the wrong package too.
+func (s *sources) uncompiled(list ast.Errors) Problems {
+	var functions []string
 	for _, m := range s.all() {
 		for _, r := range m.Rules {
 			if len(r.Head.Args) > 0 {
-				out = append(out, r.Ref().String())
+				functions = append(functions, r.Ref().String())
 			}
+		}
+	}
+	out := problemsOf(list, "")
+	for _, p := range out {
+		if name, ok := strings.CutPrefix(p.Message, "undefined function data."); ok {
+			p.Message += meant("data."+name, functions)
 		}
 	}
 	return out
@@ -180,19 +187,15 @@ func (s *sources) module(name, text string) {
 		return
 	}
 	s.seen[name] = true
+	text = strings.TrimPrefix(text, mark)
 	m, err := parseModule(name, text)
 	if err != nil {
+		list := problemsOf(err, name)
 		lines := strings.Count(strings.TrimRight(text, "\n"), "\n") + 1
-		for _, p := range problemsOf(err, name) {
+		for _, p := range list {
 			p.Line = max(1, min(p.Line, lines)) // what is missing at the end is laid behind it
-			n := len(s.problems) - 1
-			switch { // of one mistake the parser tells what is wrong, what was expected, and what it did not understand after it
-			case n < 0 || s.problems[n].File != p.File || s.problems[n].Line != p.Line:
-				s.problems = append(s.problems, p)
-			case strings.HasPrefix(p.Message, s.problems[n].Message):
-				s.problems[n] = p
-			}
 		}
+		s.unparsed(list)
 		return
 	}
 	if strings.HasSuffix(name, "_test.rego") {
@@ -205,6 +208,22 @@ func (s *sources) module(name, text string) {
 	s.problems = append(s.problems, miscalled(m)...)
 	s.modules[name] = m
 	s.files = append(s.files, name)
+}
+
+// mark can stand at the beginning of a text in UTF-8. OPA reads over it, but not METADATA behind it.
+const mark = "\ufeff"
+
+// unparsed enters what the parser says of files.
+func (s *sources) unparsed(list Problems) {
+	for _, p := range list {
+		n := len(s.problems) - 1
+		switch { // of one mistake the parser tells what is wrong, what was expected, and what it did not understand after it
+		case p.Line == 0 || n < 0 || s.problems[n].File != p.File || s.problems[n].Line != p.Line:
+			s.problems = append(s.problems, p)
+		case strings.HasPrefix(p.Message, s.problems[n].Message):
+			s.problems[n] = p
+		}
+	}
 }
 
 // idle gives a rule of a file of tests that looks like one of a policy, where there is no test.
@@ -246,6 +265,7 @@ func (s *sources) document(root, p string) {
 		return
 	}
 	s.seen[p] = true
+	text = bytes.TrimPrefix(text, []byte(mark))
 	if filepath.Ext(p) == ".json" {
 		if err := whole(text, &doc); err != nil {
 			problem := &Problem{File: filepath.ToSlash(p), Message: "is no JSON: " + err.Error()}
@@ -334,7 +354,13 @@ func (s *sources) bundle(p string) {
 	b, err := bundle.NewCustomReader(bundle.NewTarballLoaderWithBaseURL(bytes.NewReader(text), "").WithSizeLimitBytes(maxFile)).
 		WithSkipBundleVerification(s.key == nil).WithBundleVerificationConfig(s.key).WithRegoVersion(ast.RegoV1).WithSizeLimitBytes(maxFile).Read()
 	if err != nil {
-		s.problems = append(s.problems, problemsOf(err, filepath.ToSlash(p))...)
+		list := problemsOf(err, filepath.ToSlash(p))
+		for _, x := range list {
+			if inner, ok := strings.CutPrefix(x.File, "/"); ok && x.Line > 0 { // a file of the bundle
+				x.File = filepath.ToSlash(p) + "/" + inner
+			}
+		}
+		s.unparsed(list)
 		return
 	}
 	for _, m := range b.Modules {

@@ -30,6 +30,9 @@ type TestResult struct {
 func (s *Set) Test(ctx context.Context, run string, covered *Coverage) ([]TestResult, error) {
 	modules := s.sources.all()
 	maps.Copy(modules, s.sources.tests)
+	if wrong := s.checkTests(modules); len(wrong) > 0 {
+		return nil, wrong.sorted()
+	}
 	compiler := s.newCompiler().WithEnablePrintStatements(true)
 	r := tester.NewRunner().SetCompiler(compiler).SetStore(s.store).SetModules(modules).CapturePrintOutput(true).
 		RaiseBuiltinErrors(true).SetTimeout(s.timeout).Filter(run)
@@ -64,6 +67,61 @@ func (s *Set) Test(ctx context.Context, run string, covered *Coverage) ([]TestRe
 	return out, nil
 }
 
+// checkTests finds what would pass in silence in files of tests: a name of nothing is undefined, and so not what it must not be.
+func (s *Set) checkTests(modules map[string]*ast.Module) Problems {
+	x := &Set{policies: s.policies, sources: s.sources, params: s.params, compiler: s.newCompiler()}
+	if x.compiler.Compile(modules); x.compiler.Failed() {
+		return s.sources.uncompiled(x.compiler.Errors)
+	}
+	c := &checker{opt: Options{Params: s.params}, roots: s.roots}
+	for _, file := range manifest.Keys(s.sources.tests) {
+		c.references(x, file, s.sources.tests[file].Imports)
+		for _, r := range x.compiler.Modules[file].Rules {
+			ast.WalkWiths(r, func(w *ast.With) bool {
+				if target, ok := w.Target.Value.(ast.Ref); ok && target.HasPrefix(ast.DefaultRootRef) {
+					c.replaced(x, target, w.Location)
+				}
+				return false
+			})
+			word, _, _ := strings.Cut(headName(r), "_")
+			if misnamed(word) && len(x.compiler.Graph.Dependents(r)) == 0 {
+				c.fail(r.Location, "%s is never run: a test is named test_…", headName(r))
+			}
+		}
+	}
+	return c.problems
+}
+
+// misnamed tells a word that is meant for test.
+func misnamed(word string) bool {
+	letters := []byte(strings.ToLower(word))
+	slices.Sort(letters)
+	return word != "test" && (string(letters) == "estt" || word == "tests")
+}
+
+// replaced checks what a test puts something in the place of. What is told to policies can be anything, so only what is nearly a name is
+// wrong.
+func (c *checker) replaced(s *Set, r ast.Ref, loc *ast.Location) {
+	c.known(s, r, loc)
+	if key(r, 1) != root || key(r, 3) == "" {
+		return
+	}
+	var names []string
+	switch key(r, 2) {
+	case "params":
+		for _, p := range s.policies {
+			names = append(names, p.Element)
+		}
+	case "request":
+		names = manifest.Keys(requestSchema()["properties"].(map[string]any))
+	case "mesh":
+		names = manifest.Keys(meshSchema()["properties"].(map[string]any))
+	}
+	if hint := meant(key(r, 3), names); hint != "" && !slices.Contains(names, key(r, 3)) {
+		c.fail(loc, "there is no %q in %s%s", key(r, 3), r[:3], hint)
+	}
+}
+
 // Fixtures are the files named *.txtar in the folders that the policies were read from.
 func (s *Set) Fixtures() []string { return s.sources.fixtures }
 
@@ -81,7 +139,9 @@ func (c *Coverage) fill(r cover.Report) {
 			if x.End.Row != x.Start.Row {
 				lines += "-" + strconv.Itoa(x.End.Row)
 			}
-			c.Missed[file] = append(c.Missed[file], lines)
+			if !slices.Contains(c.Missed[file], lines) { // several expressions can stand on one
+				c.Missed[file] = append(c.Missed[file], lines)
+			}
 		}
 	}
 }

@@ -21,8 +21,8 @@ VirtualService's routes. The same happens if the VirtualService is not exported 
 only http rules where all servers pass TLS through (and the other way round). A name without a dot is expanded to a Service's
 full name, which a gateway hardly ever lists. Names are compared case-sensitively.
 
-Where a server passes TLS through it is enough if it lists one of the hosts: connections come to the others by the names in sniHosts.
-On plain TCP no name is looked at.
+Where a server passes TLS through it is enough if it lists one of the hosts: connections come to the others by the names in
+sniHosts. On plain TCP no name is looked at.
 
 It is an error if nothing of the VirtualService is served, else a warning.
 

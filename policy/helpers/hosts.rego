@@ -55,8 +55,9 @@ offered_to(text, _) := parts[0] if {
 # METADATA
 # scope: document
 # description: |
-#   The namespace of the Service that a host names in an object of a namespace, in a cluster of a domain: that namespace for a short
-#   name, the second label of web.shop.svc and of web.shop.svc.cluster.local. Undefined for every other name with a dot, which is of none.
+#   The namespace of the Service that the host of a destination names in an object of a namespace, in a cluster of a domain: that
+#   namespace for a short name, the second label of web.shop.svc.cluster.local. Undefined for every other name with a dot, which Istio
+#   takes as it is.
 namespace(host, own, cluster_domain) := own if {
 	not contains(host, ".")
 	not wild(host)
@@ -65,7 +66,7 @@ namespace(host, own, cluster_domain) := own if {
 	contains(host, ".")
 	parts := split(plain(host), ".")
 	parts[2] == "svc"
-	concat(".", array.slice(parts, 3, count(parts))) in {"", plain(cluster_domain)}
+	concat(".", array.slice(parts, 3, count(parts))) == plain(cluster_domain)
 	not wild(parts[1])
 }
 

@@ -47,7 +47,7 @@ test_namespace if {
 	hosts.namespace("web.other.svc.example.internal", "shop", "Example.internal.") == "other"
 	not hosts.namespace("api.eu.svc.example.com", "shop", "cluster.local")
 	not hosts.namespace("web.other.svc.cluster.local.com", "shop", "cluster.local")
-	hosts.namespace("web.other.svc", "shop", "cluster.local") == "other"
+	not hosts.namespace("web.other.svc", "shop", "cluster.local")
 	not hosts.namespace("web", "", "cluster.local")
 	not hosts.namespace("*", "shop", "cluster.local")
 	not hosts.namespace("web.other", "shop", "cluster.local")

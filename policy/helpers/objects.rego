@@ -78,7 +78,16 @@ like(patterns, text) if {
 seconds(duration) := time.parse_duration_ns(duration) / 1000000000 if {
 	is_string(duration)
 	regex.match(`^\+?(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`, duration)
+	count(duration) < 8 # more hours than have room there are too many for the builtin function
+} else := sum([amount |
+	some part in regex.find_all_string_submatch_n(`([0-9.]+)([a-zµμ]+)`, duration, -1)
+	amount := to_number(part[1]) * in_seconds[part[2]]
+]) if {
+	is_string(duration)
+	regex.match(`^\+?(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`, duration)
 }
+
+in_seconds := {"ns": 0.000000001, "us": 0.000001, "µs": 0.000001, "μs": 0.000001, "ms": 0.001, "s": 1, "m": 60, "h": 3600}
 
 # METADATA
 # description: |

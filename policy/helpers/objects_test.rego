@@ -46,6 +46,10 @@ test_seconds if {
 	objects.seconds(".5h") == 1800
 	objects.seconds("1.h1.m") == 3660
 	objects.seconds("2µs") == 0.000002
+	objects.seconds("2562048h") == 9223372800
+	objects.seconds("99999999999999999999s") > 1000000
+	objects.seconds("1h30m15.5s") == 5415.5
+	objects.seconds("+1.h.5m00500.ms") == 3630.5
 	not objects.seconds("-1s")
 	not objects.seconds("++1s")
 	not objects.seconds(".s")

@@ -17,14 +17,17 @@ plain(port) if {
 #   which VirtualServices it takes.
 nameless(server) if {
 	objects.lacks(server, "tls")
-	carried(server.port.protocol)
+	is_string(server.port.protocol)
+	upper(server.port.protocol) in {"TCP", "MONGO", "MYSQL", "REDIS"}
 }
 
 # METADATA
-# description: Whether a protocol is TCP, or one that Istio takes for that.
-carried(protocol) if {
-	is_string(protocol)
-	upper(protocol) in {"TCP", "MONGO", "MYSQL", "REDIS"}
+# description: |
+#   Whether a server passes TLS on to the Service that its SNI names, as those between clusters do (AUTO_PASSTHROUGH). Its hosts say which
+#   Services can be reached so.
+between_clusters(server) if {
+	server.tls.mode == "AUTO_PASSTHROUGH"
+	not plain(server.port)
 }
 
 # METADATA

@@ -22,6 +22,13 @@ test_nameless if {
 	}
 }
 
+test_between_clusters if {
+	servers.between_clusters({"port": {"protocol": "TLS"}, "tls": {"mode": "AUTO_PASSTHROUGH"}})
+	not servers.between_clusters({"port": {"protocol": "http"}, "tls": {"mode": "AUTO_PASSTHROUGH"}})
+	not servers.between_clusters({"port": {"protocol": "TLS"}, "tls": {"mode": "PASSTHROUGH"}})
+	not servers.between_clusters({"port": {"protocol": "TCP"}})
+}
+
 test_redirects if {
 	every tls in [{"httpsRedirect": true}, {"httpsRedirect": "${R}"}, "${TLS}"] {
 		servers.redirects({"tls": tls})

@@ -3,7 +3,6 @@
 package gatelint.lib.virtualservices
 
 import data.gatelint.lib.objects
-import data.gatelint.lib.servers
 
 # METADATA
 # scope: document
@@ -22,7 +21,7 @@ names_mesh(gateways) if "mesh" in gateways
 # METADATA
 # description: |
 #   Whether no connection comes to the VirtualService under review by a name of its hosts: it has rules of tcp alone, for Gateways alone,
-#   and of their servers, as far as these are known, none looks at names.
+#   and of the servers that they are for, as far as these are known, none ends TLS.
 nameless if {
 	streams
 	not named
@@ -36,14 +35,28 @@ streams if {
 	}
 }
 
+# HTTP, and TLS that is passed through, take no rules of tcp.
 named if {
 	some server in data.gatelint.mesh.this.servers
-	not unnamed(server)
+	server.tls
+	not server.tls in {"PASSTHROUGH", "AUTO_PASSTHROUGH"}
+	upper(server.protocol) != "HTTPS"
+	some rule in input.spec.tcp
+	takes(rule, server.port)
 }
 
-unnamed(server) if {
-	not server.tls
-	servers.carried(server.protocol)
+takes(rule, _) if objects.lacks(rule, "match")
+
+takes(rule, _) if rule.match == []
+
+takes(rule, _) if {
+	some condition in rule.match
+	objects.lacks(condition, "port")
+}
+
+takes(rule, port) if {
+	some condition in rule.match
+	condition.port in {port, 0}
 }
 
 # METADATA

@@ -63,7 +63,19 @@ test_nameless if {
 	] {
 		not virtualservices.nameless with input as object.union(streams, {"spec": other})
 	}
-	every server in [{"protocol": "TCP", "tls": "SIMPLE"}, {"protocol": "HTTP"}] {
-		not virtualservices.nameless with input as streams with data.gatelint.mesh.this.servers as [{"protocol": "TCP"}, server]
+	every server in [{"protocol": "HTTP"}, {"protocol": "HTTPS", "tls": "SIMPLE"}, {"protocol": "TLS", "tls": "PASSTHROUGH"}] {
+		virtualservices.nameless with input as streams with data.gatelint.mesh.this.servers as [server]
+	}
+	every protocol in ["TCP", "TLS"] {
+		ended := [{"protocol": "TCP", "port": 31400}, {"protocol": protocol, "tls": "SIMPLE", "port": 3307}]
+		every tcp in [{}, {"match": []}] {
+			not virtualservices.nameless with input as object.union(streams, {"spec": {"tcp": [tcp]}}) with data.gatelint.mesh.this.servers as ended
+		}
+		every port in [3307, 0, null] {
+			matched := object.union(streams, {"spec": {"tcp": [{"match": [{"port": port}]}]}})
+			not virtualservices.nameless with input as matched with data.gatelint.mesh.this.servers as ended
+		}
+		elsewhere := object.union(streams, {"spec": {"tcp": [{"match": [{"port": 31400}]}]}})
+		virtualservices.nameless with input as elsewhere with data.gatelint.mesh.this.servers as ended
 	}
 }

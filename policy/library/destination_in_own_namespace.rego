@@ -4,7 +4,8 @@
 #   A route to a Service of another namespace makes that team's Service answer under a host, with a path and at a rate that the team does
 #   not know of; an authorization policy by source namespace sees only the gateway workload. Hosts outside the cluster belong to no
 #   namespace; with `external: false` only those may be routed to that a ServiceEntry of the same namespace has. Nothing is said of a host
-#   whose ServiceEntry is not in the input: with `--complete` it is known that there is none.
+#   whose ServiceEntry is not in the input: with `--complete` it is known that there is none. An ExternalName Service of the own namespace
+#   is one of it, whatever it stands for.
 #
 #   Fix: let the namespace of the Service have the VirtualService, or a delegate of its own; or have it entered under `namespaces`.
 # schemas:

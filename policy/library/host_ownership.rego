@@ -11,7 +11,8 @@
 #   What counts: hosts of a VirtualService that a Gateway serves or other namespaces see, there also a wildcard over somebody's domain;
 #   hosts of a Gateway's servers, unless they are offered to an owner ("shop/shop.example.com"), but no wildcard over what lies below it.
 #   Names of Services are left to Istio, unless they lie in a domain of `owners` other than "*"; web.shop and web.shop.svc on the mesh are
-#   such names. Servers of TCP without TLS look at no name: their hosts are no claims, nor are those of what they alone serve.
+#   such names. Servers of TCP without TLS look at no name: their hosts are no claims, nor are those of what they alone serve; nor are those
+#   of a server between clusters (AUTO_PASSTHROUGH), which passes all on to the Service that is asked for.
 #
 #   The Gateway of the edge team claims the hosts that it lists: offer each to its owner, or enter an exception for Gateways in edge.
 #
@@ -165,6 +166,7 @@ claims contains [claimed(plain), ["spec", "hosts", i], ""] if {
 claims contains [plain, ["spec", "servers", i, "hosts", k], text] if {
 	some i, server in input.spec.servers
 	not servers.nameless(server)
+	not servers.between_clusters(server)
 	some k, text in server.hosts
 	is_string(text)
 	plain := trim_suffix(lower(hosts.of_server(text)), ".")
@@ -248,15 +250,15 @@ below[end] := entries[0] if {
 	]
 }
 
-# A domain of other namespaces that a wildcard takes in, where nobody owns the wildcard itself, or everybody may have it.
+# A domain of other namespaces that a wildcard takes in, where nobody owns the wildcard itself, or they may have it too.
 over_others(host) := [[domain, entry.namespaces] |
 	some domain, entry in owners
 	not objects.like(entry.namespaces, objects.own)
 	hosts.covers(host, trim_prefix(domain, "*."))
+	not above_it(host, entry)
 ][0] if {
 	hosts.wild(host)
 	input.kind == "VirtualService"
-	not somebodys(host)
 }
 
 # The same of the namespace itself, but of users that it does not have.
@@ -274,6 +276,15 @@ over_refusing(host) := [[domain, entry.namespaces] |
 somebodys(host) if {
 	entry := owner(host)
 	not "*" in entry.namespaces
+}
+
+# Who owns a wildcard is above those for whom a part is carved out of it, unless one pattern takes in both.
+above_it(host, entry) if {
+	somebodys(host)
+	patterns := [pattern | some pattern in owner(host).namespaces; contains(pattern, "*")]
+	every namespace in entry.namespaces {
+		not objects.like(patterns, namespace)
+	}
 }
 
 refused(entry) if {

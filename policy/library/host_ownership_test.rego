@@ -118,6 +118,8 @@ test_names_not_looked_at if {
 	stream := {"port": {"protocol": "TCP"}, "hosts": ["shop.example.com"]}
 	found(object.union(server("blog", []), {"spec": {"servers": [stream]}}), owners) == set()
 	count(found(object.union(server("blog", []), {"spec": {"servers": [object.union(stream, {"tls": {}})]}}), owners)) == 1
+	between := object.union(stream, {"port": {"protocol": "TLS"}, "tls": {"mode": "AUTO_PASSTHROUGH"}})
+	found(object.union(server("blog", []), {"spec": {"servers": [between]}}), owners) == set()
 }
 
 test_private if {
@@ -254,6 +256,20 @@ test_wildcard_over_what_refuses_the_user if {
 	results := found(route("shop", ["*.example.com"]), alices) with data.gatelint.request as {"user": "eve", "groups": []}
 	some result in results
 	result.msg == `user "eve" claims host "*.example.com", which takes in "shop.example.com" of namespace "shop", where only some others may: requests that no nearer host takes would go where they say`
+}
+
+test_wildcard_of_a_class if {
+	params := {"owners": {
+		"example.com": {"namespaces": ["team-*", "edge"]},
+		"shop.example.com": {"namespaces": ["team-shop"]},
+		"nobody.example.com": {"namespaces": []},
+		"edge.example.com": {"namespaces": ["edge"]},
+	}}
+	results := found(route("team-blog", ["*.example.com"]), params)
+	some result in results
+	contains(result.msg, `takes in "shop.example.com" of namespace "team-shop"`)
+	others := {"owners": object.remove(params.owners, ["shop.example.com"])}
+	found(route("team-blog", ["*.example.com"]), others) == set()
 }
 
 test_wildcard_of_somebody_over_what_refuses_the_user if {

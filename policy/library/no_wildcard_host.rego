@@ -60,7 +60,7 @@ served(host) if {
 	not virtualservices.nameless
 }
 
-harmless(server) if server.tls.mode == "AUTO_PASSTHROUGH"
+harmless(server) if servers.between_clusters(server)
 
 harmless(server) if servers.nameless(server)
 

@@ -48,7 +48,9 @@ test_gateway if {
 }
 
 test_between_clusters if {
-	found(gateway([{"tls": {"mode": "AUTO_PASSTHROUGH"}, "hosts": ["*.local"]}]), {}) == set()
+	between := {"port": {"protocol": "TLS"}, "tls": {"mode": "AUTO_PASSTHROUGH"}, "hosts": ["*.local"]}
+	found(gateway([between]), {}) == set()
+	count(found(gateway([object.union(between, {"port": {"protocol": "HTTP"}})]), {})) == 1
 }
 
 test_names_not_looked_at if {

@@ -41,7 +41,11 @@ func (t *traceText) action() {
 		t.stage("rewrite", here("to "+strings.Join(changes, " and "), field))
 	}
 	for _, m := range w.Mirrors() {
-		t.stage("mirror", at("a copy goes to "+hostPort(&m), m.VS.Object, m.Path...))
+		what := "a copy goes to " + hostPort(&m)
+		if m.Exists == mesh.No {
+			what = "no copy goes to " + hostPort(&m) + ", of which there is no cluster"
+		}
+		t.stage("mirror", at(what, m.VS.Object, m.Path...))
 	}
 }
 
