@@ -47,6 +47,10 @@ func (p *Pass) subset(u *routing.Use, v *routing.View) bool {
 	if len(v.Services) == 0 && (len(v.Hidden) > 0 || p.World.JudgeHost(v.Host, v.Sibling).State >= mesh.Suspect) {
 		return true // unknown-host says so
 	}
+	if p.Tables.OpenSubset(v) {
+		p.Unknown(Reference{Kind: "DestinationRule", Name: mesh.Shown(v.Host), By: u.VS.Object, Path: u.Path})
+		return false
+	}
 	r := v.Rule
 	if r == nil && len(v.Services) == 0 && p.World.JudgeHost(v.Host, v.Sibling).State == mesh.Found {
 		return true // its DestinationRule is where the assumed service is

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/match"
@@ -19,8 +20,9 @@ Envoy compares exact and prefix with the path alone: without the query, without 
 "/search?q=1" or "api" match no request, and the rule takes nothing; the query belongs into queryParams. Letters beyond ASCII
 arrive percent-encoded, and Envoy compares what arrives: "/straße" is not "/stra%C3%9Fe". A missing header counts as an empty
 one in withoutHeaders, so that withoutHeaders with the regex ".*" is never true. And a match on a port is dropped for a Gateway
-none of whose servers has that port: match.port is the port of the Gateway's server, not the pods' and not the service's behind
-it. On Gateways sourceLabels and sourceNamespace are compared with the pods of the Gateway, not with the clients.
+none of whose servers has that port, or where those that have it take other hosts, or rules of another kind: match.port is the
+port of the Gateway's server, not the pods' and not the service's behind it. On Gateways sourceLabels and sourceNamespace are
+compared with the pods of the Gateway, not with the clients.
 
 Conditions that exclude each other (a header that must be there, and must not) are the same fault.
 
@@ -40,7 +42,7 @@ Fix: write the condition that was meant, or delete the match.`,
 							p.impossible(v, at, never.Beyond, never.Why)
 						}
 					}
-					p.unservedPort(v, m.GetGateways(), m.GetPort(), append(path, "port"))
+					p.unservedPort(v, "http", m.GetGateways(), m.GetPort(), append(path, "port"))
 					if h.GetDelegate() == nil {
 						p.foreignSource(v, m, workloads, path)
 					}
@@ -48,12 +50,12 @@ Fix: write the condition that was meant, or delete the match.`,
 			}
 			for i, r := range v.Spec.Tls {
 				for j, m := range r.GetMatch() {
-					p.unservedPort(v, m.GetGateways(), m.GetPort(), []any{"spec", "tls", i, "match", j, "port"})
+					p.unservedPort(v, "tls", m.GetGateways(), m.GetPort(), []any{"spec", "tls", i, "match", j, "port"})
 				}
 			}
 			for i, r := range v.Spec.Tcp {
 				for j, m := range r.GetMatch() {
-					p.unservedPort(v, m.GetGateways(), m.GetPort(), []any{"spec", "tcp", i, "match", j, "port"})
+					p.unservedPort(v, "tcp", m.GetGateways(), m.GetPort(), []any{"spec", "tcp", i, "match", j, "port"})
 				}
 			}
 			p.foreignAuthorities(v)
@@ -87,14 +89,15 @@ func (p *Pass) foreignSource(v *mesh.VirtualService, m *networking.HTTPMatchRequ
 	p.impossible(v, append(path[:len(path):len(path)], f.Field), false, f.Why, ends...)
 }
 
-// unservedPort reports a match on a port that no server has of the gateways for which it is. Those of a delegate are its roots',
-// and sidecars have any port.
-func (p *Pass) unservedPort(v *mesh.VirtualService, only []string, port uint32, path []any) {
+// unservedPort reports a match on a port that no server has of the gateways for which it is, or none that takes the VirtualService's
+// hosts and rules of its kind. Those of a delegate are its roots', and sidecars have any port.
+func (p *Pass) unservedPort(v *mesh.VirtualService, section string, only []string, port uint32, path []any) {
 	if port == 0 || v.IsDelegate() || v.OnMesh && (len(only) == 0 || slices.Contains(only, mesh.Mesh)) || !v.Known(path...) {
 		return
 	}
 	var ends []End
 	var have []uint32
+	there := false
 	for _, ref := range v.Gateways {
 		if len(only) > 0 && !slices.ContainsFunc(only, func(g string) bool { return sameGateway(mesh.GatewayName(g, v.Namespace), ref.Name) }) {
 			continue
@@ -103,17 +106,58 @@ func (p *Pass) unservedPort(v *mesh.VirtualService, only []string, port uint32, 
 			return
 		}
 		for _, s := range ref.Found[0].Spec.Servers {
-			if s.GetPort().GetNumber() == port {
-				return
-			}
+			there = there || s.GetPort().GetNumber() == port
 			have = append(have, s.GetPort().GetNumber())
 		}
 		ends = append(ends, End{ref.Found[0].Object, []any{"spec", "servers"}, "its servers are here"})
 	}
-	if len(ends) > 0 {
+	switch {
+	case there:
+		p.foreignPort(v, section, port, path)
+	case len(ends) > 0:
 		slices.Sort(have)
 		p.impossible(v, path, false, fmt.Sprintf("its Gateways have no server on port %d, only on %s", port, numbers(slices.Compact(have))), ends...)
 	}
+}
+
+// foreignPort reports a match on a port whose servers have other hosts, or use other rules. unbound-host tells where no server has them at all.
+func (p *Pass) foreignPort(v *mesh.VirtualService, section string, port uint32, path []any) {
+	b := p.Tables.Binding(v)
+	if !b.Known || len(b.Servers) == 0 || slices.ContainsFunc(v.Hosts, manifest.Placeholder) {
+		return
+	}
+	takes := map[string]bool{}
+	for _, k := range manifest.Keys(b.Servers) {
+		for _, s := range b.Servers[k] {
+			if s.Section() == section {
+				takes[s.ID()] = true
+			}
+		}
+	}
+	if len(takes) == 0 {
+		return
+	}
+	listens := map[uint32]bool{} // servers that share a listener have the port of the first (pilot/pkg/networking/core/gateway.go)
+	for _, table := range b.Tables {
+		for _, s := range table.Servers {
+			if takes[s.ID()] {
+				listens[s.Listen] = true
+			}
+		}
+	}
+	var end []End
+	for _, table := range b.Tables {
+		for _, s := range table.Servers {
+			switch {
+			case s.Number() != port:
+			case listens[s.Listen]:
+				return
+			case end == nil && slices.ContainsFunc(b.All, func(o *routing.Server) bool { return o.ID() == s.ID() }):
+				end = []End{{s.Gateway.Object, s.Path(), "uses " + s.Section() + " rules, and accepts only " + strings.Join(s.Spec.Hosts, ", ")}}
+			}
+		}
+	}
+	p.impossible(v, path, false, fmt.Sprintf("no server of its Gateways on port %d takes its hosts and %s rules", port, section), end...)
 }
 
 func sameGateway(a, b mesh.Name) bool {

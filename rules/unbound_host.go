@@ -135,13 +135,22 @@ func (p *Pass) unusedRules(v *mesh.VirtualService, b routing.Binding) {
 		if !useful {
 			f.Severity = Error
 		}
-		f.Message = fmt.Sprintf("no server of %s uses %s rules: those of VirtualService %s are not programmed", gatewaysText(v), section, v.ID())
+		which := gatewaysText(v)
+		other := slices.IndexFunc(b.All, func(s *routing.Server) bool { return s.Section() == section })
+		if other >= 0 {
+			which += " that accepts its hosts"
+		}
+		f.Message = fmt.Sprintf("no server of %s uses %s rules: those of VirtualService %s are not programmed", which, section, v.ID())
 		for k := range v.Hosts {
 			if servers := b.Servers[k]; len(servers) > 0 {
 				s := servers[0]
 				f.Ends = append(f.Ends, End{s.Gateway.Object, s.Path(), "uses " + s.Section() + " rules"})
 				break
 			}
+		}
+		if other >= 0 {
+			s := b.All[other]
+			f.Ends = append(f.Ends, End{s.Gateway.Object, s.Path("hosts"), "uses " + section + " rules, and accepts only " + strings.Join(s.Spec.Hosts, ", ")})
 		}
 		p.Report(f)
 	}

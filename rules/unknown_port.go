@@ -12,9 +12,9 @@ var unknownPort = &Rule{
 	AlsoKnownAs: []string{"IST0101", "IST0112"}, Since: "0.1.0",
 	Doc: `A destination port that the service does not have
 
-A destination's port is the port of the Service, not the pods' targetPort. Where none is given istiod takes the service's only
-port; if it has several, a gateway takes its own port number, which is rarely one of them. There is then no such cluster, and
-Envoy answers 503 NC.
+A destination's port is the port of the Service, not the pods' targetPort. Where none is given a gateway takes the service's only
+port or, if it has several, its own port number, which is rarely one of them. There is then no such cluster, and Envoy answers
+503 NC. A sidecar takes the port that its client asks for.
 
 Fix: give destination.port.number one of the service's ports.`,
 	Run: func(p *Pass) {
@@ -53,8 +53,11 @@ func (p *Pass) port(u *routing.Use, v *routing.View) {
 	}
 	if v.Inferred {
 		f.Path = append(u.Path[:len(u.Path):len(u.Path)], "host")
-		f.Message = fmt.Sprintf("no port is given and %s %s has several (%s): %s takes its own port %d, and requests get 503 (no cluster)",
-			s.Kind, s.ID(), portText(s), clientText(v), v.Port)
+		why := fmt.Sprintf("no port is given and %s %s has several (%s)", s.Kind, s.ID(), portText(s))
+		if len(s.Ports) == 1 {
+			why = fmt.Sprintf("no port is given, nor by the ExternalName Service that stands for %s %s (%s)", s.Kind, s.ID(), portText(s))
+		}
+		f.Message = fmt.Sprintf("%s: %s takes its own port %d, and requests get 503 (no cluster)", why, clientText(v), v.Port)
 	} else if t := targetOf(s, v.Port); t != 0 {
 		f.Message += fmt.Sprintf("; %d is the pods' port, the Service's is %d", v.Port, t)
 	}

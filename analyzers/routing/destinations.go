@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"slices"
 	"sort"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
@@ -145,7 +146,25 @@ func (t *Tables) exists(x *Target, at destination) mesh.Truth {
 	case x.Spec.GetSubset() == "":
 		return mesh.Yes
 	}
+	if at.client.namespace == "" && !at.mesh && t.hangsOnClient(x) {
+		return mesh.Maybe
+	}
 	return t.subsetExists(x)
+}
+
+// hangsOnClient tells whether clients of some namespaces, which have DestinationRules of their own, have a subset that others lack, or
+// lack one that those have.
+func (t *Tables) hangsOnClient(x *Target) bool {
+	svc, name := x.service(t.World), x.Spec.GetSubset()
+	has := func(r *EffectiveRule) bool { return r != nil && r.Subsets[name] != nil }
+	return slices.ContainsFunc(t.rules.clientsOf(x.Host), func(ns string) bool {
+		return has(t.rules.choose(proxy{namespace: ns}, svc)) != has(x.Rule)
+	})
+}
+
+// OpenSubset tells whether it hangs on a client that is not known if a destination's subset is there.
+func (t *Tables) OpenSubset(v *View) bool {
+	return v.Client == "" && !v.OnMesh && t.hangsOnClient(&v.Target)
 }
 
 // service is what DestinationRules are looked up for: the first visible service, else what the host itself says of one.

@@ -7,7 +7,8 @@
 #
 #   A route that says nothing of retries has two, without `perTryTimeout`, or those of the mesh config, which are not judged. Retries
 #   without `retryOn` are on connect-failure, refused-stream, unavailable and cancelled: where that passes a bound, it is asked to say so.
-#   A route of a delegate can have its retries from the rule that delegates to it, so it is asked for there.
+#   A route of a delegate can have its retries from the rule that delegates to it, so it is asked for there; in the
+#   webhook, when that rule is applied: what the delegate changes later, the audit reports.
 #
 #   Fix: lower `attempts`, and state `perTryTimeout` where it is asked for.
 # schemas:

@@ -3,7 +3,8 @@
 # description: |
 #   Istio by itself waits for an answer without end unless a route has a `timeout`: a Service that hangs holds the connections, threads
 #   and memory of everybody who calls it, until they hang too. A route of a delegate can have its timeout from the rule that delegates
-#   to it, so it is asked for there.
+#   to it, so it is asked for there; in the webhook, when that rule is applied: what the delegate changes later, the audit
+#   reports.
 #
 #   Fix: set `timeout` on the route, a little above what the Service really takes. Enter routes that stream (gRPC, WebSockets, long
 #   polls) under `streams`, by the name of the route.
