@@ -179,19 +179,22 @@ func TestByteOrderMark(t *testing.T) {
 // TestNamesInTests holds that tests name what is there: what is undefined is not what it must not be either.
 func TestNamesInTests(t *testing.T) {
 	for body, want := range map[string]string{
-		"import data.gatelint.b\n\ntest_a if not b.deny.x\n":                          `a_test.rego:3: there is no "b" in data.gatelint`,
-		"test_a if not data.gatelint.limits.dney.x\n":                                 `a_test.rego:3: there is no "dney" in data.gatelint.limits; did you mean "deny"?`,
-		"test_a if data.gatelint.limits.deny with data.gatelint.params.limts as {}\n": `a_test.rego:3: there is no "limts" in data.gatelint.params; did you mean "limits"?`,
-		"test_a if data.gatelint.limits.deny with data.gatelint.request.usr as 1\n":   `a_test.rego:3: there is no "usr" in data.gatelint.request; did you mean "user"?`,
-		"test_a if data.gatelint.limits.deny with data.gatelint.mesh.by_hots as 1\n":  `a_test.rego:3: there is no "by_hots" in data.gatelint.mesh; did you mean "by_host"?`,
-		"test_a if data.gatelint.limits.deny with data.gatelint.limits.help as 1\n":   `a_test.rego:3: there is no "help" in data.gatelint.limits`,
+		"import data.gatelint.b\n\ntest_a if not b.deny.x\n":                                       `a_test.rego:3: there is no "b" in data.gatelint`,
+		"test_a if not data.gatelint.limits.dney.x\n":                                              `a_test.rego:3: there is no "dney" in data.gatelint.limits; did you mean "deny"?`,
+		"test_a if data.gatelint.limits.deny with data.gatelint.params.limts as {}\n":              `a_test.rego:3: there is no "limts" in data.gatelint.params; did you mean "limits"?`,
+		"test_a if data.gatelint.limits.deny with data.gatelint.request.usr as 1\n":                `a_test.rego:3: there is no "usr" in data.gatelint.request; did you mean "user"?`,
+		"test_a if data.gatelint.limits.deny with data.gatelint.mesh.by_hots as 1\n":               `a_test.rego:3: there is no "by_hots" in data.gatelint.mesh; did you mean "by_host"?`,
+		"test_a if data.gatelint.limits.deny with data.gatelint.limits.help as 1\n":                `a_test.rego:3: there is no "help" in data.gatelint.limits`,
+		"test_a if not data.gatelint.limits.deny.x with data.gatelint.params.limits.boundd as 1\n": `a_test.rego:3: there is no "boundd" in data.gatelint.params.limits; did you mean "bound"?`,
+		"test_a if not data.gatelint.params.limits.boundd\n":                                       `a_test.rego:3: there is no "boundd" in data.gatelint.params.limits; did you mean "bound"?`,
+		"test_a if not data.gatelint.mesh.this.hsts\n":                                             `a_test.rego:3: there is no "hsts" in data.gatelint.mesh.this; did you mean "hosts"?`,
 		"tset_a if true\n":                           `a_test.rego:3: tset_a is never run: a test is named test_…`,
 		"test_a if data.gatelint.lib.host.wild(1)\n": `a_test.rego:3: undefined function data.gatelint.lib.host.wild; did you mean "data.gatelint.lib.hosts.wild"?`,
-		"test_a if helper\n\nhelper if true\n\ntests if helper\n\ntest_b if tests\n":                                                                   "",
-		"test_a if count(data.gatelint.limits.deny) == 1 with data.gatelint.mesh as {} with data.gatelint.params.limits as {} with data.more.x as 1\n": "",
+		"test_a if helper\n\nhelper if true\n\ntests if helper\n\ntest_b if tests\n":                                                                                                               "",
+		"test_a if count(data.gatelint.limits.deny) == 1 with data.gatelint.mesh as {} with data.gatelint.params.limits as {} with data.gatelint.params.limits.bound as 2 with data.more.x as 1\n": "",
 	} {
 		t.Chdir(t.TempDir())
-		require.NoError(t, os.WriteFile("a.rego", []byte("package gatelint.limits\n\ndeny contains \"a\"\n"), 0o644))
+		require.NoError(t, os.WriteFile("a.rego", []byte("# METADATA\n# custom: {params: {bound: 1}}\npackage gatelint.limits\n\ndeny contains \"a\"\n"), 0o644))
 		require.NoError(t, os.WriteFile("a_test.rego", []byte("package gatelint.a_test\n\n"+body), 0o644))
 		s, err := Load(context.Background(), Options{Paths: []string{"."}})
 		require.NoError(t, err)

@@ -76,10 +76,12 @@ func (s *Set) checkTests(modules map[string]*ast.Module) Problems {
 	c := &checker{opt: Options{Params: s.params}, roots: s.roots}
 	for _, file := range manifest.Keys(s.sources.tests) {
 		c.references(x, file, s.sources.tests[file].Imports)
+		eachRef(x.compiler.Modules[file], func(r ast.Ref, loc *ast.Location) { c.nearly(x, r, loc) })
 		for _, r := range x.compiler.Modules[file].Rules {
 			ast.WalkWiths(r, func(w *ast.With) bool {
 				if target, ok := w.Target.Value.(ast.Ref); ok && target.HasPrefix(ast.DefaultRootRef) {
-					c.replaced(x, target, w.Location)
+					c.known(x, target, w.Location)
+					c.nearly(x, target, w.Location)
 				}
 				return false
 			})
@@ -99,26 +101,37 @@ func misnamed(word string) bool {
 	return word != "test" && (string(letters) == "estt" || word == "tests")
 }
 
-// replaced checks what a test puts something in the place of. What is told to policies can be anything, so only what is nearly a name is
-// wrong.
-func (c *checker) replaced(s *Set, r ast.Ref, loc *ast.Location) {
-	c.known(s, r, loc)
-	if key(r, 1) != root || key(r, 3) == "" {
+// nearly checks names of what is told to policies. A test can put anything in the place of that, so only what is nearly a name is wrong.
+func (c *checker) nearly(s *Set, r ast.Ref, loc *ast.Location) {
+	if !r.HasPrefix(ast.DefaultRootRef) || key(r, 1) != root {
 		return
 	}
-	var names []string
+	properties := func(schema map[string]any) []string { return manifest.Keys(schema["properties"].(map[string]any)) }
+	var names, inner []string
 	switch key(r, 2) {
 	case "params":
 		for _, p := range s.policies {
 			names = append(names, p.Element)
+			if p.Element == key(r, 3) {
+				inner = p.parameters()
+			}
 		}
 	case "request":
-		names = manifest.Keys(requestSchema()["properties"].(map[string]any))
+		names = properties(requestSchema())
 	case "mesh":
-		names = manifest.Keys(meshSchema()["properties"].(map[string]any))
+		names = properties(meshSchema())
+		if key(r, 3) == "this" {
+			inner = properties(virtualServiceSchema())
+		}
 	}
-	if hint := meant(key(r, 3), names); hint != "" && !slices.Contains(names, key(r, 3)) {
-		c.fail(loc, "there is no %q in %s%s", key(r, 3), r[:3], hint)
+	for i, list := range [][]string{names, inner} {
+		name := key(r, 3+i)
+		if name == "" || slices.Contains(list, name) {
+			continue
+		}
+		if hint := meant(name, list); hint != "" {
+			c.fail(loc, "there is no %q in %s%s", name, s.shown(r[:3+i]), hint)
+		}
 	}
 }
 
