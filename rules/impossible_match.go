@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gatelint/gatelint/analyzers/manifest"
 	"github.com/gatelint/gatelint/analyzers/match"
@@ -30,6 +31,7 @@ Fix: write the condition that was meant, or delete the match.`,
 	Run: func(p *Pass) {
 		for _, v := range p.World.VirtualServices {
 			refused := p.toldByIstiod(v.Object)
+			binding := sync.OnceValue(func() routing.Binding { return p.Tables.Binding(v) }) // many matches can ask
 			var workloads []*mesh.Workload
 			if !v.OnMesh && !v.IsDelegate() && slices.ContainsFunc(v.Spec.Http, hasSource) {
 				workloads = p.Tables.GatewayWorkloads(v)
@@ -42,7 +44,7 @@ Fix: write the condition that was meant, or delete the match.`,
 							p.impossible(v, at, never.Beyond, never.Why)
 						}
 					}
-					p.unservedPort(v, "http", m.GetGateways(), m.GetPort(), append(path, "port"))
+					p.unservedPort(v, binding, "http", m.GetGateways(), m.GetPort(), append(path, "port"))
 					if h.GetDelegate() == nil {
 						p.foreignSource(v, m, workloads, path)
 					}
@@ -50,12 +52,12 @@ Fix: write the condition that was meant, or delete the match.`,
 			}
 			for i, r := range v.Spec.Tls {
 				for j, m := range r.GetMatch() {
-					p.unservedPort(v, "tls", m.GetGateways(), m.GetPort(), []any{"spec", "tls", i, "match", j, "port"})
+					p.unservedPort(v, binding, "tls", m.GetGateways(), m.GetPort(), []any{"spec", "tls", i, "match", j, "port"})
 				}
 			}
 			for i, r := range v.Spec.Tcp {
 				for j, m := range r.GetMatch() {
-					p.unservedPort(v, "tcp", m.GetGateways(), m.GetPort(), []any{"spec", "tcp", i, "match", j, "port"})
+					p.unservedPort(v, binding, "tcp", m.GetGateways(), m.GetPort(), []any{"spec", "tcp", i, "match", j, "port"})
 				}
 			}
 			p.foreignAuthorities(v)
@@ -91,7 +93,7 @@ func (p *Pass) foreignSource(v *mesh.VirtualService, m *networking.HTTPMatchRequ
 
 // unservedPort reports a match on a port that no server has of the gateways for which it is, or none that takes the VirtualService's
 // hosts and rules of its kind. Those of a delegate are its roots', and sidecars have any port.
-func (p *Pass) unservedPort(v *mesh.VirtualService, section string, only []string, port uint32, path []any) {
+func (p *Pass) unservedPort(v *mesh.VirtualService, binding func() routing.Binding, section string, only []string, port uint32, path []any) {
 	if port == 0 || v.IsDelegate() || v.OnMesh && (len(only) == 0 || slices.Contains(only, mesh.Mesh)) || !v.Known(path...) {
 		return
 	}
@@ -113,7 +115,7 @@ func (p *Pass) unservedPort(v *mesh.VirtualService, section string, only []strin
 	}
 	switch {
 	case there:
-		p.foreignPort(v, section, port, path)
+		p.foreignPort(v, binding(), section, port, path)
 	case len(ends) > 0:
 		slices.Sort(have)
 		p.impossible(v, path, false, fmt.Sprintf("its Gateways have no server on port %d, only on %s", port, numbers(slices.Compact(have))), ends...)
@@ -121,41 +123,14 @@ func (p *Pass) unservedPort(v *mesh.VirtualService, section string, only []strin
 }
 
 // foreignPort reports a match on a port whose servers have other hosts, or use other rules. unbound-host tells where no server has them at all.
-func (p *Pass) foreignPort(v *mesh.VirtualService, section string, port uint32, path []any) {
-	b := p.Tables.Binding(v)
-	if !b.Known || len(b.Servers) == 0 || slices.ContainsFunc(v.Hosts, manifest.Placeholder) {
+func (p *Pass) foreignPort(v *mesh.VirtualService, b routing.Binding, section string, port uint32, path []any) {
+	if !b.Known || slices.ContainsFunc(v.Hosts, manifest.Placeholder) || !b.Foreign(section, port) {
 		return
-	}
-	takes := map[string]bool{}
-	for _, k := range manifest.Keys(b.Servers) {
-		for _, s := range b.Servers[k] {
-			if s.Section() == section {
-				takes[s.ID()] = true
-			}
-		}
-	}
-	if len(takes) == 0 {
-		return
-	}
-	listens := map[uint32]bool{} // servers that share a listener have the port of the first (pilot/pkg/networking/core/gateway.go)
-	for _, table := range b.Tables {
-		for _, s := range table.Servers {
-			if takes[s.ID()] {
-				listens[s.Listen] = true
-			}
-		}
 	}
 	var end []End
-	for _, table := range b.Tables {
-		for _, s := range table.Servers {
-			switch {
-			case s.Number() != port:
-			case listens[s.Listen]:
-				return
-			case end == nil && slices.ContainsFunc(b.All, func(o *routing.Server) bool { return o.ID() == s.ID() }):
-				end = []End{{s.Gateway.Object, s.Path(), "uses " + s.Section() + " rules, and accepts only " + strings.Join(s.Spec.Hosts, ", ")}}
-			}
-		}
+	if i := slices.IndexFunc(b.All, func(s *routing.Server) bool { return s.Number() == port }); i >= 0 {
+		s := b.All[i]
+		end = []End{{s.Gateway.Object, s.Path(), "uses " + s.Section() + " rules, and accepts only " + strings.Join(s.Spec.Hosts, ", ")}}
 	}
 	p.impossible(v, path, false, fmt.Sprintf("no server of its Gateways on port %d takes its hosts and %s rules", port, section), end...)
 }

@@ -141,6 +141,33 @@ func (s *Server) Section() string {
 	return "tcp"
 }
 
+// Foreign tells that servers have the hosts of the VirtualService and use the rules of a section, and that none on a port does. Those that
+// share a listener have the port of the first (pilot/pkg/networking/core/gateway.go).
+func (b Binding) Foreign(section string, port uint32) bool {
+	type server struct {
+		gateway *mesh.Gateway
+		index   int
+	}
+	takes, listens := map[server]bool{}, map[uint32]bool{}
+	for _, servers := range b.Servers {
+		for _, s := range servers {
+			if s.Section() == section {
+				takes[server{s.Gateway, s.Index}] = true
+			}
+		}
+	}
+	for _, table := range b.Tables {
+		for _, s := range table.Servers {
+			if takes[server{s.Gateway, s.Index}] {
+				listens[s.Listen] = true
+			}
+		}
+	}
+	return len(takes) > 0 && !slices.ContainsFunc(b.Tables, func(t *Table) bool {
+		return slices.ContainsFunc(t.Servers, func(s *Server) bool { return s.Number() == port && listens[s.Listen] })
+	})
+}
+
 // Redirecting are the servers on a port, 0 for any, if all of them redirect to https: no rule is tried there.
 func (b Binding) Redirecting(port uint32) []*Server {
 	var out []*Server
